@@ -1,0 +1,203 @@
+"""One trial: the input spikes that go in and the recording that comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import NeuronIOError
+
+SPIKE_THRESHOLD_MV = -25.0
+SAMPLES_PER_MS = 8
+
+
+@dataclass(frozen=True)
+class InputEvents:
+    """Input spikes of one trial in bins of 1 ms, as a sorted event list.
+
+    A spike in bin k reaches its synapse at exactly t = k ms. With S segments, synapse s < S is the
+    excitatory synapse of segment s and synapse S + s the inhibitory one.
+
+    Attributes:
+        n_segments: S, the number of dendritic segments.
+        duration_ms: T, the number of bins.
+        synapse: (events,) uint16, sorted by (ms, synapse).
+        offset: (T + 1,) int64; the events of bin t are `synapse[offset[t]:offset[t + 1]]`.
+    """
+
+    n_segments: int
+    duration_ms: int
+    synapse: np.ndarray
+    offset: np.ndarray
+
+    @property
+    def n_synapses(self) -> int:
+        """Number of synapses, 2 S."""
+        return 2 * self.n_segments
+
+    @property
+    def n_events(self) -> int:
+        """Number of input spikes of the trial."""
+        return len(self.synapse)
+
+    @property
+    def n_excitatory(self) -> int:
+        """Number of excitatory input spikes of the trial."""
+        return int(np.count_nonzero(self.synapse < self.n_segments))
+
+    @cached_property
+    def time_ms(self) -> np.ndarray:
+        """Bin of each event, (events,) int32, ms."""
+        return np.repeat(np.arange(self.duration_ms, dtype=np.int32), np.diff(self.offset))
+
+    @classmethod
+    def from_events(
+        cls, n_segments: int, duration_ms: int, synapse: np.ndarray, time_ms: np.ndarray
+    ) -> InputEvents:
+        """Build from unsorted events: (events,) synapse indices and (events,) integer ms.
+
+        Raises:
+            NeuronIOError: an event lies outside the trial or names a synapse that does not exist.
+        """
+        synapse, time_ms = np.asarray(synapse, dtype=np.int64), np.asarray(time_ms, dtype=np.int64)
+        if len(synapse) and not (0 <= synapse.min() and synapse.max() < 2 * n_segments):
+            raise NeuronIOError(
+                f"input events name synapses {synapse.min()} to {synapse.max()}, but there are "
+                f"only {2 * n_segments}; use inputs made for this cell"
+            )
+        if len(time_ms) and not (0 <= time_ms.min() and time_ms.max() < duration_ms):
+            raise NeuronIOError(
+                f"input events lie between {time_ms.min()} and {time_ms.max()} ms, outside the "
+                f"trial of {duration_ms} ms; give a longer duration"
+            )
+        order = np.lexsort((synapse, time_ms))
+        counts = np.bincount(time_ms, minlength=duration_ms)
+        return cls(n_segments, duration_ms, synapse[order].astype(np.uint16), _offsets(counts))
+
+    @classmethod
+    def from_dense(cls, excitatory: np.ndarray, inhibitory: np.ndarray) -> InputEvents:
+        """Build from two boolean arrays of shape (segments, ms)."""
+        if excitatory.shape != inhibitory.shape or excitatory.ndim != 2:
+            raise NeuronIOError(
+                f"excitatory inputs have shape {excitatory.shape} and inhibitory ones "
+                f"{inhibitory.shape}; both must be (segments, ms)"
+            )
+        both = np.concatenate([excitatory, inhibitory]).astype(bool)
+        _, synapse = np.nonzero(both.T)
+        return cls(
+            excitatory.shape[0],
+            excitatory.shape[1],
+            synapse.astype(np.uint16),
+            _offsets(both.sum(axis=0)),
+        )
+
+    def dense(self) -> np.ndarray:
+        """Boolean array (2 S, T): excitatory synapses first."""
+        out = np.zeros((self.n_synapses, self.duration_ms), dtype=bool)
+        out[self.synapse, self.time_ms] = True
+        return out
+
+    def window(self, start_ms: int, stop_ms: int) -> InputEvents:
+        """The events of [start_ms, stop_ms), with times counted from start_ms."""
+        if not 0 <= start_ms < stop_ms <= self.duration_ms:
+            raise NeuronIOError(
+                f"window [{start_ms}, {stop_ms}) ms does not lie within the inputs of "
+                f"{self.duration_ms} ms"
+            )
+        offset = self.offset[start_ms : stop_ms + 1]
+        synapse = self.synapse[offset[0] : offset[-1]]
+        return InputEvents(self.n_segments, stop_ms - start_ms, synapse, offset - offset[0])
+
+    def first_ms_synapses(self) -> np.ndarray:
+        """Synapses with a spike in the first bin: those that the t = 0 artefact silences."""
+        return self.synapse[: self.offset[1]]
+
+    def without_synapses(self, synapses: np.ndarray) -> InputEvents:
+        """The same inputs with every event of the given synapses dropped."""
+        keep = ~np.isin(self.synapse, synapses)
+        counts = np.bincount(self.time_ms[keep], minlength=self.duration_ms)
+        return InputEvents(self.n_segments, self.duration_ms, self.synapse[keep], _offsets(counts))
+
+    def packed(self) -> dict[str, np.ndarray]:
+        """The inputs as `excitatory`, `inhibitory` (numpy.packbits) and `shape` (segments, ms)."""
+        dense = self.dense()
+        return {
+            "excitatory": np.packbits(dense[: self.n_segments]),
+            "inhibitory": np.packbits(dense[self.n_segments :]),
+            "shape": np.array([self.n_segments, self.duration_ms]),
+        }
+
+    @classmethod
+    def from_packed(cls, arrays: dict[str, np.ndarray]) -> InputEvents:
+        """The inverse of `packed`."""
+        segments, duration_ms = (int(n) for n in arrays["shape"])
+        bits = {}
+        for key in ("excitatory", "inhibitory"):
+            packed = np.asarray(arrays[key])
+            if packed.dtype != np.uint8 or packed.size != -(-segments * duration_ms // 8):
+                raise NeuronIOError(
+                    f"'{key}' holds {packed.size} values of {packed.dtype}, but shape "
+                    f"({segments}, {duration_ms}) needs {-(-segments * duration_ms // 8)} of uint8 "
+                    "as made by numpy.packbits"
+                )
+            flat = np.unpackbits(packed, count=segments * duration_ms)
+            bits[key] = flat.reshape(segments, duration_ms).astype(bool)
+        return cls.from_dense(bits["excitatory"], bits["inhibitory"])
+
+    @classmethod
+    def load_npz(cls, path: str | Path) -> InputEvents:
+        """Read the inputs of an npz file in the form of `packed`.
+
+        Raises:
+            NeuronIOError: the file cannot be read or lacks a key.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {key: archive[key] for key in ("excitatory", "inhibitory", "shape")}
+        except KeyError as error:
+            raise NeuronIOError(
+                f"{path} has no {error.args[0].split()[0]}; an input file needs the keys "
+                "excitatory, inhibitory and shape"
+            ) from error
+        except (OSError, ValueError, EOFError) as error:
+            raise NeuronIOError(f"cannot read inputs from {path}: {error}") from error
+        return cls.from_packed(arrays)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a trial gives.
+
+    Attributes:
+        soma_mV, nexus_mV: (T,) float32, the voltage at t = 0, 1, 2, ... ms.
+        spike_ms: (spikes,) float64, output spike times.
+        soma_8khz_mV: (8 T,) float32, the voltage at t = 0, 0.125, ... ms, or None.
+        segments_mV: (S, T) float32, every dendritic segment at 1 kHz, or None.
+    """
+
+    soma_mV: np.ndarray
+    nexus_mV: np.ndarray
+    spike_ms: np.ndarray
+    soma_8khz_mV: np.ndarray | None = None
+    segments_mV: np.ndarray | None = None
+
+
+def detect_spikes(soma_8khz_mV: np.ndarray) -> np.ndarray:
+    """Output spikes: times (ms, float64) of local maxima above -25 mV of the 8 kHz soma voltage.
+
+    A plateau of equal samples counts once, at its first sample.
+    """
+    v = np.asarray(soma_8khz_mV)
+    change = np.flatnonzero(np.diff(v)) + 1
+    starts = np.concatenate([[0], change])
+    level = v[starts]
+    peak = (level[1:-1] > level[:-2]) & (level[1:-1] > level[2:])
+    peak &= level[1:-1] > SPIKE_THRESHOLD_MV
+    return starts[1:-1][peak] / SAMPLES_PER_MS
+
+
+def _offsets(counts: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
