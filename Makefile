@@ -1,0 +1,51 @@
+# make run | test | neuronio | bench | lint | format | clean
+# Variables: CORES=4, CONFIG=config/demo.yaml, ARGS="options for snakemake or pytest", PYTHON=python3.12
+
+PYTHON ?= python3
+CORES ?= all
+CONFIG ?= config/demo.yaml
+ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/.installed
+SMK_FILES := Snakefile workflow/Snakefile workflow/rules
+
+.DEFAULT_GOAL := run
+.PHONY: run test neuronio bench lint format clean
+
+run: $(READY)
+	@$(BIN)/python workflow/run.py --configfile $(CONFIG) --cores $(CORES) $(ARGS)
+
+neuronio: CONFIG = config/neuronio.yaml
+neuronio: run
+
+test: $(READY)
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check $(SMK_FILES)
+	$(BIN)/snakemake --lint --configfile config/smoke.yaml
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt $(SMK_FILES)
+
+clean:
+	rm -rf results .snakemake
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: $(PYTHON) is missing or older than 3.11; install Python 3.11 or later," \
+		"or name it: make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the locked dependencies into .venv (some minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --editable .
+	@touch $@
