@@ -1,0 +1,391 @@
+"""The HDF5 shard: some trials of a dataset in one self-describing file.
+
+Layout (n trials, S segments, T ms, E input events in all, K output spikes in all):
+
+    inputs/synapse        (E,) uint16       synapse of each event, sorted by (trial, ms, synapse)
+    inputs/events_per_ms  (n, T) uint16     events of each bin
+    inputs/trial_offset   (n + 1,) int64    where each trial's events begin
+    soma_mV, nexus_mV     (n, T) float32    voltage at t = 0, 1, 2, ... ms
+    spikes/time_ms        (K,) float64      output spikes
+    spikes/trial_offset   (n + 1,) int64
+    trial_index           (n,) int64        index of each trial in the dataset
+    segments/...          (S,)              type, length_um, distance_um, section
+    soma_8khz_mV          (n, 8 T) float32  optional
+    segments_mV           (n, S, T) int16   optional, times its attribute `scale_mV`
+
+Every dataset carries its `units`; the file's attributes say how the trials were made. A file is
+written under a temporary name and renamed when complete, and the same trials give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from data.errors import NeuronIOError
+from data.trial import SAMPLES_PER_MS, InputEvents, Recording
+
+FORMAT = "neuronio-shard"
+FORMAT_VERSION = 1
+SEGMENT_SCALE_MV = 0.02
+EVENT_CHUNK = 1 << 16
+
+_TRACES = {"soma_mV": 1, "nexus_mV": 1, "soma_8khz_mV": SAMPLES_PER_MS}
+_REQUIRED = (
+    "inputs/synapse",
+    "inputs/events_per_ms",
+    "inputs/trial_offset",
+    "soma_mV",
+    "nexus_mV",
+    "spikes/time_ms",
+    "spikes/trial_offset",
+    "trial_index",
+    "segments/type",
+    "segments/length_um",
+    "segments/distance_um",
+    "segments/section",
+)
+
+
+@dataclass(frozen=True)
+class SegmentTable:
+    """The dendritic segments in input order: (S,) arrays.
+
+    Attributes:
+        type: 'basal' or 'apical'.
+        length_um: length of each segment, um.
+        distance_um: path distance from the soma to the segment's middle, um.
+        section: index of the segment's section, counting basal then apical sections.
+    """
+
+    type: np.ndarray
+    length_um: np.ndarray
+    distance_um: np.ndarray
+    section: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.type)
+
+
+class Shard:
+    """A shard open for reading; nothing but its attributes is read until asked for.
+
+    Raises:
+        NeuronIOError: the file is missing, is no HDF5 file, or is no shard.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise NeuronIOError(f"{self.path} does not exist; give the path of an HDF5 shard")
+        try:
+            self._file = h5py.File(self.path, "r")
+        except OSError as error:
+            raise NeuronIOError(f"{self.path} is not a readable HDF5 file: {error}") from error
+        if self._file.attrs.get("format") != FORMAT:
+            self._file.close()
+            raise NeuronIOError(f"{self.path} is HDF5 but not a NeuronIO shard")
+        missing = [name for name in _REQUIRED if name not in self._file]
+        if missing:
+            self._file.close()
+            raise NeuronIOError(f"{self.path} is damaged: it lacks {', '.join(missing)}")
+
+    def __enter__(self) -> Shard:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __len__(self) -> int:
+        return self.n_trials
+
+    @property
+    def n_trials(self) -> int:
+        """Number of trials in the shard."""
+        return self._file["soma_mV"].shape[0]
+
+    @property
+    def duration_ms(self) -> int:
+        """Length of each trial, ms."""
+        return self._file["soma_mV"].shape[1]
+
+    @property
+    def n_segments(self) -> int:
+        """Number of dendritic segments."""
+        return self._file["segments/type"].shape[0]
+
+    @property
+    def n_synapses(self) -> int:
+        """Number of synapses, two a segment."""
+        return 2 * self.n_segments
+
+    @property
+    def has_soma_8khz(self) -> bool:
+        """Whether the 8 kHz soma voltage was kept."""
+        return "soma_8khz_mV" in self._file
+
+    @property
+    def has_segments(self) -> bool:
+        """Whether dendritic voltages were kept."""
+        return "segments_mV" in self._file
+
+    @cached_property
+    def info(self) -> dict:
+        """How the trials were made: cell, generator, seed, integrator, versions, ..."""
+        return {key: _decode(value) for key, value in sorted(self._file.attrs.items())}
+
+    @cached_property
+    def segments(self) -> SegmentTable:
+        """The dendritic segments."""
+        group = self._file["segments"]
+        return SegmentTable(
+            group["type"].asstr()[:],
+            group["length_um"][:],
+            group["distance_um"][:],
+            group["section"][:],
+        )
+
+    @cached_property
+    def trial_index(self) -> np.ndarray:
+        """Index of each trial in the dataset, (n,) int64."""
+        return self._file["trial_index"][:]
+
+    def inputs(self, i: int) -> InputEvents:
+        """Input spikes of the i-th trial of the shard."""
+        start, stop = self._file["inputs/trial_offset"][i : i + 2]
+        counts = self._read("inputs/events_per_ms", i)
+        offset = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        synapse = self._read("inputs/synapse", slice(start, stop))
+        return InputEvents(self.n_segments, self.duration_ms, synapse, offset)
+
+    def soma_mV(self, i: int) -> np.ndarray:
+        """Soma voltage at 1 kHz, (T,) float32, mV."""
+        return self._read("soma_mV", i)
+
+    def nexus_mV(self, i: int) -> np.ndarray:
+        """Nexus voltage at 1 kHz, (T,) float32, mV."""
+        return self._read("nexus_mV", i)
+
+    def soma_8khz_mV(self, i: int) -> np.ndarray:
+        """Soma voltage at 8 kHz, (8 T,) float32, mV, where it was kept."""
+        return self._read("soma_8khz_mV", i)
+
+    def segments_mV(self, i: int) -> np.ndarray:
+        """Voltage of every dendritic segment at 1 kHz, (S, T) float32, mV, where it was kept."""
+        stored = self._read("segments_mV", i)
+        return stored * np.float32(self._file["segments_mV"].attrs["scale_mV"])
+
+    def spike_ms(self, i: int) -> np.ndarray:
+        """Output spike times of the i-th trial, (spikes,) float64, ms."""
+        start, stop = self._file["spikes/trial_offset"][i : i + 2]
+        return self._read("spikes/time_ms", slice(start, stop))
+
+    def recording(self, i: int) -> Recording:
+        """Everything recorded of the i-th trial."""
+        return Recording(
+            self.soma_mV(i),
+            self.nexus_mV(i),
+            self.spike_ms(i),
+            self.soma_8khz_mV(i) if self.has_soma_8khz else None,
+            self.segments_mV(i) if self.has_segments else None,
+        )
+
+    def _read(self, name: str, where: int | slice) -> np.ndarray:
+        if name not in self._file:
+            raise NeuronIOError(f"{self.path} holds no {name}: it was not recorded")
+        try:
+            return self._file[name][where]
+        except OSError as error:
+            raise NeuronIOError(f"{self.path} is damaged in {name}: {error}") from error
+
+
+def write_shard(
+    path: str | Path,
+    trials: Iterable[tuple[int, InputEvents, Recording]],
+    info: dict,
+    segments: SegmentTable,
+) -> Path:
+    """Write (trial index, inputs, recording) triples to a shard, atomically.
+
+    The first recording decides which optional traces the shard keeps. `trials` may be a generator:
+    one trial is held at a time.
+
+    Raises:
+        NeuronIOError: there are no trials, or the disk refuses.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with h5py.File(temporary, "w", libver=("v110", "v110")) as file:
+            _write_trials(file, iter(trials), segments)
+            for key, value in {"format": FORMAT, "format_version": FORMAT_VERSION, **info}.items():
+                file.attrs[key] = _encode(value)
+            file.attrs["content_sha256"] = content_sha256(file)
+        temporary.replace(path)
+    except OSError as error:
+        raise NeuronIOError(f"cannot write {path}: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _write_trials(file: h5py.File, trials: Iterator, segments: SegmentTable) -> None:
+    indices, event_counts, spike_counts = [], [], []
+    for index, inputs, recording in trials:
+        if not indices:
+            _create(file, inputs, recording)
+        indices.append(index)
+        event_counts.append(inputs.n_events)
+        spike_counts.append(len(recording.spike_ms))
+        _extend(file["inputs/synapse"], inputs.synapse)
+        _extend(file["inputs/events_per_ms"], np.diff(inputs.offset)[None])
+        _extend(file["spikes/time_ms"], recording.spike_ms)
+        for name in [*_TRACES, "segments_mV"]:
+            if name in file:
+                _extend(file[name], _stored(name, getattr(recording, name))[None])
+    if not indices:
+        raise NeuronIOError(f"no trial to write to {file.filename}")
+    _plain(file, "trial_index", np.array(indices, dtype=np.int64), "")
+    _plain(file, "inputs/trial_offset", _offsets(event_counts), "events")
+    _plain(file, "spikes/trial_offset", _offsets(spike_counts), "spikes")
+    _plain(file, "segments/type", np.asarray(segments.type, dtype="S6"), "")
+    _plain(file, "segments/length_um", np.asarray(segments.length_um, dtype=float), "um")
+    _plain(file, "segments/distance_um", np.asarray(segments.distance_um, dtype=float), "um")
+    _plain(file, "segments/section", np.asarray(segments.section, dtype=np.int32), "")
+
+
+def _create(file: h5py.File, inputs: InputEvents, recording: Recording) -> None:
+    duration = inputs.duration_ms
+
+    def growing(name: str, shape: tuple, dtype, units: str, chunk: tuple | None = None):
+        return _dataset(
+            file,
+            name,
+            units,
+            shape=(0, *shape),
+            maxshape=(None, *shape),
+            dtype=dtype,
+            chunks=chunk or (1, *shape),
+            compression="gzip",
+            compression_opts=4,
+            shuffle=True,
+            fletcher32=True,
+        )
+
+    growing("inputs/synapse", (), np.uint16, "synapse", (EVENT_CHUNK,))
+    growing("inputs/events_per_ms", (duration,), np.uint16, "events/ms")
+    growing("spikes/time_ms", (), np.float64, "ms", (1024,))
+    for name, rate in _TRACES.items():
+        if getattr(recording, name) is not None:
+            growing(name, (rate * duration,), np.float32, "mV")
+    if recording.segments_mV is not None:
+        shape = recording.segments_mV.shape
+        dataset = growing("segments_mV", shape, np.int16, "mV", (1, min(32, shape[0]), duration))
+        dataset.attrs["scale_mV"] = SEGMENT_SCALE_MV
+
+
+def _dataset(file: h5py.File, name: str, units: str, **options) -> h5py.Dataset:
+    dataset = file.create_dataset(name, track_times=False, **options)
+    dataset.attrs["units"] = units
+    return dataset
+
+
+def _plain(file: h5py.File, name: str, array: np.ndarray, units: str) -> None:
+    _dataset(file, name, units, data=array, fletcher32=True, chunks=array.shape)
+
+
+def _stored(name: str, trace: np.ndarray) -> np.ndarray:
+    if name == "segments_mV":
+        return np.rint(trace / SEGMENT_SCALE_MV).astype(np.int16)
+    return trace
+
+
+def _extend(dataset: h5py.Dataset, rows: np.ndarray) -> None:
+    size = dataset.shape[0]
+    dataset.resize(size + len(rows), axis=0)
+    dataset[size:] = rows
+
+
+def _offsets(counts: list[int]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+
+
+def content_sha256(file: h5py.File) -> str:
+    """Checksum of every dataset's name, type, shape and values, and of the file's attributes."""
+    names: list[str] = []
+    file.visititems(lambda name, item: names.append(name) if hasattr(item, "dtype") else None)
+    digest = hashlib.sha256()
+    for name in sorted(names):
+        dataset = file[name]
+        digest.update(f"{name} {dataset.dtype} {dataset.shape}".encode())
+        for start in range(0, len(dataset), step := dataset.chunks[0] if dataset.chunks else 1024):
+            digest.update(np.ascontiguousarray(dataset[start : start + step]).tobytes())
+    attributes = {k: _decode(v) for k, v in file.attrs.items() if k != "content_sha256"}
+    digest.update(json.dumps(attributes, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _encode(value):
+    return value if isinstance(value, str | int | float | bool) else json.dumps(value)
+
+
+def _decode(value):
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, str) and value[:1] in {"{", "[", "n"}:
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
+    return value
+
+
+def verify_shard(path: str | Path) -> list[str]:
+    """What is wrong with a shard, in sentences; an empty list means that it is sound.
+
+    Checks the structure, the chunk checksums, the content checksum, that offsets and shapes agree,
+    that events name existing synapses, and that no voltage is NaN or infinite.
+    """
+    try:
+        with Shard(path) as shard:
+            return _problems(shard)
+    except NeuronIOError as error:
+        return [str(error)]
+
+
+def _problems(shard: Shard) -> list[str]:
+    file, n, duration = shard._file, shard.n_trials, shard.duration_ms
+    problems = []
+    try:
+        if content_sha256(file) != file.attrs.get("content_sha256"):
+            problems.append("its content does not match its checksum")
+    except OSError as error:
+        return [f"{shard.path} is damaged: {error}"]
+    offsets = {"inputs/synapse": "inputs/trial_offset", "spikes/time_ms": "spikes/trial_offset"}
+    for values, name in offsets.items():
+        offset = file[name][:]
+        if len(offset) != n + 1 or (np.diff(offset) < 0).any() or offset[-1] != len(file[values]):
+            problems.append(f"{name} does not fit {values}")
+    if (file["inputs/events_per_ms"][:].sum(axis=1) != np.diff(file["inputs/trial_offset"])).any():
+        problems.append("inputs/events_per_ms does not add up to the events of its trials")
+    if len(events := file["inputs/synapse"][:]) and events.max() >= shard.n_synapses:
+        problems.append(f"an event names synapse {events.max()} of {shard.n_synapses}")
+    for name in (name for name in _TRACES if name in file):
+        if file[name].shape != (n, _TRACES[name] * duration):
+            problems.append(f"{name} has shape {file[name].shape}")
+        bad = [i for i in range(n) if not np.isfinite(file[name][i]).all()]
+        if bad:
+            problems.append(f"{name} is not finite in trial {shard.trial_index[bad[0]]}")
+    return [f"{shard.path}: {problem}" for problem in problems]
