@@ -1,0 +1,132 @@
+"""The ELM neuron and the Branch-ELM, v1 and v2 (Spieler et al. 2024, arXiv 2306.16922)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+from torch import nn
+
+from surrogate.events import EventBatch
+from surrogate.options import BranchElmOptions, ElmOptions
+from surrogate.recurrence import event_convolution, exponential_filter, memory_recursion
+
+INITIAL_SYNAPSE_WEIGHT = 0.5
+# A time constant at the very bound would have an infinite logit.
+BOUND_MARGIN = 1e-6
+
+
+class Elm(nn.Module):
+    """ELM neuron: synapses, branches, memory units, linear readout.
+
+    All that is linear in time happens before the recursion: a spike adds its synapse's weight to
+    its branch (or, where branches outnumber hidden units, directly to the hidden units), and one
+    exponential filter over time makes the traces. Filtering after summing equals filtering each
+    synapse, because all synapses share one time constant.
+    """
+
+    accepts = "events"
+
+    def __init__(self, options: ElmOptions) -> None:
+        super().__init__()
+        self.options = options
+        units, hidden = options.num_memory, 2 * options.num_memory
+        source, valid, self.n_branch = synapse_routing(options)
+        sign = torch.where(source < options.inputs // 2, 1.0, -1.0) * valid
+        branch = torch.arange(len(source)) // (len(source) // self.n_branch)
+        self.register_buffer("synapse_source", source, persistent=False)
+        self.register_buffer("synapse_sign", sign, persistent=False)
+        self.register_buffer("synapse_branch", branch, persistent=False)
+        self.synapse_weight = nn.Parameter(torch.full((len(source),), INITIAL_SYNAPSE_WEIGHT))
+        sizes = [self.n_branch + units, *[hidden] * options.mlp_layers, units]
+        self.mlp = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
+        self.readout = nn.Linear(units, 2)
+        logit = tau_logit(options)
+        if options.learn_tau:
+            self.tau_logit = nn.Parameter(logit)
+        else:
+            self.register_buffer("tau_logit", logit)
+
+    def forward(self, events: EventBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Spike logit and scaled soma voltage, each (B, T)."""
+        out_bto = self.readout(self.memory(events))
+        return out_bto[..., 0], out_bto[..., 1]
+
+    def memory(self, events: EventBatch) -> torch.Tensor:
+        """The memory units over time, (B, T, d)."""
+        decay_d, gain_d = self.decay_and_gain()
+        return memory_recursion(
+            self.drive(events),
+            self.mlp[0].weight[:, self.n_branch :],
+            [(layer.weight, layer.bias) for layer in self.mlp[1:]],
+            decay_d,
+            gain_d,
+            self.options.activation,
+        )
+
+    def drive(self, events: EventBatch) -> torch.Tensor:
+        """What the inputs add to the first hidden layer, (B, T, h)."""
+        weight_hj = self.mlp[0].weight[:, : self.n_branch]
+        strength_s = torch.relu(self.synapse_weight) * self.synapse_sign
+        trace_decay = math.exp(-1.0 / self.options.tau_synapse_ms)
+        if self.n_branch > weight_hj.shape[0]:
+            column_sh = strength_s[:, None] * weight_hj.T[self.synapse_branch]
+            kernel_nh = column_sh.new_zeros(self.options.inputs, weight_hj.shape[0])
+            kernel_nh = kernel_nh.index_add(0, self.synapse_source, column_sh)
+            currents_bth = event_convolution(events, kernel_nh.unsqueeze(1))
+            return exponential_filter(currents_bth, trace_decay) + self.mlp[0].bias
+        cell_s = self.synapse_source * self.n_branch + self.synapse_branch
+        kernel = strength_s.new_zeros(self.options.inputs * self.n_branch)
+        kernel = kernel.index_add(0, cell_s, strength_s)
+        currents_btj = event_convolution(events, kernel.view(self.options.inputs, 1, -1))
+        branch_btj = exponential_filter(currents_btj, trace_decay)
+        return nn.functional.linear(branch_btj, weight_hj, self.mlp[0].bias)
+
+    def tau_ms(self) -> torch.Tensor:
+        """Memory time constants, (d,) ms."""
+        low, high = self.options.tau_min_ms, self.options.tau_max_ms
+        return low + (high - low) * torch.sigmoid(self.tau_logit)
+
+    def decay_and_gain(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Per millisecond, (d,) each: what a memory keeps, and how far a proposal moves it."""
+        tau_d, scale = self.tau_ms(), self.options.memory_scale
+        decay_d = torch.exp(-1.0 / tau_d)
+        if self.options.version == 2:
+            return decay_d, -torch.expm1(-scale / tau_d)
+        return decay_d, scale * (1.0 - decay_d)
+
+    def count_parameters(self) -> int:
+        """Learned numbers, with the synapses past the last input that the published count has."""
+        return sum(p.numel() for p in self.parameters())
+
+    def count_multiply_adds(self) -> int:
+        """Multiply-adds per ms with every synapse counted as active once."""
+        weights = sum(layer.weight.numel() for layer in [*self.mlp, self.readout])
+        units = self.options.num_memory
+        return len(self.synapse_weight) + self.n_branch + weights + 2 * units
+
+
+def synapse_routing(options: ElmOptions) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """Input of each synapse, whether the synapse exists, and the number of branches.
+
+    ELM: input n is synapse n is branch n. Branch-ELM: with inputs interlaced (excitatory 0,
+    inhibitory 0, excitatory 1, ...), branch j takes consecutive ones from j ceil(N / branches) on;
+    synapses past the last input do not exist but keep their place in the weights.
+    """
+    n = options.inputs
+    if not isinstance(options, BranchElmOptions):
+        return torch.arange(n), torch.ones(n, dtype=torch.bool), n
+    start_j = torch.arange(options.num_branch) * math.ceil(n / options.num_branch)
+    place_s = (start_j[:, None] + torch.arange(options.synapses_per_branch)).flatten()
+    valid_s = place_s < n
+    interlaced = torch.arange(n).view(2, n // 2).T.flatten()
+    return interlaced[place_s.clamp(max=n - 1)], valid_s, options.num_branch
+
+
+def tau_logit(options: ElmOptions) -> torch.Tensor:
+    """Inverse of the scaled sigmoid at time constants log-spaced between the bounds, (d,)."""
+    low, high = options.tau_min_ms, options.tau_max_ms
+    steps = torch.linspace(math.log(low), math.log(high), options.num_memory, dtype=torch.float64)
+    share = (steps.exp() - low) / (high - low)
+    return torch.logit(share, eps=BOUND_MARGIN / (high - low)).float()
