@@ -8,7 +8,10 @@ import torch
 from torch import nn
 
 from surrogate.models.elm import Elm
-from surrogate.models.tcn import Tcn
+from surrogate.models.lif import LeakyIntegrateAndFire
+from surrogate.models.linear import LinearNonlinear
+from surrogate.models.recurrent import Gru, Lstm
+from surrogate.models.tcn import ResidualTcn, Tcn
 from surrogate.options import ModelOptions, options_class
 
 __all__ = ["CLASSES", "build_model"]
@@ -18,6 +21,11 @@ CLASSES: dict[str, type[nn.Module]] = {
     "branch_elm": Elm,
     "branch_elm_v2": Elm,
     "tcn": Tcn,
+    "tcn_residual": ResidualTcn,
+    "lstm": Lstm,
+    "gru": Gru,
+    "lif": LeakyIntegrateAndFire,
+    "linear": LinearNonlinear,
 }
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils.parametrizations import weight_norm
 
 from surrogate.events import EventBatch
-from surrogate.options import TcnOptions
+from surrogate.options import ResidualTcnOptions, TcnOptions
 from surrogate.recurrence import event_convolution
 
 
@@ -68,3 +69,61 @@ class Tcn(nn.Module):
         """Multiply-adds per ms with dense inputs."""
         layers = [self.first, *self.convolutions, self.readout]
         return sum(layer.weight.numel() for layer in layers)
+
+
+class ResidualBlock(nn.Module):
+    """Two dilated causal convolutions with ReLU, added to the block's input."""
+
+    def __init__(self, width: int, kernel: int, dilation: int) -> None:
+        super().__init__()
+        self.padding = (dilation * (kernel - 1), 0)
+        self.convolutions = nn.ModuleList(
+            weight_norm(nn.Conv1d(width, width, kernel, dilation=dilation)) for _ in range(2)
+        )
+
+    def forward(self, x_bct: torch.Tensor) -> torch.Tensor:
+        """(B, width, T) to the same."""
+        out_bct = x_bct
+        for convolution in self.convolutions:
+            out_bct = functional.relu(convolution(functional.pad(out_bct, self.padding)))
+        return functional.relu(out_bct + x_bct)
+
+
+class ResidualTcn(nn.Module):
+    """Dilated residual blocks after a first layer on the spikes (Bai et al. 2018).
+
+    The first layer, one convolution of the kernel's length from the synapses to `width` channels,
+    stands where the original changes the number of channels inside its first block.
+    """
+
+    accepts = "events"
+
+    def __init__(self, options: ResidualTcnOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.first = EventConvolution(options.inputs, options.width, options.kernel)
+        self.blocks = nn.Sequential(
+            *(ResidualBlock(options.width, options.kernel, 2**i) for i in range(options.depth))
+        )
+        self.readout = nn.Linear(options.width, 2)
+
+    @property
+    def receptive_field_ms(self) -> int:
+        """How many ms of input, the present one included, an output depends on."""
+        taps = self.options.kernel - 1
+        return 1 + taps + 2 * taps * (2**self.options.depth - 1)
+
+    def forward(self, events: EventBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Spike logit and scaled soma voltage, each (B, T)."""
+        x_bct = self.blocks(functional.relu(self.first(events)))
+        out_bto = self.readout(x_bct.transpose(1, 2))
+        return out_bto[..., 0], out_bto[..., 1]
+
+    def count_parameters(self) -> int:
+        """Learned numbers."""
+        return sum(p.numel() for p in self.parameters())
+
+    def count_multiply_adds(self) -> int:
+        """Multiply-adds per ms with dense inputs."""
+        convolutions = [c for block in self.blocks for c in block.convolutions]
+        return sum(layer.weight.numel() for layer in [self.first, *convolutions, self.readout])

@@ -1,0 +1,65 @@
+"""The linear-nonlinear filter model, and the filter bank it shares with the spiking one."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from surrogate.events import EventBatch
+from surrogate.options import FilterOptions
+from surrogate.recurrence import event_convolution, exponential_filter
+
+
+class FilterBank(nn.Module):
+    """Each synapse drives F exponential filters per output with learned weights.
+
+    The time constants are log-spaced and fixed; each filter has unit area, so that weights of
+    different time constants are alike in scale.
+    """
+
+    def __init__(self, options: FilterOptions, outputs: int) -> None:
+        super().__init__()
+        self.outputs = outputs
+        span = torch.linspace(
+            math.log(options.tau_min_ms), math.log(options.tau_max_ms), options.filters
+        )
+        self.decays = torch.exp(-1.0 / span.exp()).tolist()
+        shape = (options.inputs, options.filters, outputs)
+        self.weight = nn.Parameter(torch.randn(shape) / math.sqrt(options.inputs))
+
+    def forward(self, events: EventBatch) -> torch.Tensor:
+        """The filtered sums, (B, T, outputs)."""
+        currents_btc = event_convolution(events, self.weight.flatten(1).unsqueeze(1))
+        parts = currents_btc.split(self.outputs, dim=2)
+        filtered = [
+            (1.0 - decay) * exponential_filter(part, decay)
+            for part, decay in zip(parts, self.decays, strict=True)
+        ]
+        return torch.stack(filtered).sum(0)
+
+
+class LinearNonlinear(nn.Module):
+    """Filtered inputs summed linearly; the logistic function of the loss is the nonlinearity."""
+
+    accepts = "events"
+
+    def __init__(self, options: FilterOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.bank = FilterBank(options, outputs=2)
+        self.bias = nn.Parameter(torch.zeros(2))
+
+    def forward(self, events: EventBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Spike logit and scaled soma voltage, each (B, T)."""
+        out_bto = self.bank(events) + self.bias
+        return out_bto[..., 0], out_bto[..., 1]
+
+    def count_parameters(self) -> int:
+        """Learned numbers."""
+        return sum(p.numel() for p in self.parameters())
+
+    def count_multiply_adds(self) -> int:
+        """Multiply-adds per ms with every synapse counted as active once."""
+        return self.bank.weight.numel() + 2 * 2 * self.options.filters

@@ -1,0 +1,119 @@
+"""ELM weights published by others (formats.md): a folder of JSON files and a torch state dict."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import torch
+
+from data.errors import NeuronIOError
+from surrogate.models import build_model
+from surrogate.models.elm import Elm, synapse_routing
+from surrogate.options import BranchElmOptions
+
+CONFIG_FILE = "model_config.json"
+STATE_FILE = "neuronio_best_model_state.pt"
+MODEL_NAME = "branch_elm"
+
+# Their name of each tensor -> ours.
+TENSORS = {
+    "_proto_w_s": "synapse_weight",
+    "_proto_tau_m": "tau_logit",
+    "mlp.network.0.weight": "mlp.0.weight",
+    "mlp.network.0.bias": "mlp.0.bias",
+    "mlp.network.2.weight": "mlp.1.weight",
+    "mlp.network.2.bias": "mlp.1.bias",
+    "w_y.weight": "readout.weight",
+    "w_y.bias": "readout.bias",
+}
+# Not learned, checked against the model that is built.
+FIXED = ("tau_s", "input_to_synapse_indices", "valid_indices_mask")
+
+
+def is_published(folder: Path) -> bool:
+    """Whether `folder` holds published ELM weights."""
+    return (folder / CONFIG_FILE).is_file() and (folder / STATE_FILE).is_file()
+
+
+def load_published(folder: Path) -> Elm:
+    """The Branch-ELM of a folder with published weights, in evaluation mode.
+
+    Raises:
+        NeuronIOError: a file is missing or damaged, or holds another model than a Branch-ELM.
+    """
+    for name in (CONFIG_FILE, STATE_FILE):
+        if not (folder / name).is_file():
+            raise NeuronIOError(
+                f"{folder} has no {name}; give a folder with published ELM weights, such as "
+                "num_memory_20"
+            )
+    options = read_options(folder / CONFIG_FILE)
+    state = _read_state(folder / STATE_FILE)
+    _check_fixed(state, options, folder)
+    model = build_model(MODEL_NAME, options)
+    try:
+        model.load_state_dict({ours: state[theirs] for theirs, ours in TENSORS.items()})
+    except RuntimeError as error:
+        detail = " ".join(str(error).split(":", 1)[-1].split())
+        raise NeuronIOError(
+            f"{folder / STATE_FILE} does not fit its {CONFIG_FILE}: {detail}"
+        ) from error
+    return model.eval()
+
+
+def read_options(path: Path) -> BranchElmOptions:
+    """The options that a published model_config.json describes.
+
+    Raises:
+        NeuronIOError: the file is not such a configuration or asks for other input routing.
+    """
+    try:
+        config = json.loads(path.read_text())
+        routing = config["input_to_synapse_routing"]
+        options = BranchElmOptions(
+            inputs=config["num_input"],
+            num_memory=config["num_memory"],
+            num_branch=config["num_branch"],
+            synapses_per_branch=config["num_synapse_per_branch"],
+            learn_tau=config["learn_memory_tau"],
+            tau_min_ms=config["memory_tau_min"],
+            tau_max_ms=config["memory_tau_max"],
+        )
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+        raise NeuronIOError(f"{path} is not a published model configuration: {error}") from error
+    except KeyError as error:
+        raise NeuronIOError(
+            f"{path} lacks {error}; a published ELM configuration has it"
+        ) from error
+    if routing != "neuronio_routing":
+        raise NeuronIOError(
+            f"{path} has input_to_synapse_routing '{routing}'; only 'neuronio_routing' is read"
+        )
+    return options
+
+
+def _read_state(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise NeuronIOError(f"{path} is not a readable torch state dict: {error}") from error
+    missing = [name for name in (*TENSORS, *FIXED) if name not in state]
+    if missing:
+        raise NeuronIOError(f"{path} lacks {', '.join(missing)}; it is not a published ELM")
+    return state
+
+
+def _check_fixed(state: dict[str, torch.Tensor], options: BranchElmOptions, folder: Path) -> None:
+    source, valid, _ = synapse_routing(options)
+    wired_alike = torch.equal(state["input_to_synapse_indices"], source)
+    if not wired_alike or not torch.equal(state["valid_indices_mask"], valid):
+        raise NeuronIOError(
+            f"{folder / STATE_FILE} routes its inputs in another way than '{CONFIG_FILE}' says"
+        )
+    if not torch.all(state["tau_s"] == options.tau_synapse_ms):
+        raise NeuronIOError(
+            f"{folder / STATE_FILE} has synaptic time constants other than "
+            f"{options.tau_synapse_ms} ms; only one for all is supported"
+        )
