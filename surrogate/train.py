@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,8 +78,18 @@ class FitState:
     seconds: float = 0.0
 
 
-def fit(spec: FitSpec, *, quiet: bool = False) -> dict[str, Any]:
+def fit(
+    spec: FitSpec,
+    *,
+    quiet: bool = False,
+    on_validation: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> dict[str, Any]:
     """Fit a surrogate, or go on with one that was interrupted; returns its summary.
+
+    Args:
+        spec: what to fit, on what, and where to.
+        quiet: show no progress bar.
+        on_validation: called with each row of the history as soon as it is saved.
 
     Raises:
         NeuronIOError: the data does not fit the model, the directory holds another fit, the loss
@@ -95,7 +105,7 @@ def fit(spec: FitSpec, *, quiet: bool = False) -> dict[str, Any]:
     optimizer = torch.optim.Adam(trained, lr=spec.training.learning_rate, fused=True)
     state = _resume(spec, model, optimizer)
     with _progress_bar(spec, state, quiet) as advance:
-        _train(spec, model, optimizer, state, train, valid, advance)
+        _train(spec, model, optimizer, state, train, valid, advance, on_validation)
     summary = _finish(spec, model, state, valid, config)
     train.close()
     valid.close()
@@ -109,7 +119,8 @@ def _train(
     state: FitState,
     train: TrialStore,
     valid: TrialStore,
-    advance,
+    advance: Callable[[float], None],
+    on_validation: Callable[[dict[str, Any]], None],
 ) -> None:
     """The loop, from the state's step to the last one."""
     t = spec.training
@@ -151,6 +162,7 @@ def _train(
             row |= {"seconds": round(state.seconds, 3), "data_wait_fraction": idle / spent}
             state.history.append(row)
             _save(spec, model, optimizer, state)
+            on_validation(row)
             losses, norms, began, waited = [], [], time.perf_counter(), feed.waited_s
 
 
