@@ -1,0 +1,92 @@
+"""The inputs of a trial: which generator, from which random numbers, and which trials are kept."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from data.config import validate
+from data.errors import NeuronIOError
+from data.shard import SegmentTable
+from data.trial import InputEvents
+from simulation.generators import Constant, Ergodic, OutOfDistribution, Published, Subthreshold
+
+Generator = Constant | Published
+GENERATORS: dict[str, type[Generator]] = {
+    "published": Published,
+    "ergodic": Ergodic,
+    "subthreshold": Subthreshold,
+    "constant": Constant,
+    "ood": OutOfDistribution,
+}
+
+
+def trial_rng(dataset_seed: int, trial_index: int, purpose: str = "inputs") -> np.random.Generator:
+    """The random numbers of one trial, which follow from the dataset's seed and the trial's index.
+
+    Those for "inputs" are the ones of `SeedSequence(dataset_seed).spawn(n)[trial_index]`.
+
+    Args:
+        purpose: "inputs", or "acceptance" for the independent stream of `accept_trial`.
+    """
+    key = {"inputs": (trial_index,), "acceptance": (trial_index, 1)}[purpose]
+    return np.random.default_rng(np.random.SeedSequence(dataset_seed, spawn_key=key))
+
+
+def make_generator(name: str, parameters: Mapping[str, Any]) -> Generator:
+    """A generator with the given parameters; the rest keep their defaults.
+
+    Raises:
+        NeuronIOError: the generator or a parameter is unknown, or a value is out of range.
+    """
+    if name not in GENERATORS:
+        guess = difflib.get_close_matches(str(name), GENERATORS, n=1)
+        known = ", ".join(GENERATORS)
+        hint = f"; did you mean '{guess[0]}'?" if guess else f"; take one of {known}"
+        raise NeuronIOError(f"unknown generator '{name}'{hint}")
+    return validate(GENERATORS[name], dict(parameters), f"parameters of generator '{name}'")
+
+
+def make_inputs(
+    generator: str,
+    parameters: Mapping[str, Any],
+    segments: SegmentTable,
+    duration_ms: int,
+    rng: np.random.Generator,
+) -> InputEvents:
+    """Input spikes of one trial.
+
+    Args:
+        generator: a key of `GENERATORS`.
+        parameters: the generator's parameters that differ from its defaults.
+        segments: the cell's dendritic segments.
+        duration_ms: length of the trial, ms.
+        rng: the trial's own random numbers (`trial_rng`); the same state gives the same spikes.
+
+    Raises:
+        NeuronIOError: as `make_generator`, or the duration is not positive.
+    """
+    if duration_ms < 1:
+        raise NeuronIOError(f"duration_ms is {duration_ms}, but a trial lasts 1 ms or more")
+    return make_generator(generator, parameters).rates(segments, duration_ms, rng).sample(rng)
+
+
+def accept_trial(
+    generator: str, parameters: Mapping[str, Any], n_output_spikes: int, rng: np.random.Generator
+) -> bool:
+    """Whether a simulated trial joins the dataset; only `ergodic` ever turns one away.
+
+    Args:
+        rng: `trial_rng(seed, index, "acceptance")`, so that the verdict follows from the trial.
+    """
+    made = make_generator(generator, parameters)
+    if not isinstance(made, Ergodic):
+        return True
+    if n_output_spikes > made.busy_spikes:
+        return bool(rng.random() < made.keep_busy)
+    if n_output_spikes == 0:
+        return bool(rng.random() < made.keep_silent)
+    return True
