@@ -1,0 +1,76 @@
+"""The configurations that come with the project, their schema and their documentation."""
+
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from data.config import load_config, validate_config
+from data.errors import NeuronIOError
+
+ROOT = Path(__file__).parents[2]
+spec = importlib.util.spec_from_file_location("workflow_schema", ROOT / "workflow" / "schema.py")
+schema = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(schema)
+
+CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_packaged_configuration_is_valid_and_named_after_its_file(path):
+    assert load_config(path).name == path.stem
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_packaged_configuration_points_editors_to_the_schema(path):
+    first = path.read_text().splitlines()[0]
+    assert first.startswith("# yaml-language-server: $schema=")
+    assert (path.parent / first.split("=", 1)[1]).resolve().is_file()
+
+
+def test_schema_and_table_of_keys_are_in_step_with_the_model():
+    assert schema.SCHEMA.read_text() == schema.schema_text(), "run: python workflow/schema.py"
+    assert schema.README.read_text() == schema.readme_text(), "run: python workflow/schema.py"
+
+
+def test_table_of_keys_reaches_the_deepest_sections():
+    table = schema.README.read_text()
+    for key in ("cell.variant.nmda_ratio", "dataset.trials.test", "fits[].sizes"):
+        assert f"| `{key}` |" in table
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"sead": 3}, "sead"),
+        ({"seed": "three"}, "seed"),
+        ({"seed": -1}, "seed"),
+        ({"engine": {"name": "neuron", "dt_ms": 0.03}}, "dt_ms"),
+        ({"fits": [{"model": "branch_elm", "sizes": [0]}]}, "sizes"),
+        ({"fits": [{"model": "branch_elm", "sizes": [2], "training": {"step": 1}}]}, "step"),
+    ],
+)
+def test_wrong_key_type_or_range_is_one_sentence_naming_the_key(change, named):
+    document = yaml.safe_load((ROOT / "config/smoke.yaml").read_text()) | change
+    with pytest.raises(NeuronIOError) as error:
+        validate_config(document)
+    assert named in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_environment_has_the_locked_version_of_every_direct_dependency():
+    locked = dict(
+        line.split("==")
+        for line in (ROOT / "requirements.lock").read_text().split()
+        if "==" in line
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    direct = [*project["dependencies"], *extras["workflow"], *extras["dev"]]
+    names = {re.match(r"[\w.-]+", requirement)[0].lower() for requirement in direct}
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    (pinned,) = (part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
+    assert set(pinned) == {f"{name}=={locked[name]}" for name in names}
