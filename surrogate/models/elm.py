@@ -63,6 +63,7 @@ class Elm(nn.Module):
             decay_d,
             gain_d,
             self.options.activation,
+            recompute=self.options.recompute,
         )
 
     def drive(self, events: EventBatch) -> torch.Tensor:

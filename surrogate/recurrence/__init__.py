@@ -1,9 +1,92 @@
 """What the models compute over time: compiled on the CPU, plain PyTorch elsewhere."""
 
-from surrogate.recurrence.reference import (
-    event_convolution,
-    exponential_filter,
-    memory_recursion,
-)
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Sequence
+
+import torch
+
+from data.errors import NeuronIOError
+from surrogate.events import EventBatch
+from surrogate.recurrence import compiled, reference
 
 __all__ = ["event_convolution", "exponential_filter", "memory_recursion"]
+
+
+def event_convolution(events: EventBatch, kernel_nkc: torch.Tensor) -> torch.Tensor:
+    """Causal convolution of the spikes: a spike of synapse n at t adds kernel[n, j] at t + j.
+
+    Args:
+        events: B windows of T ms from N synapses.
+        kernel_nkc: (N, K, C), K taps of 1 ms.
+
+    Returns:
+        (B, T, C).
+    """
+    implementation = compiled if _is_compiled_for(kernel_nkc) else reference
+    return implementation.event_convolution(events, kernel_nkc)
+
+
+def exponential_filter(x_btc: torch.Tensor, decay: float) -> torch.Tensor:
+    """y_t = decay y_{t-1} + x_t along the second axis, from y = 0."""
+    implementation = compiled if _is_compiled_for(x_btc) else reference
+    return implementation.exponential_filter(x_btc, decay)
+
+
+def memory_recursion(
+    drive_bth: torch.Tensor,
+    memory_weight_hd: torch.Tensor,
+    layers: Sequence[reference.Layer],
+    decay_d: torch.Tensor,
+    gain_d: torch.Tensor,
+    activation: str,
+    *,
+    recompute: bool = False,
+) -> torch.Tensor:
+    """The ELM memory over time (equations in reference.py and docs/recurrence.md).
+
+    Args:
+        drive_bth: what the inputs and the bias add to the first hidden layer, (B, T, h).
+        memory_weight_hd: weights from the decayed memory to the first hidden layer.
+        layers: (weight, bias) of each layer after it; the last has d outputs.
+        decay_d, gain_d: per memory unit and ms.
+        activation: "relu" or "silu".
+        recompute: keep less for the backward pass and compute the hidden activity again.
+
+    Returns:
+        memory, (B, T, d).
+    """
+    arguments = drive_bth, memory_weight_hd
+    if _is_compiled_for(drive_bth):
+        if len(layers) == 1:
+            rest = decay_d, gain_d, activation, recompute
+            return compiled.memory_recursion(*arguments, *layers[0], *rest)
+        _notice(
+            f"{len(layers)} hidden layers: the recursion runs in plain PyTorch, which is slow; "
+            "only one hidden layer is compiled"
+        )
+    return reference.memory_recursion(*arguments, layers, decay_d, gain_d, activation)
+
+
+def _is_compiled_for(tensor: torch.Tensor) -> bool:
+    if tensor.device.type != "cpu":
+        _notice(f"on {tensor.device.type} the recursion runs in plain PyTorch, step by step")
+        return False
+    return tensor.dtype in compiled.SUFFIXES and _compiles()
+
+
+@functools.cache
+def _compiles() -> bool:
+    try:
+        compiled.library()
+    except NeuronIOError as error:
+        _notice(f"the recursion runs in plain PyTorch, which is slow, because {error}")
+        return False
+    return True
+
+
+@functools.cache
+def _notice(message: str) -> None:
+    warnings.warn(message, stacklevel=3)

@@ -1,0 +1,203 @@
+"""The compiled kernels as differentiable functions, for float32 and float64 on the CPU.
+
+Shape letters as in reference.py. Each backward pass is derived by hand (docs/recurrence.md).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from data.native import load_library
+from surrogate.events import EventBatch
+from surrogate.recurrence.reference import ACTIVATIONS, PROPOSAL_SLOPE
+
+FLAGS = ("-fopenmp", "-ffp-contract=fast")
+SUFFIXES = {torch.float32: "f32", torch.float64: "f64"}
+ACTIVATION_CODES = {"relu": 0, "silu": 1}
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The compiled kernels.
+
+    Raises:
+        NeuronIOError: they do not compile.
+    """
+    folder = Path(__file__).parent
+    sources = [folder / "memory.cpp", folder / "events.cpp"]
+    return load_library("recurrence", sources, flags=FLAGS, include=[folder])
+
+
+def event_convolution(events: EventBatch, kernel_nkc: torch.Tensor) -> torch.Tensor:
+    """As `reference.event_convolution`."""
+    return _EventConvolution.apply(kernel_nkc, events)
+
+
+def exponential_filter(x_btc: torch.Tensor, decay: float) -> torch.Tensor:
+    """As `reference.exponential_filter`."""
+    return _ExponentialFilter.apply(x_btc, decay)
+
+
+def memory_recursion(
+    drive_bth: torch.Tensor,
+    memory_weight_hd: torch.Tensor,
+    proposal_weight_dh: torch.Tensor,
+    proposal_bias_d: torch.Tensor,
+    decay_d: torch.Tensor,
+    gain_d: torch.Tensor,
+    activation: str,
+    recompute: bool,
+) -> torch.Tensor:
+    """As `reference.memory_recursion` with one hidden layer.
+
+    With `recompute` only the drive and the memory are kept for the backward pass, and the hidden
+    activity is computed anew from them, all milliseconds at once.
+    """
+    tensors = (drive_bth, memory_weight_hd, proposal_weight_dh, proposal_bias_d, decay_d, gain_d)
+    keep = torch.is_grad_enabled() and any(x.requires_grad for x in tensors) and not recompute
+    return _MemoryRecursion.apply(*tensors, activation, keep)[0]
+
+
+def _call(name: str, dtype: torch.dtype, *arguments: object) -> None:
+    getattr(library(), f"{name}_{SUFFIXES[dtype]}")(*arguments)
+
+
+def _shape(*numbers: int) -> ctypes.Array:
+    return (ctypes.c_int * 6)(*numbers, torch.get_num_threads())
+
+
+def _address(tensor: torch.Tensor | None) -> ctypes.c_void_p:
+    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
+
+
+def _addresses(*tensors: torch.Tensor | None) -> ctypes.Array:
+    return (ctypes.c_void_p * len(tensors))(*(_address(tensor) for tensor in tensors))
+
+
+class _EventConvolution(torch.autograd.Function):
+    @staticmethod
+    def forward(kernel_nkc: torch.Tensor, events: EventBatch) -> torch.Tensor:
+        kernel_nkc = kernel_nkc.contiguous()
+        out_btc = kernel_nkc.new_empty(events.n_rows, events.duration_ms, kernel_nkc.shape[2])
+        shape = _shape(events.n_rows, events.duration_ms, *kernel_nkc.shape)
+        spikes = _address(events.synapse), _address(events.offset)
+        _call("convolve", kernel_nkc.dtype, shape, *spikes, _address(kernel_nkc), _address(out_btc))
+        return out_btc
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        kernel_nkc, ctx.events = inputs
+        ctx.kernel_shape = kernel_nkc.shape
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_btc: torch.Tensor) -> tuple[torch.Tensor, None]:
+        events, grad_btc = ctx.events, grad_btc.contiguous()
+        out_nkc = grad_btc.new_empty(ctx.kernel_shape)
+        shape = _shape(events.n_rows, events.duration_ms, *ctx.kernel_shape)
+        spikes = _address(events.synapse), _address(events.offset)
+        _call(
+            "convolve_backward",
+            grad_btc.dtype,
+            shape,
+            *spikes,
+            _address(grad_btc),
+            _address(out_nkc),
+        )
+        return out_nkc, None
+
+
+def _filtered(x_btc: torch.Tensor, decay: float, reverse: bool) -> torch.Tensor:
+    x_btc = x_btc.contiguous()
+    y_btc = torch.empty_like(x_btc)
+    shape = _shape(x_btc.shape[0], x_btc.shape[1], 0, 0, x_btc.shape[2])
+    arguments = ctypes.c_double(decay), reverse, _address(x_btc), _address(y_btc)
+    _call("filter", x_btc.dtype, shape, *arguments)
+    return y_btc
+
+
+class _ExponentialFilter(torch.autograd.Function):
+    @staticmethod
+    def forward(x_btc: torch.Tensor, decay: float) -> torch.Tensor:
+        return _filtered(x_btc, decay, reverse=False)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        ctx.decay = inputs[1]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_btc: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return _filtered(grad_btc, ctx.decay, reverse=True), None
+
+
+class _MemoryRecursion(torch.autograd.Function):
+    @staticmethod
+    def forward(drive, memory_weight, proposal_weight, bias, decay, gain, activation, keep):
+        weights = [x.contiguous() for x in (memory_weight, proposal_weight, bias, decay, gain)]
+        drive = drive.contiguous()
+        rows, duration, hidden = drive.shape
+        units = len(decay)
+        memory = drive.new_empty(rows, duration, units)
+        hidden_out = torch.empty_like(drive) if keep else None
+        squashed = torch.empty_like(memory) if keep else None
+        shape = _shape(rows, duration, units, hidden, ACTIVATION_CODES[activation])
+        arrays = _addresses(drive, *weights, memory, hidden_out, squashed)
+        _call("memory_forward", drive.dtype, shape, arrays)
+        return memory, hidden_out, squashed
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        *tensors, ctx.activation, ctx.keep = inputs
+        memory, hidden, squashed = output
+        if ctx.keep:
+            ctx.mark_non_differentiable(hidden, squashed)
+            tensors[0] = None  # the drive is not needed again
+        ctx.save_for_backward(*tensors, memory, hidden, squashed)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad, *_):
+        drive, *weights, memory, hidden, squashed = ctx.saved_tensors
+        weights = [x.contiguous() for x in weights]
+        grad = grad.contiguous()
+        if hidden is None:
+            hidden, squashed = _recomputed(drive, weights, memory, ctx.activation)
+        drive_grad, proposal_grad = torch.empty_like(hidden), torch.empty_like(memory)
+        decayed = torch.empty_like(memory)
+        activity = torch.empty_like(hidden) if ctx.activation == "silu" else hidden
+        rows, duration, units = memory.shape
+        sums = torch.empty(2, rows, units, dtype=torch.float64)
+        code = ACTIVATION_CODES[ctx.activation]
+        shape = _shape(rows, duration, units, hidden.shape[2], code)
+        out = drive_grad, proposal_grad, decayed, activity
+        arrays = _addresses(grad, memory, hidden, squashed, *weights, *out)
+        _call("memory_backward", grad.dtype, shape, arrays, _address(sums[0]), _address(sums[1]))
+        decay_grad, gain_grad = sums.sum(1).to(grad.dtype)
+        flat_drive, flat_proposal = drive_grad.flatten(0, 1), proposal_grad.flatten(0, 1)
+        return (
+            drive_grad,
+            flat_drive.T @ decayed.flatten(0, 1),
+            flat_proposal.T @ activity.flatten(0, 1),
+            flat_proposal.sum(0),
+            decay_grad,
+            gain_grad,
+            None,
+            None,
+        )
+
+
+def _recomputed(drive, weights, memory, activation) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the forward pass would have kept: h (ReLU) or a (SiLU), and tanh."""
+    memory_weight, proposal_weight, bias, decay, _ = weights
+    decayed = torch.nn.functional.pad(memory[:, :-1], (0, 0, 1, 0)) * decay
+    before = drive + decayed @ memory_weight.T
+    activity = ACTIVATIONS[activation](before)
+    proposal = torch.nn.functional.linear(activity, proposal_weight, bias)
+    squashed = torch.tanh(PROPOSAL_SLOPE * proposal)
+    return (activity if activation == "relu" else before), squashed

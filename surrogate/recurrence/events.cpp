@@ -1,0 +1,114 @@
+// Causal convolution of sparse spikes, and the exponential filter over time.
+//
+// A batch has `rows` windows of `duration` ms; the events of bin b = row * duration + ms are
+// synapse[offset[b]] .. synapse[offset[b + 1] - 1]. Arrays are (rows, duration, channels) and
+// kernels (synapses, taps, channels), contiguous, so that one event adds one run of numbers.
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "simd.h"
+
+namespace {
+
+struct Shape {
+  int rows, duration, synapses, taps, channels, threads;
+};
+
+template <typename T>
+inline void add(T* __restrict to, const T* __restrict from, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i] += from[i];
+}
+
+// How many numbers an event at ms t adds: all taps that lie within the window.
+inline int64_t run_length(const Shape& s, int t) {
+  return static_cast<int64_t>(std::min(s.taps, s.duration - t)) * s.channels;
+}
+
+template <typename T>
+void convolve(const Shape& s, const int32_t* synapse, const int64_t* offset, const T* kernel,
+              T* out) {
+  const int64_t stride = static_cast<int64_t>(s.taps) * s.channels;
+#pragma omp parallel for num_threads(s.threads) schedule(dynamic, 1)
+  for (int row = 0; row < s.rows; ++row) {
+    const int64_t first = static_cast<int64_t>(row) * s.duration;
+    std::memset(out + first * s.channels, 0, sizeof(T) * s.duration * s.channels);
+    for (int t = 0; t < s.duration; ++t)
+      for (int64_t e = offset[first + t]; e < offset[first + t + 1]; ++e)
+        add(out + (first + t) * s.channels, kernel + synapse[e] * stride, run_length(s, t));
+  }
+}
+
+// The bins of each synapse's events, in order, as one array and where each synapse's begin.
+struct BySynapse {
+  std::vector<int64_t> start;
+  std::vector<int32_t> bin;
+
+  BySynapse(const Shape& s, const int32_t* synapse, const int64_t* offset)
+      : start(s.synapses + 1, 0), bin(offset[static_cast<int64_t>(s.rows) * s.duration]) {
+    for (size_t e = 0; e < bin.size(); ++e) ++start[synapse[e] + 1];
+    for (int n = 0; n < s.synapses; ++n) start[n + 1] += start[n];
+    std::vector<int64_t> next(start.begin(), start.end() - 1);
+    for (int32_t b = 0; b < s.rows * s.duration; ++b)
+      for (int64_t e = offset[b]; e < offset[b + 1]; ++e) bin[next[synapse[e]]++] = b;
+  }
+};
+
+// Each synapse's gradient is summed by one thread in the order of its events, so that the result
+// does not depend on the number of threads.
+template <typename T>
+void convolve_backward(const Shape& s, const int32_t* synapse, const int64_t* offset,
+                       const T* grad, T* kernel_grad) {
+  const int64_t stride = static_cast<int64_t>(s.taps) * s.channels;
+  const BySynapse events(s, synapse, offset);
+#pragma omp parallel for num_threads(s.threads) schedule(dynamic, 16)
+  for (int n = 0; n < s.synapses; ++n) {
+    T* to = kernel_grad + n * stride;
+    std::memset(to, 0, sizeof(T) * stride);
+    for (int64_t e = events.start[n]; e < events.start[n + 1]; ++e) {
+      const int64_t b = events.bin[e];
+      add(to, grad + b * s.channels, run_length(s, static_cast<int>(b % s.duration)));
+    }
+  }
+}
+
+// y_t = decay y_{t-1} + x_t, or with `reverse` y_t = decay y_{t+1} + x_t.
+template <typename T>
+void filter(const Shape& s, T decay, int reverse, const T* x, T* y) {
+  const int64_t step = reverse ? -s.channels : s.channels;
+#pragma omp parallel for num_threads(s.threads) schedule(static)
+  for (int row = 0; row < s.rows; ++row) {
+    const simd::FlushDenormals flush;
+    int64_t at = (static_cast<int64_t>(row) * s.duration + (reverse ? s.duration - 1 : 0)) *
+                 s.channels;
+    std::memcpy(y + at, x + at, sizeof(T) * s.channels);
+    for (int t = 1; t < s.duration; ++t, at += step) {
+      const T *from = x + at + step, *past = y + at;
+      T* to = y + at + step;
+#pragma GCC ivdep
+      for (int c = 0; c < s.channels; ++c) to[c] = decay * past[c] + from[c];
+    }
+  }
+}
+
+Shape shape_of(const int* n) { return {n[0], n[1], n[2], n[3], n[4], n[5]}; }
+
+}  // namespace
+
+#define EXPORT(T, suffix)                                                                    \
+  extern "C" void convolve_##suffix(const int* shape, const int32_t* synapse,                \
+                                    const int64_t* offset, const T* kernel, T* out) {        \
+    convolve(shape_of(shape), synapse, offset, kernel, out);                                 \
+  }                                                                                          \
+  extern "C" void convolve_backward_##suffix(const int* shape, const int32_t* synapse,       \
+                                             const int64_t* offset, const T* grad, T* out) { \
+    convolve_backward(shape_of(shape), synapse, offset, grad, out);                          \
+  }                                                                                          \
+  extern "C" void filter_##suffix(const int* shape, double decay, int reverse, const T* x,   \
+                                  T* y) {                                                    \
+    filter(shape_of(shape), static_cast<T>(decay), reverse, x, y);                           \
+  }
+
+EXPORT(float, f32)
+EXPORT(double, f64)

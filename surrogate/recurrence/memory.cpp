@@ -1,0 +1,227 @@
+// The ELM memory recursion, forward and backward (docs/recurrence.md).
+//
+// Arrays are (rows, duration, units), contiguous. With x = decay m_{t-1}:
+//   a = drive_t + x Wm^T     h = act(a)     p = h Wp^T + bias
+//   u = tanh(2/3 p)          m_t = x + gain 1.7159 u
+#include "panels.h"
+
+namespace {
+
+using simd::Buffer;
+using simd::kLanes;
+using simd::load;
+using simd::Panels;
+using simd::splat;
+using simd::store;
+using simd::Vec;
+using simd::zeros;
+
+constexpr double kScale = 1.7159, kSlope = 2.0 / 3.0;
+enum Activation { kRelu = 0, kSilu = 1 };
+
+struct Shape {
+  int rows, duration, units, hidden, activation, threads;
+};
+
+// Calls work(first row, number of rows) for one block of rows a thread.
+template <typename Work>
+void over_rows(const Shape& s, const Work& work) {
+  const int blocks = s.threads < s.rows ? s.threads : s.rows;
+#pragma omp parallel for num_threads(blocks) schedule(static, 1)
+  for (int b = 0; b < blocks; ++b) {
+    const simd::FlushDenormals flush;
+    const int first = static_cast<int>(static_cast<int64_t>(s.rows) * b / blocks);
+    const int last = static_cast<int>(static_cast<int64_t>(s.rows) * (b + 1) / blocks);
+    work(first, last - first);
+  }
+}
+
+template <typename T>
+Buffer<T> padded_copy(const T* from, int n) {
+  Buffer<T> to = zeros<T>(simd::padded<T>(n));
+  std::memcpy(to.get(), from, n * sizeof(T));
+  return to;
+}
+
+// Millisecond t of some rows, between an array (rows, duration, units) and padded scratch.
+template <typename T>
+struct Slice {
+  int duration, units;
+
+  size_t at(int row, int t) const { return (static_cast<size_t>(row) * duration + t) * units; }
+  void read(const T* array, int first, int n, int t, T* scratch) const {
+    for (int r = 0; r < n; ++r)
+      std::memcpy(scratch + r * simd::padded<T>(units), array + at(first + r, t),
+                  units * sizeof(T));
+  }
+  void write(const T* scratch, int first, int n, int t, T* array) const {
+    for (int r = 0; r < n; ++r)
+      std::memcpy(array + at(first + r, t), scratch + r * simd::padded<T>(units),
+                  units * sizeof(T));
+  }
+};
+
+template <typename T>
+struct Weights {
+  const T *memory, *proposal, *bias, *decay, *gain;
+};
+
+// Forward results beside the memory; null where they are not kept.
+template <typename T>
+struct Saved {
+  T *hidden, *squashed;  // h (ReLU) or a (SiLU); u
+};
+
+template <typename T, int kActivation>
+void activate(T* a, int n) {
+  for (int i = 0; i < n; i += kLanes<T>) {
+    const Vec<T> x = load(a + i);
+    if constexpr (kActivation == kRelu)
+      store(a + i, x < T(0) ? splat(T(0)) : x);
+    else
+      store(a + i, x * simd::sigmoid<T>(x));
+  }
+}
+
+template <typename T, int kActivation>
+void forward(const Shape& s, const T* drive, const Weights<T>& w, T* memory, Saved<T> saved) {
+  const int d = simd::padded<T>(s.units), h = simd::padded<T>(s.hidden);
+  const Panels<T> to_hidden(w.memory, s.units, s.hidden, 1, s.units);
+  const Panels<T> to_proposal(w.proposal, s.hidden, s.units, 1, s.hidden);
+  const auto decay = padded_copy(w.decay, s.units), gain = padded_copy(w.gain, s.units);
+  const Slice<T> unit{s.duration, s.units}, wide{s.duration, s.hidden};
+
+  over_rows(s, [&](int first, int n) {
+    const auto m = zeros<T>(n * d), p = zeros<T>(n * d), a = zeros<T>(n * h);
+    for (int t = 0; t < s.duration; ++t) {
+      for (int r = 0; r < n; ++r) {
+        std::memcpy(p.get() + r * d, w.bias, s.units * sizeof(T));
+        for (int i = 0; i < d; i += kLanes<T>)
+          store(m.get() + r * d + i, load(m.get() + r * d + i) * load(decay.get() + i));
+      }
+      wide.read(drive, first, n, t, a.get());
+      to_hidden.multiply(m.get(), d, n, a.get());
+      if (kActivation == kSilu && saved.hidden) wide.write(a.get(), first, n, t, saved.hidden);
+      activate<T, kActivation>(a.get(), n * h);
+      if (kActivation == kRelu && saved.hidden) wide.write(a.get(), first, n, t, saved.hidden);
+      to_proposal.multiply(a.get(), h, n, p.get());
+      for (int r = 0; r < n; ++r)
+        for (int i = 0; i < d; i += kLanes<T>) {
+          T *pr = p.get() + r * d + i, *mr = m.get() + r * d + i;
+          const Vec<T> u = simd::tanh<T>(load(pr) * T(kSlope));
+          store(pr, u);
+          store(mr, load(mr) + load(gain.get() + i) * T(kScale) * u);
+        }
+      unit.write(m.get(), first, n, t, memory);
+      if (saved.squashed) unit.write(p.get(), first, n, t, saved.squashed);
+    }
+  });
+}
+
+// What the backward pass writes, per (row, ms) except the last two, which are per row.
+template <typename T>
+struct Gradients {
+  T *drive;              // da, the gradient of the drive
+  T *proposal;           // dp
+  T *decayed;            // x, for the gradient of Wm
+  T *hidden;             // h, for the gradient of Wp (SiLU only)
+  double *decay, *gain;  // (rows, units)
+};
+
+// dh to da, and for SiLU a to h.
+template <typename T, int kActivation>
+void activate_backward(T* dh, T* saved, int n) {
+  for (int i = 0; i < n; i += kLanes<T>) {
+    const Vec<T> x = load(saved + i), g = load(dh + i);
+    if constexpr (kActivation == kRelu) {
+      store(dh + i, x > T(0) ? g : splat(T(0)));
+    } else {
+      const Vec<T> s = simd::sigmoid<T>(x);
+      store(dh + i, g * s * (T(1) + x * (T(1) - s)));
+      store(saved + i, x * s);
+    }
+  }
+}
+
+template <typename T, int kActivation>
+void backward(const Shape& s, const T* grad, const T* memory, Saved<T> saved, const Weights<T>& w,
+              Gradients<T> out) {
+  const int d = simd::padded<T>(s.units), h = simd::padded<T>(s.hidden);
+  const Panels<T> from_proposal(w.proposal, s.units, s.hidden, s.hidden, 1);
+  const Panels<T> from_hidden(w.memory, s.hidden, s.units, s.units, 1);
+  const auto decay = padded_copy(w.decay, s.units), gain = padded_copy(w.gain, s.units);
+  const Slice<T> unit{s.duration, s.units}, wide{s.duration, s.hidden};
+
+  over_rows(s, [&](int first, int n) {
+    const auto carry = zeros<T>(n * d), g = zeros<T>(n * d), u = zeros<T>(n * d);
+    const auto dp = zeros<T>(n * d), before = zeros<T>(n * d);
+    const auto da = zeros<T>(n * h), a = zeros<T>(n * h);
+    const auto decay_sum = zeros<double>(n * d), gain_sum = zeros<double>(n * d);
+    for (int t = s.duration - 1; t >= 0; --t) {
+      unit.read(grad, first, n, t, g.get());
+      unit.read(saved.squashed, first, n, t, u.get());
+      wide.read(saved.hidden, first, n, t, a.get());
+      if (t > 0)
+        unit.read(memory, first, n, t - 1, before.get());
+      else
+        std::memset(before.get(), 0, n * d * sizeof(T));
+      for (int r = 0; r < n; ++r)
+        for (int i = 0; i < d; i += kLanes<T>) {
+          const int j = r * d + i;
+          const Vec<T> total = load(g.get() + j) + load(carry.get() + j);
+          const Vec<T> tanh = load(u.get() + j), moved = total * T(kScale) * tanh;
+          const Vec<T> slope = T(kScale * kSlope) * (T(1) - tanh * tanh);
+          store(g.get() + j, total);
+          store(carry.get() + j, total);
+          store(dp.get() + j, total * load(gain.get() + i) * slope);
+          for (int l = 0; l < kLanes<T>; ++l) gain_sum[j + l] += moved[l];
+        }
+      unit.write(dp.get(), first, n, t, out.proposal);
+      std::memset(da.get(), 0, n * h * sizeof(T));
+      from_proposal.multiply(dp.get(), d, n, da.get());
+      activate_backward<T, kActivation>(da.get(), a.get(), n * h);
+      if (kActivation == kSilu) wide.write(a.get(), first, n, t, out.hidden);
+      wide.write(da.get(), first, n, t, out.drive);
+      from_hidden.multiply(da.get(), h, n, carry.get());
+      for (int r = 0; r < n; ++r)
+        for (int i = 0; i < d; i += kLanes<T>) {
+          const int j = r * d + i;
+          const Vec<T> total = load(carry.get() + j), past = load(before.get() + j);
+          const Vec<T> kept = load(decay.get() + i), pull = total * past;
+          for (int l = 0; l < kLanes<T>; ++l) decay_sum[j + l] += pull[l];
+          store(before.get() + j, past * kept);
+          store(carry.get() + j, total * kept);
+        }
+      unit.write(before.get(), first, n, t, out.decayed);
+    }
+    for (int r = 0; r < n; ++r) {
+      const size_t to = static_cast<size_t>(first + r) * s.units, bytes = s.units * sizeof(double);
+      std::memcpy(out.decay + to, decay_sum.get() + r * d, bytes);
+      std::memcpy(out.gain + to, gain_sum.get() + r * d, bytes);
+    }
+  });
+}
+
+}  // namespace
+
+// `shape` and the pointers in `arrays` are in the order of the structs above.
+#define EXPORT(T, suffix)                                                                        \
+  extern "C" void memory_forward_##suffix(const int* shape, T* const* arrays) {                  \
+    const Shape s{shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]};                   \
+    const Weights<T> w{arrays[1], arrays[2], arrays[3], arrays[4], arrays[5]};                   \
+    const Saved<T> saved{arrays[7], arrays[8]};                                                  \
+    const auto run = s.activation == kRelu ? forward<T, kRelu> : forward<T, kSilu>;              \
+    run(s, arrays[0], w, arrays[6], saved);                                                      \
+  }                                                                                              \
+  extern "C" void memory_backward_##suffix(const int* shape, T* const* arrays, double* decay,    \
+                                           double* gain) {                                       \
+    const Shape s{shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]};                   \
+    const Weights<T> w{arrays[4], arrays[5], arrays[6], arrays[7], arrays[8]};                   \
+    const Saved<T> saved{arrays[2], arrays[3]};                                                  \
+    const Gradients<T> out{arrays[9], arrays[10], arrays[11], arrays[12], decay, gain};          \
+    const auto run = s.activation == kRelu ? backward<T, kRelu> : backward<T, kSilu>;            \
+    run(s, arrays[0], arrays[1], saved, w, out);                                                 \
+  }
+
+EXPORT(float, f32)
+EXPORT(double, f64)
