@@ -39,6 +39,7 @@ from surrogate.matching import best_threshold
 from surrogate.metrics import Predictions, point_scores
 from surrogate.models import build_model
 from surrogate.options import ModelOptions, option_values
+from surrogate.settings import check_device
 from surrogate.windows import Prefetcher, SomaScale, TrialStore, WindowSampler
 
 WORKERS = 1
@@ -238,8 +239,7 @@ def _open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore]:
                 f"validation file {shard['file']} holds the same trials as training file "
                 f"{seen[shard['content_sha256']]}; give other trials to validate on"
             )
-    if spec.training.device == "cuda" and not torch.cuda.is_available():
-        raise NeuronIOError("device is cuda, but torch sees no GPU here; set device to cpu")
+    check_device(spec.training.device)
     return train, valid
 
 
@@ -259,7 +259,7 @@ def _claim_directory(spec: FitSpec, train: TrialStore, valid: TrialStore) -> dic
     if path.exists():
         there = read_json(path)
         for key, value in config.items():
-            if there.get(key) != value:
+            if _essential(there.get(key)) != _essential(value):
                 raise NeuronIOError(
                     f"{spec.out} holds another fit ({_difference(key, there.get(key), value)}); "
                     "delete it or give another directory"
@@ -268,6 +268,13 @@ def _claim_directory(spec: FitSpec, train: TrialStore, valid: TrialStore) -> dic
     document = config | {"versions": versions()}
     write_json(path, document)
     return document
+
+
+def _essential(value: Any) -> Any:
+    """A setting without what only says how fast it is computed."""
+    if isinstance(value, dict):
+        return {k: v for k, v in value.items() if k not in ("threads", "cache_mib")}
+    return value
 
 
 def _difference(key: str, there: Any, wanted: Any) -> str:

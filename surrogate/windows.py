@@ -129,6 +129,10 @@ class TrialStore:
             self._keep(index, trial)
             return trial
 
+    def n_spikes(self, index: int) -> int:
+        """Number of output spikes of a trial."""
+        return int(self[index].spikes.sum())
+
     def provenance(self) -> dict:
         """Where the trials come from: what all shards say of themselves alike, and each file."""
         infos = []

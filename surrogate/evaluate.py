@@ -1,0 +1,264 @@
+"""A fitted or published model against trials it has not seen: one JSON document.
+
+The default mode is `streaming` (each trial in one pass), which is what a surrogate is for; the
+`published` mode repeats the published evaluation (inference.py). In both, as published, the first
+500 ms and trials with more than 24 output spikes do not count, and soma errors are against the
+voltage clipped at -55 mV. Spikes are called at the logit threshold with the best F1 (within 2 ms)
+on validation data, never on the data that is reported, unless there is no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+from torch import nn
+
+from data.config import EvaluationConfig
+from data.errors import NeuronIOError
+from surrogate.checkpoint import load_weights, read_json, read_tensors, versions
+from surrogate.inference import predict_trials, predictions
+from surrogate.matching import TOLERANCES_MS, best_threshold
+from surrogate.metrics import Resamples, legacy_scores, score
+from surrogate.models import build_model
+from surrogate.options import option_values, parse_options
+from surrogate.published import MODEL_NAME, is_published, load_published
+from surrogate.windows import SomaScale, TrialStore
+
+FROM_FIT = "validation data of the fit"
+FROM_GIVEN = "validation data given to the evaluation"
+FROM_SAME = "the evaluated data itself: F1 is optimistic"
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model ready to predict, and what is known of it.
+
+    Attributes:
+        name: of the model family.
+        module: the model with its weights, in evaluation mode.
+        source: 'fit' or 'published'.
+        seed: of the fit, if it is one.
+        threshold: logit above which it calls a spike, chosen on the fit's validation data.
+        config: config.json of the fit; empty for published weights.
+    """
+
+    name: str
+    module: nn.Module
+    source: str
+    seed: int | None = None
+    threshold: float | None = None
+    config: dict[str, Any] | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Name, size, options and cost, for the record."""
+        options = self.module.options
+        training = (self.config or {}).get("training")
+        return {
+            "name": self.name,
+            "size": options.size,
+            "seed": self.seed,
+            "source": self.source,
+            "parameters": self.module.count_parameters(),
+            "multiply_adds_per_ms": self.module.count_multiply_adds(),
+            "options": option_values(options),
+            "training": training,
+        }
+
+
+def load_model(folder: Path) -> LoadedModel:
+    """The model of a fit directory or of a folder with published ELM weights.
+
+    Raises:
+        NeuronIOError: the folder is neither, or its files are damaged or do not fit together.
+    """
+    if is_published(folder):
+        return LoadedModel(MODEL_NAME, load_published(folder), "published")
+    if not (folder / "config.json").is_file():
+        raise NeuronIOError(
+            f"{folder} is neither a fit directory (it has no config.json) nor a folder with "
+            "published weights; give the --out of `python -m surrogate fit`"
+        )
+    config = read_json(folder / "config.json")
+    try:
+        name, values, seed = config["model"], config["options"], config["seed"]
+        known = config["format"] == 1 and config["target"] == SomaScale().as_dict()
+    except (KeyError, TypeError) as error:
+        raise NeuronIOError(f"{folder}/config.json lacks {error}; fit again") from error
+    if not known:
+        raise NeuronIOError(f"{folder} was fitted to another target or format; fit again")
+    module = build_model(name, parse_options(name, values))
+    load_weights(module, read_tensors(folder / "best.pt"), folder / "best.pt")
+    summary = folder / "summary.json"
+    threshold = read_json(summary).get("spike_threshold_logit") if summary.exists() else None
+    return LoadedModel(name, module.eval(), "fit", seed, threshold, config)
+
+
+def evaluate(
+    folder: Path,
+    data: Sequence[Path],
+    settings: EvaluationConfig,
+    *,
+    valid: Sequence[Path] = (),
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """Evaluate the model in `folder` on the trials of `data`.
+
+    Args:
+        folder: a fit directory or a folder with published weights.
+        data: shards to report on.
+        settings: mode, what to leave out, and intervals.
+        valid: shards on which to choose the spike threshold instead of the fit's own.
+        device: 'cpu' or 'cuda'.
+
+    Returns:
+        A JSON-like document: model, data, settings, scores (value, low, high), legacy, versions.
+
+    Raises:
+        NeuronIOError: model and data do not fit, or no trial is left to score.
+    """
+    model = load_model(folder)
+    model.module.to(device)
+    store = _open_for(model, data)
+    trials = scored_trials(store, settings)
+    seen = predictions(model.module, store, trials, settings, device)
+    threshold, chosen_on = model.threshold, FROM_FIT
+    if valid:
+        threshold, chosen_on = _threshold_on(model, valid, settings, device), FROM_GIVEN
+    elif threshold is None:
+        threshold, chosen_on = best_threshold(seen.spikes, seen.logit), FROM_SAME
+    draws = Resamples.draw(len(trials), settings.bootstrap, settings.confidence, settings.seed)
+    return {
+        "format": 1,
+        "name": folder.resolve().name,
+        "model": model.describe(),
+        "settings": settings.model_dump(),
+        "data": _describe_data(model, store, trials, seen.spikes),
+        "spike_threshold": {
+            "logit": threshold,
+            "probability": None if threshold is None else float(expit(threshold)),
+            "chosen_on": chosen_on,
+        },
+        "scores": score(seen, threshold, draws),
+        "legacy": legacy_scores(seen),
+        "versions": versions(),
+    }
+
+
+def scored_trials(store: TrialStore, settings: EvaluationConfig) -> list[int]:
+    """Trials with no more output spikes than `max_spikes_per_trial`.
+
+    Raises:
+        NeuronIOError: there are none.
+    """
+    kept = [i for i in range(len(store)) if store.n_spikes(i) <= settings.max_spikes_per_trial]
+    if not kept:
+        raise NeuronIOError(
+            f"all {len(store)} trials have more than {settings.max_spikes_per_trial} output "
+            "spikes; raise max_spikes_per_trial"
+        )
+    return kept
+
+
+def _open_for(model: LoadedModel, paths: Sequence[Path]) -> TrialStore:
+    store = TrialStore(paths)
+    wanted = model.module.options.inputs
+    if store.n_synapses != wanted:
+        raise NeuronIOError(
+            f"{store.paths[0]} has {store.n_synapses} synapses, but the model takes {wanted}; "
+            "give data of the cell that it was fitted to"
+        )
+    return store
+
+
+def _threshold_on(
+    model: LoadedModel, paths: Sequence[Path], settings: EvaluationConfig, device: str
+) -> float | None:
+    store = _open_for(model, paths)
+    seen = predictions(model.module, store, scored_trials(store, settings), settings, device)
+    return best_threshold(seen.spikes, seen.logit)
+
+
+def _describe_data(
+    model: LoadedModel, store: TrialStore, trials: Sequence[int], spikes: np.ndarray
+) -> dict[str, Any]:
+    """What was scored, and whether the fit has seen any of it."""
+    provenance = store.provenance()
+    known = {
+        shard["content_sha256"]
+        for split in ((model.config or {}).get("data") or {}).values()
+        for shard in split["files"]
+    }
+    scored_s = spikes.size / 1000
+    return {
+        "trials_scored": len(trials),
+        "trials_left_out": len(store) - len(trials),
+        "scored_s": scored_s,
+        "spikes": int(spikes.sum()),
+        "spike_rate_hz": float(spikes.sum() / scored_s),
+        "seen_in_fit": any(shard["content_sha256"] in known for shard in provenance["files"]),
+        **provenance,
+    }
+
+
+def headline(document: dict[str, Any]) -> list[str]:
+    """The scores of an evaluation as lines for a terminal."""
+    data, lines = document["data"], []
+    lines.append(
+        f"{document['name']}: {document['model']['parameters']:,} parameters, "
+        f"{data['trials_scored']} trials, {data['spikes']} spikes "
+        f"({document['settings']['mode']})"
+    )
+    labels = {
+        "auc": "ROC AUC",
+        "average_precision": "average precision",
+        "tp_at_fp_0.0025": "true positives at 0.25% false",
+        "tp_at_fp_0.01": "true positives at 1% false",
+        **{f"spike_f1_{ms}ms": f"spike F1 within {ms} ms" for ms in TOLERANCES_MS},
+        "soma_rmse_mV": "soma RMSE, mV",
+        "soma_mae_mV": "soma MAE, mV",
+        "soma_explained_variance": "soma explained variance",
+    }
+    for name, label in labels.items():
+        entry = document["scores"][name]
+        text = "undefined" if entry["value"] is None else f"{entry['value']:.4f}"
+        if entry["low"] is not None:
+            text += f"  [{entry['low']:.4f}, {entry['high']:.4f}]"
+        if name in document["legacy"] and document["legacy"][name] is not None:
+            text += f"  legacy {document['legacy'][name]:.4f}"
+        lines.append(f"  {label:<30} {text}")
+    return lines
+
+
+def predict_one(
+    folder: Path,
+    data: Sequence[Path],
+    trial: int,
+    settings: EvaluationConfig,
+    device: str = "cpu",
+) -> dict[str, np.ndarray]:
+    """One trial predicted from its first ms to its last, beside the truth.
+
+    Returns:
+        (T,) arrays: `spike_logit`, `spike_probability`, `soma_mV` (predicted), `true_soma_mV`
+        (clipped at -55 mV), `true_spikes` (bool).
+
+    Raises:
+        NeuronIOError: the trial does not exist, or the data does not fit the model.
+    """
+    model = load_model(folder)
+    model.module.to(device)
+    store = _open_for(model, data)
+    truth = store[trial]
+    ((_, logit, soma_mV),) = predict_trials(model.module, store, [trial], settings, device)
+    return {
+        "spike_logit": logit,
+        "spike_probability": expit(logit),
+        "soma_mV": soma_mV,
+        "true_soma_mV": SomaScale().clipped(truth.soma_mV),
+        "true_spikes": truth.spikes,
+    }

@@ -1,0 +1,251 @@
+"""Figures: accuracy against parameters, learning curves, a prediction beside the truth.
+
+Families differ in marker, line and grey value as well as in colour, so that a grey print reads as
+well. The same input gives the same bytes: no dates, and fixed identifiers in the SVG.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from surrogate.checkpoint import write_atomic
+from surrogate.table import Row, table_rows
+
+# Okabe-Ito colours, ordered so that neighbours differ in lightness too.
+FAMILIES = {
+    "branch_elm": ("Branch-ELM", "o", "#0072B2"),
+    "branch_elm_v2": ("Branch-ELM v2", "D", "#003B5C"),
+    "elm": ("ELM", "p", "#56B4E9"),
+    "tcn": ("TCN", "s", "#D55E00"),
+    "tcn_residual": ("residual TCN", "P", "#8A3A00"),
+    "lstm": ("LSTM", "^", "#009E73"),
+    "gru": ("GRU", "v", "#00583F"),
+    "lif": ("leaky integrate-and-fire", "X", "#CC79A7"),
+    "linear": ("linear-nonlinear", "*", "#6E6E6E"),
+}
+REFERENCE_STYLES = (("--", "0.45"), (":", "0.45"), ("-.", "0.6"))
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "legend.fontsize": 7,
+    "legend.title_fontsize": 7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "svg.hashsalt": "neuronio",
+    "svg.fonttype": "path",
+}
+PANELS = (("auc", "Spike prediction, ROC AUC"), ("soma_rmse_mV", "Soma voltage, RMSE (mV)"))
+KINDS = ("svg", "png")
+
+
+def save_figure(draw: Callable[[], Figure], stem: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
+    """Draw a figure in the project's style and write it as `stem`.svg and `stem`.png."""
+    paths = []
+    with mpl.rc_context(STYLE):
+        figure = draw()
+        FigureCanvasAgg(figure)
+        for kind in kinds:
+            buffer = io.BytesIO()
+            metadata = {"Date": None} if kind == "svg" else {"Software": None}
+            figure.savefig(buffer, format=kind, dpi=200, metadata=metadata)
+            paths.append(Path(f"{stem}.{kind}"))
+            write_atomic(paths[-1], buffer.getvalue())
+    return paths
+
+
+def accuracy_figure(evaluations: Sequence[dict[str, Any]], reference: Sequence[Row] = ()) -> Figure:
+    """Accuracy against number of parameters: AUC (a) and soma RMSE (b).
+
+    A marker is one fit with its bootstrap interval over trials; a family's line goes through the
+    means over seeds. `reference` are published figures, which were measured on other data.
+    """
+    rows = table_rows(evaluations)
+    figure = Figure(figsize=(7.1, 3.6), layout="constrained")
+    axes = figure.subplots(1, 2, sharex=True)
+    for axis, letter, (score, label) in zip(axes, "ab", PANELS, strict=True):
+        _reference_lines(axis, reference, score)
+        for family in dict.fromkeys(row["model"] for row in rows):
+            _family(axis, [row for row in rows if row["model"] == family], score)
+        axis.set_xscale("log")
+        axis.set_xlabel("Parameters")
+        axis.set_ylabel(label)
+        axis.set_title(letter, loc="left", fontweight="bold")
+        _count_ticks(axis)
+    axes[1].set_ylim(bottom=0)
+    _legend(figure, axes)
+    return figure
+
+
+def _family(axis: Axes, rows: list[Row], score: str) -> None:
+    rows = [row for row in rows if row[score] is not None]
+    if not rows:
+        return
+    label, marker, colour = FAMILIES.get(rows[0]["model"], (rows[0]["model"], "h", "0.2"))
+    x = np.array([row["parameters"] for row in rows], dtype=float)
+    y = np.array([row[score] for row in rows])
+    sizes = np.unique(x)
+    axis.plot(sizes, [y[x == size].mean() for size in sizes], color=colour, zorder=2)
+    bars = [[row[score] - _or(row[f"{score}_low"], row[score]) for row in rows]]
+    bars += [[_or(row[f"{score}_high"], row[score]) - row[score] for row in rows]]
+    axis.errorbar(
+        x,
+        y,
+        yerr=np.maximum(bars, 0),
+        fmt=marker,
+        color=colour,
+        markersize=8 if marker == "*" else 6 if marker == "X" else 5,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        elinewidth=0.8,
+        capsize=1.5,
+        label=label,
+        zorder=3,
+    )
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _reference_lines(axis: Axes, reference: Sequence[Row], score: str) -> None:
+    labels = list(dict.fromkeys(row["label"] for row in reference))
+    lines = 0
+    for label in labels:
+        points = [r for r in reference if r["label"] == label and r[score] is not None]
+        if not points:
+            continue
+        x, y = [p["parameters"] for p in points], [p[score] for p in points]
+        if len(points) > 1:
+            style, grey = REFERENCE_STYLES[lines % len(REFERENCE_STYLES)]
+            lines += 1
+            axis.plot(x, y, style, color=grey, linewidth=1, zorder=1, label=f"published: {label}")
+        else:
+            marker = "+" if points[0]["model"].startswith("branch_elm") else "x"
+            axis.plot(
+                x, y, marker, color="0.45", markersize=5, zorder=1, label=f"published: {label}"
+            )
+
+
+def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
+    """One legend below both panels: our fits first, then what was published."""
+    entries = {}
+    for axis in axes:
+        entries |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    ours = {k: v for k, v in entries.items() if not k.startswith("published: ")}
+    theirs = {k.removeprefix("published: "): v for k, v in entries.items() if k not in ours}
+    titled = (
+        (ours, "lower left", "This run"),
+        (theirs, "lower right", "Published, measured on other data"),
+    )
+    for names, place, title in titled:
+        if not names:
+            continue
+        legend = figure.legend(
+            names.values(),
+            names.keys(),
+            loc=f"outside {place}",
+            ncols=2 if len(names) > 2 else 1,
+            title=title,
+            alignment="left",
+            columnspacing=1.2,
+        )
+        legend.get_title().set_fontweight("bold")
+
+
+def _count_ticks(axis: Axes) -> None:
+    """Parameter counts as 300, 1k, 30k, 1M."""
+    low, high = axis.get_xlim()
+    steps = (1.0, 3.0) if high / low < 3e3 else (1.0,)
+    axis.xaxis.set_major_locator(LogLocator(subs=steps))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _short(value: float) -> str:
+    for unit, name in ((1e6, "M"), (1e3, "k")):
+        if value >= unit:
+            return f"{value / unit:g}{name}"
+    return f"{value:g}"
+
+
+def learning_figure(histories: dict[str, list[dict[str, float | None]]]) -> Figure:
+    """Training and validation loss (a) and validation AUC (b) against steps, one line a fit.
+
+    Args:
+        histories: name of the fit, such as 'branch_elm-20-seed0', to the rows of its history.
+    """
+    figure = Figure(figsize=(7.1, 3.0), layout="constrained")
+    loss, auc = figure.subplots(1, 2)
+    names = sorted(histories)
+    for rank, name in enumerate(names):
+        rows = histories[name]
+        family = name.split("-")[0]
+        _, marker, colour = FAMILIES.get(family, (family, "h", "0.2"))
+        same = [other for other in names if other.split("-")[0] == family]
+        shade = 1.0 - 0.6 * same.index(name) / max(1, len(same))
+        style = {"color": colour, "alpha": shade, "linewidth": 1, "zorder": 2 + rank / 100}
+        step = [row["step"] for row in rows]
+        mark = {"marker": marker, "markersize": 3, "markevery": [len(rows) - 1]}
+        loss.plot(step, _column(rows, "valid_loss"), label=name, **style, **mark)
+        loss.plot(step, _column(rows, "train_loss"), linestyle=":", **style)
+        auc.plot(step, _column(rows, "valid_auc"), **style, **mark)
+    loss.set_yscale("log")
+    loss.set_ylabel("Loss (dotted: training)")
+    auc.set_ylabel("Validation ROC AUC")
+    for axis, letter in zip((loss, auc), "ab", strict=True):
+        axis.set_xlabel("Step")
+        axis.set_title(letter, loc="left", fontweight="bold")
+    figure.legend(loc="outside right upper")
+    return figure
+
+
+def _column(rows: Sequence[dict[str, float | None]], name: str) -> list[float]:
+    return [np.nan if row.get(name) is None else row[name] for row in rows]
+
+
+def prediction_figure(prediction: dict[str, np.ndarray], title: str) -> Figure:
+    """One trial: soma voltage, true and predicted (a), and the spike probability (b).
+
+    Args:
+        prediction: arrays over ms as `python -m surrogate predict` writes them.
+        title: what is shown.
+    """
+    figure = Figure(figsize=(7.1, 3.4), layout="constrained")
+    soma, spike = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    seconds = np.arange(len(prediction["soma_mV"])) / 1000
+    true, predicted = prediction["true_soma_mV"], prediction["soma_mV"]
+    soma.plot(seconds, true, color="0.65", linewidth=1.6, label="NEURON (clipped at -55 mV)")
+    soma.plot(seconds, predicted, color="#0072B2", linewidth=0.8, label="surrogate")
+    times = np.flatnonzero(prediction["true_spikes"]) / 1000
+    top = max(float(true.max()), float(predicted.max())) + 1.5
+    if len(times):
+        soma.plot(times, np.full(len(times), top), "v", color="k", markersize=4, label="spike")
+    soma.set_ylabel("Soma voltage (mV)")
+    soma.set_title(title, loc="left")
+    soma.legend(loc="upper right", ncols=3, bbox_to_anchor=(1, 1.18))
+    spike.vlines(times, 0, 1, color="0.65", linewidth=1.6)
+    spike.plot(seconds, prediction["spike_probability"], color="#0072B2", linewidth=0.8)
+    spike.set_ylim(0, 1.02)
+    spike.set_ylabel("Spike probability\nper ms")
+    spike.set_xlabel("Time (s)")
+    spike.set_xlim(0, seconds[-1])
+    return figure
