@@ -146,5 +146,5 @@ def versions() -> dict[str, str]:
     out = {"python": platform.python_version(), "torch": torch.__version__}
     out["numpy"] = np.__version__
     with contextlib.suppress(PackageNotFoundError):
-        out["neuron-as-network"] = version("neuron-as-network")
+        out["neuronio"] = version("neuronio")
     return out
