@@ -11,7 +11,8 @@ Layout (n trials, S segments, T ms, E input events in all, K output spikes in al
     trial_index           (n,) int64        index of each trial in the dataset
     segments/...          (S,)              type, length_um, distance_um, section
     soma_8khz_mV          (n, 8 T) float32  optional
-    segments_mV           (n, S, T) int16   optional, times its attribute `scale_mV`
+    segments_mV           (n, S, T) int16   optional, times its attribute `scale_mV` (float16 as
+                                            it came where a published pickle was imported)
 
 Every dataset carries its `units`; the file's attributes say how the trials were made. A file is
 written under a temporary name and renamed when complete, and the same trials give the same bytes.
@@ -293,8 +294,10 @@ def _create(file: h5py.File, inputs: InputEvents, recording: Recording) -> None:
             growing(name, (rate * duration,), np.float32, "mV")
     if recording.segments_mV is not None:
         shape = recording.segments_mV.shape
-        dataset = growing("segments_mV", shape, np.int16, "mV", (1, min(32, shape[0]), duration))
-        dataset.attrs["scale_mV"] = SEGMENT_SCALE_MV
+        half = recording.segments_mV.dtype == np.float16
+        dtype, chunk = np.float16 if half else np.int16, (1, min(32, shape[0]), duration)
+        dataset = growing("segments_mV", shape, dtype, "mV", chunk)
+        dataset.attrs["scale_mV"] = 1.0 if half else SEGMENT_SCALE_MV
 
 
 def _dataset(file: h5py.File, name: str, units: str, **options) -> h5py.Dataset:
@@ -308,7 +311,7 @@ def _plain(file: h5py.File, name: str, array: np.ndarray, units: str) -> None:
 
 
 def _stored(name: str, trace: np.ndarray) -> np.ndarray:
-    if name == "segments_mV":
+    if name == "segments_mV" and trace.dtype != np.float16:
         return np.rint(trace / SEGMENT_SCALE_MV).astype(np.int16)
     return trace
 
