@@ -1,0 +1,183 @@
+"""The real workflow, end to end, on config/smoke.yaml."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SMOKE = ROOT / "config" / "smoke.yaml"
+
+
+def command(folder: Path, config: Path = SMOKE) -> list[str]:
+    """What `make run` runs, with results under `folder`."""
+    script = str(ROOT / "workflow" / "run.py")
+    options = ["--configfile", str(config), "--directory", str(folder), "--cores", "2"]
+    return [sys.executable, script, *options]
+
+
+def run(folder: Path, config: Path = SMOKE, *options: str) -> subprocess.CompletedProcess:
+    """Run the workflow to its end."""
+    return subprocess.run(
+        [*command(folder, config), *options], cwd=ROOT, capture_output=True, text=True, timeout=800
+    )
+
+
+def changed(folder: Path, change) -> Path:
+    """smoke.yaml with a change made to it, written to `folder`."""
+    document = yaml.safe_load(SMOKE.read_text())
+    change(document)
+    path = folder / "changed.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def snapshot(folder: Path) -> dict[str, int]:
+    """When each result was last written, ns."""
+    return {str(p): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which the workflow ran once, and what it printed."""
+    folder = tmp_path_factory.mktemp("smoke")
+    result = run(folder)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder, result
+
+
+@pytest.mark.slow
+def test_run_makes_figure_table_and_report_and_says_where(finished):
+    folder, result = finished
+    last = result.stdout.splitlines()[-4:]
+    assert last[0].startswith("Done")
+    results = folder / "results" / "smoke"
+    named = {line.split()[0]: Path(line.split()[1]) for line in last[1:]}
+    assert named == {
+        "figure": results / "figures" / "accuracy.png",
+        "table": results / "table.csv",
+        "report": results / "report.html",
+    }
+    assert all(path.stat().st_size > 0 for path in named.values())
+    assert (results / "figures" / "accuracy.svg").is_file()
+
+
+@pytest.mark.slow
+def test_table_has_a_row_for_every_fit(finished):
+    results = finished[0] / "results" / "smoke"
+    with (results / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    fits = {(row["model"], row["size"], row["seed"]) for row in rows}
+    assert fits == {("branch_elm", "2", "0"), ("branch_elm", "2", "1"), ("tcn", "2", "0")}
+    assert len(json.loads((results / "table.json").read_text())) == 3
+
+
+@pytest.mark.slow
+def test_shards_hold_the_trials_that_were_asked_for(finished):
+    with (finished[0] / "results/smoke/data/manifest.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    trials = {split: 0 for split in ("train", "valid", "test")}
+    for row in rows:
+        trials[row["split"]] += int(row["trials"])
+    assert trials == {"train": 3, "valid": 2, "test": 2}
+
+
+@pytest.mark.slow
+def test_report_needs_no_network(finished):
+    html = (finished[0] / "results/smoke/report.html").read_text()
+    assert not re.search(r"<(script|link|img|iframe)\b[^>]*\b(src|href)=[\"']?https?:", html)
+    for shown in ("Accuracy", "Data", "Training", "Provenance"):
+        assert shown in html
+
+
+@pytest.mark.slow
+def test_second_run_does_nothing_and_says_so(finished):
+    folder, _ = finished
+    before = snapshot(folder / "results")
+    result = run(folder)
+    assert result.returncode == 0
+    assert "Nothing to do" in result.stdout
+    assert snapshot(folder / "results") == before
+
+
+@pytest.mark.slow
+def test_failed_job_is_one_sentence_with_its_log(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "copy")
+
+    def too_long(document):
+        document["training"]["window_ms"] = 5000
+
+    result = run(tmp_path / "copy", changed(tmp_path, too_long))
+    assert result.returncode != 0
+    told = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(told) == 3
+    assert all("5000" in line and "logs/fit/" in line for line in told)
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda c: c["training"].update(learning_rat=1e-3), "training.learning_rat"),
+        (lambda c: c["dataset"].update(duration_ms="long"), "dataset.duration_ms"),
+        (lambda c: c["fits"][0].update(model="branch_elmo"), "branch_elmo"),
+        (lambda c: c["fits"][0].update(options={"num_branchs": 3}), "num_branchs"),
+        (lambda c: c["inputs"].update(parameters={"nonsense": 3}), "nonsense"),
+        (lambda c: c["cell"].update(model="pakaged"), "pakaged"),
+    ],
+)
+def test_wrong_configuration_is_one_sentence_before_anything_runs(tmp_path, change, named):
+    result = run(tmp_path, changed(tmp_path, change))
+    told = [line for line in result.stderr.splitlines() if line]
+    assert result.returncode != 0
+    assert len(told) == 1, result.stderr
+    assert told[0].startswith("error: ")
+    assert named in told[0]
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.slow
+def test_killed_simulation_keeps_its_trials_and_ends_with_the_same_bytes(tmp_path):
+    def long_shard(document):
+        document["dataset"].update(duration_ms=400, trials_per_shard=12)
+        document["dataset"]["trials"] = {"train": 12, "valid": 1, "test": 1}
+        document["fits"] = []
+
+    config = changed(tmp_path, long_shard)
+    shard = Path("results/smoke/data/train/shard-000.h5")
+    process = subprocess.Popen(
+        command(tmp_path / "killed", config), cwd=ROOT, start_new_session=True
+    )
+    wait_for(lambda: kept_trials(tmp_path / "killed" / shard) >= 2, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed" / shard).exists()
+    kept = kept_trials(tmp_path / "killed" / shard)
+    result = run(tmp_path / "killed", config)
+    assert result.returncode == 0, result.stderr
+    assert f"{kept} of 12 trials" in result.stderr
+    assert run(tmp_path / "whole", config).returncode == 0
+    assert (tmp_path / "killed" / shard).read_bytes() == (tmp_path / "whole" / shard).read_bytes()
+
+
+def wait_for(condition, process: subprocess.Popen) -> None:
+    """Wait until a condition holds; fail if the process ends before."""
+    while not condition():
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.02)
+
+
+def test_lint_of_the_workflow_is_clean(tmp_path):
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    options = ["--lint", "--configfile", str(SMOKE), "--directory", str(tmp_path)]
+    result = subprocess.run([*snakemake, *options], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr

@@ -1,0 +1,123 @@
+"""The validated configuration, and what the rules derive from it."""
+
+import sys
+import time
+from pathlib import Path
+
+from data.config import validate_config
+from data.errors import NeuronIOError
+from simulation.cell_spec import load_cell
+from simulation.mechanisms import MOD
+from simulation.inputs import make_generator
+from surrogate.options import sized_options
+
+STARTED = time.time()
+SPLITS = ("train", "valid", "test")
+
+
+def validated(document):
+    """The run's configuration; ends Snakemake with one sentence where it is wrong."""
+    name = ", ".join(str(path) for path in workflow.configfiles) or "the configuration"
+    try:
+        if not document:
+            raise NeuronIOError("no configuration was given; add --configfile config/demo.yaml")
+        run = validate_config(document, name=name)
+        check_parts(run, name)
+    except NeuronIOError as error:
+        sys.exit(f"error: {error}")
+    return run
+
+
+def check_parts(run, name):
+    """Reject what only the packages know to be wrong: the cell, generators, models, options."""
+    load_cell(run.cell.model, run.cell.variant)
+    for inputs in (run.inputs, run.dataset.test_generator or run.inputs):
+        make_generator(inputs.generator, inputs.parameters)
+    seen = set()
+    for fit, section, size, _ in fits_of(run):
+        sized_options(section.model, size, section.options)
+        if fit in seen:
+            raise NeuronIOError(f"{name}: 'fits' asks for {fit} more than once; remove one")
+        seen.add(fit)
+
+
+def fits_of(run):
+    """Each fit as (its folder's name, its section of the configuration, size, seed)."""
+    return [
+        (f"{section.model}-{size}-seed{seed}", section, size, seed)
+        for section in run.fits
+        for size in section.sizes
+        for seed in section.seeds
+    ]
+
+
+def fit_settings(wildcards):
+    """Everything that one fit depends on beside the data."""
+    section, size, seed = FITS[wildcards.fit]
+    training = RUN.training_of(section).model_dump(mode="json", exclude={"threads"})
+    return {
+        "model": section.model,
+        "size": size,
+        "seed": seed,
+        "options": section.options,
+        "training": training,
+    }
+
+
+def fit_threads(wildcards):
+    return RUN.training_of(FITS[wildcards.fit][0]).threads
+
+
+def simulation_settings(wildcards):
+    """Everything that one shard depends on beside the mechanisms."""
+    dataset = RUN.dataset
+    inputs = dataset.test_generator if wildcards.split == "test" else None
+    return {
+        "seed": RUN.seed,
+        "cell": load_cell(RUN.cell.model, RUN.cell.variant).digest(),
+        "inputs": (inputs or RUN.inputs).model_dump(mode="json"),
+        "t0_artefact": RUN.t0_artefact,
+        "engine": RUN.engine.model_dump(mode="json", exclude={"threads"}),
+        "dataset": dataset.model_dump(mode="json", exclude={"test_generator"}),
+    }
+
+
+def simulation_threads(wildcards):
+    """Cores of one shard: the ensemble takes what it is given, NEURON one."""
+    if RUN.engine.name == "neuron":
+        return 1
+    return RUN.engine.threads or workflow.cores
+
+
+def print_failures():
+    """One line for each job of this run that failed: what went wrong, and where its log is."""
+    for log in sorted(Path(RESULTS, "logs").rglob("*.log")):
+        lines = log.read_text().splitlines()
+        if log.stat().st_mtime >= STARTED and lines and lines[-1].startswith("error: "):
+            print(f"{lines[-1]} (details: {log})", file=sys.stderr)
+
+
+RUN = validated(config)
+RESULTS = f"results/{RUN.name}"
+FITS = {fit: rest for fit, *rest in fits_of(RUN)}
+MECHANISMS = sorted(str(path) for path in MOD.glob("*.mod"))
+N_TRIALS = {
+    split: max(1, round(count * RUN.dataset.scale))
+    for split, count in RUN.dataset.trials.model_dump().items()
+}
+SHARDS = {
+    split: [
+        f"{RESULTS}/data/{split}/shard-{i:03d}.h5"
+        for i in range(-(-count // RUN.dataset.trials_per_shard))
+    ]
+    for split, count in N_TRIALS.items()
+}
+TARGETS = [f"{RESULTS}/data/manifest.csv", f"{RESULTS}/data/quality.json"]
+if FITS:
+    TARGETS.append(f"{RESULTS}/table.csv")
+
+
+wildcard_constraints:
+    split="|".join(SPLITS),
+    shard=r"\d+",
+    fit="|".join(FITS) or "none",

@@ -1,0 +1,22 @@
+"""Score one fitted surrogate on the test split."""
+
+from pathlib import Path
+
+from job import Job
+
+from data.config import EvaluationConfig
+from surrogate.checkpoint import write_json
+from surrogate.evaluate import evaluate
+
+job = Job(snakemake.log[0])
+folder = Path(snakemake.input.summary).parent
+document = evaluate(
+    folder,
+    [Path(path) for path in snakemake.input.test],
+    EvaluationConfig(**snakemake.params.evaluation),
+    device=snakemake.params.device,
+)
+write_json(Path(snakemake.output[0]), document)
+scores = {name: document["scores"][name]["value"] for name in ("auc", "soma_rmse_mV")}
+told = [f"{name} {value:.4f}" for name, value in scores.items() if value is not None]
+job.say(f"Evaluated {folder.name}: {', '.join(told) or 'no score is defined'}")

@@ -1,0 +1,56 @@
+"""Fit one surrogate, or go on with it where it was interrupted."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from job import Job
+
+from data.config import TrainingConfig
+from data.shard import Shard
+from surrogate.options import sized_options
+from surrogate.train import FitSpec, fit
+
+
+def claim(folder: Path, settings: dict, manifest: Path) -> None:
+    """Empty the fit's folder if it was begun with other settings or other data."""
+    document = json.dumps(settings, sort_keys=True) + manifest.read_text()
+    digest = hashlib.sha256(document.encode()).hexdigest()
+    mark = folder / "settings.sha256"
+    if folder.exists() and not (mark.exists() and mark.read_text() == digest):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text(digest)
+
+
+job = Job(snakemake.log[0])
+settings = snakemake.params.settings
+out = Path(snakemake.output[0]).parent
+claim(out, settings, Path(snakemake.input.manifest))
+with Shard(snakemake.input.train[0]) as shard:
+    inputs = shard.n_synapses
+spec = FitSpec(
+    model=settings["model"],
+    options=sized_options(
+        settings["model"], settings["size"], {**settings["options"], "inputs": inputs}
+    ),
+    seed=settings["seed"],
+    training=TrainingConfig(**settings["training"]).model_copy(
+        update={"threads": snakemake.threads}
+    ),
+    train=[Path(path) for path in snakemake.input.train],
+    valid=[Path(path) for path in snakemake.input.valid],
+    out=out,
+)
+
+
+def told(row: dict) -> None:
+    """Say how far the fit is."""
+    auc = "undefined" if row["valid_auc"] is None else f"{row['valid_auc']:.4f}"
+    step = f"step {row['step']} of {spec.training.steps}"
+    job.say(f"Fit {out.name}: {step}, validation AUC {auc}, loss {row['valid_loss']:.4f}")
+
+
+summary = fit(spec, quiet=True, on_validation=told)
+job.say(f"Fitted {out.name}: {summary['parameters']:,} parameters")

@@ -1,0 +1,12 @@
+"""Compile the NMODL mechanisms and note where the library is."""
+
+from pathlib import Path
+
+from job import Job
+
+from simulation.mechanisms import compile_mechanisms, mechanism_hash
+
+job = Job(snakemake.log[0])
+library = compile_mechanisms()
+Path(snakemake.output[0]).write_text(f"{mechanism_hash()}\n")
+job.note(f"the mechanisms are in {library}")

@@ -1,0 +1,47 @@
+"""The table of all fits, the figures, and what everything was made with."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+from job import Job
+from tables import accuracy_page, facts_page
+
+from data.shard import Shard
+from surrogate.checkpoint import read_history, write_json
+from surrogate.figures import accuracy_figure, learning_figure, save_figure
+from surrogate.table import read_evaluations, read_reference, table_rows, write_table
+
+PACKAGES = ("neuronio", "neuron", "torch", "numpy", "scipy", "h5py", "snakemake")
+
+
+def stem(path: str) -> Path:
+    return Path(path).with_suffix("")
+
+
+def provenance(config: dict, shards: dict[str, str]) -> dict:
+    """What the run was made with: platform, packages, what the shards say, configuration."""
+    facts = {"python": platform.python_version(), "platform": platform.platform()}
+    facts["packages"] = {name: version(name) for name in PACKAGES}
+    for split, path in shards.items():
+        with Shard(path) as shard:
+            facts[split] = shard.info
+    return facts | {"configuration": config}
+
+
+job = Job(snakemake.log[0])
+evaluations = read_evaluations(Path(path) for path in snakemake.input.evaluations)
+histories = {Path(path).parent.name: Path(path).parent for path in snakemake.input.evaluations}
+histories = {name: read_history(folder / "history.csv") for name, folder in histories.items()}
+
+write_table(evaluations, stem(snakemake.output.table[0]))
+Path(snakemake.output.page).write_text(accuracy_page(table_rows(evaluations)))
+save_figure(
+    lambda: accuracy_figure(evaluations, read_reference()), stem(snakemake.output.accuracy[0])
+)
+save_figure(lambda: learning_figure(histories), stem(snakemake.output.learning[0]))
+
+facts = provenance(snakemake.params.config, snakemake.params.shards)
+write_json(Path(snakemake.output.provenance), facts)
+Path(snakemake.output.provenance_page).write_text(facts_page(facts))
+job.say("Drew the figures and wrote the table")
