@@ -17,8 +17,12 @@ struct Shape {
 };
 
 template <typename T>
-inline void add(T* __restrict to, const T* __restrict from, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) to[i] += from[i];
+inline void add(T* to, const T* from, int64_t n) {
+  constexpr int lanes = simd::kLanes<T>;
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) simd::store(to + i, simd::load(to + i) + simd::load(from + i));
+  if (const int rest = static_cast<int>(n - i))
+    simd::store_part(to + i, simd::load_part(to + i, rest) + simd::load_part(from + i, rest), rest);
 }
 
 // How many numbers an event at ms t adds: all taps that lie within the window.
@@ -56,10 +60,11 @@ struct BySynapse {
 };
 
 // Each synapse's gradient is summed by one thread in the order of its events, so that the result
-// does not depend on the number of threads.
+// does not depend on the number of threads. With several taps, one synapse after the other: its
+// run of the gradient stays in the nearest cache.
 template <typename T>
-void convolve_backward(const Shape& s, const int32_t* synapse, const int64_t* offset,
-                       const T* grad, T* kernel_grad) {
+void backward_by_synapse(const Shape& s, const int32_t* synapse, const int64_t* offset,
+                         const T* grad, T* kernel_grad) {
   const int64_t stride = static_cast<int64_t>(s.taps) * s.channels;
   const BySynapse events(s, synapse, offset);
 #pragma omp parallel for num_threads(s.threads) schedule(dynamic, 16)
@@ -70,6 +75,24 @@ void convolve_backward(const Shape& s, const int32_t* synapse, const int64_t* of
       const int64_t b = events.bin[e];
       add(to, grad + b * s.channels, run_length(s, static_cast<int>(b % s.duration)));
     }
+  }
+}
+
+// With one tap, one millisecond after the other, each thread for its own range of synapses.
+template <typename T>
+void backward_by_time(const Shape& s, const int32_t* synapse, const int64_t* offset,
+                      const T* grad, T* kernel_grad) {
+#pragma omp parallel for num_threads(s.threads) schedule(static, 1)
+  for (int part = 0; part < s.threads; ++part) {
+    const int first = static_cast<int64_t>(s.synapses) * part / s.threads;
+    const int last = static_cast<int64_t>(s.synapses) * (part + 1) / s.threads;
+    const int64_t size = static_cast<int64_t>(last - first) * s.channels;
+    std::memset(kernel_grad + static_cast<int64_t>(first) * s.channels, 0, sizeof(T) * size);
+    for (int64_t b = 0; b < static_cast<int64_t>(s.rows) * s.duration; ++b)
+      for (int64_t e = offset[b]; e < offset[b + 1]; ++e)
+        if (synapse[e] >= first && synapse[e] < last)
+          add(kernel_grad + static_cast<int64_t>(synapse[e]) * s.channels, grad + b * s.channels,
+              s.channels);
   }
 }
 
@@ -103,7 +126,9 @@ Shape shape_of(const int* n) { return {n[0], n[1], n[2], n[3], n[4], n[5]}; }
   }                                                                                          \
   extern "C" void convolve_backward_##suffix(const int* shape, const int32_t* synapse,       \
                                              const int64_t* offset, const T* grad, T* out) { \
-    convolve_backward(shape_of(shape), synapse, offset, grad, out);                          \
+    const Shape s = shape_of(shape);                                                         \
+    const auto run = s.taps > 1 ? backward_by_synapse<T> : backward_by_time<T>;              \
+    run(s, synapse, offset, grad, out);                                                      \
   }                                                                                          \
   extern "C" void filter_##suffix(const int* shape, double decay, int reverse, const T* x,   \
                                   T* y) {                                                    \

@@ -39,7 +39,7 @@ void over_rows(const Shape& s, const Work& work) {
 template <typename T>
 Buffer<T> padded_copy(const T* from, int n) {
   Buffer<T> to = zeros<T>(simd::padded<T>(n));
-  std::memcpy(to.get(), from, n * sizeof(T));
+  simd::read(from, to.get(), n);
   return to;
 }
 
@@ -51,13 +51,11 @@ struct Slice {
   size_t at(int row, int t) const { return (static_cast<size_t>(row) * duration + t) * units; }
   void read(const T* array, int first, int n, int t, T* scratch) const {
     for (int r = 0; r < n; ++r)
-      std::memcpy(scratch + r * simd::padded<T>(units), array + at(first + r, t),
-                  units * sizeof(T));
+      simd::read(array + at(first + r, t), scratch + r * simd::padded<T>(units), units);
   }
   void write(const T* scratch, int first, int n, int t, T* array) const {
     for (int r = 0; r < n; ++r)
-      std::memcpy(array + at(first + r, t), scratch + r * simd::padded<T>(units),
-                  units * sizeof(T));
+      simd::write(scratch + r * simd::padded<T>(units), array + at(first + r, t), units);
   }
 };
 
@@ -89,22 +87,25 @@ void forward(const Shape& s, const T* drive, const Weights<T>& w, T* memory, Sav
   const Panels<T> to_hidden(w.memory, s.units, s.hidden, 1, s.units);
   const Panels<T> to_proposal(w.proposal, s.hidden, s.units, 1, s.hidden);
   const auto decay = padded_copy(w.decay, s.units), gain = padded_copy(w.gain, s.units);
+  const auto bias = padded_copy(w.bias, s.units);
   const Slice<T> unit{s.duration, s.units}, wide{s.duration, s.hidden};
 
   over_rows(s, [&](int first, int n) {
+    const int block = simd::part_size(n, simd::kTileRows);
     const auto m = zeros<T>(n * d), p = zeros<T>(n * d), a = zeros<T>(n * h);
     for (int t = 0; t < s.duration; ++t) {
-      for (int r = 0; r < n; ++r) {
-        std::memcpy(p.get() + r * d, w.bias, s.units * sizeof(T));
-        for (int i = 0; i < d; i += kLanes<T>)
-          store(m.get() + r * d + i, load(m.get() + r * d + i) * load(decay.get() + i));
-      }
+      for (int r = 0; r < n; ++r)
+        for (int i = 0; i < d; i += kLanes<T>) {
+          T* mr = m.get() + r * d + i;
+          store(mr, load(mr) * load(decay.get() + i));
+          store(p.get() + r * d + i, load(bias.get() + i));
+        }
       wide.read(drive, first, n, t, a.get());
-      to_hidden.multiply(m.get(), d, n, a.get());
+      to_hidden.multiply(m.get(), d, n, block, a.get());
       if (kActivation == kSilu && saved.hidden) wide.write(a.get(), first, n, t, saved.hidden);
       activate<T, kActivation>(a.get(), n * h);
       if (kActivation == kRelu && saved.hidden) wide.write(a.get(), first, n, t, saved.hidden);
-      to_proposal.multiply(a.get(), h, n, p.get());
+      to_proposal.multiply(a.get(), h, n, block, p.get());
       for (int r = 0; r < n; ++r)
         for (int i = 0; i < d; i += kLanes<T>) {
           T *pr = p.get() + r * d + i, *mr = m.get() + r * d + i;
@@ -117,6 +118,26 @@ void forward(const Shape& s, const T* drive, const Weights<T>& w, T* memory, Sav
     }
   });
 }
+
+// Sums over a long time: short stretches in T, their sums in double.
+constexpr int kFlushEvery = 64;
+
+template <typename T>
+class LongSum {
+ public:
+  explicit LongSum(int n) : n_(n), part_(zeros<T>(n)), total_(zeros<double>(n)) {}
+  void add(int i, Vec<T> x) { store(part_.get() + i, load(part_.get() + i) + x); }
+  void flush() {
+    for (int i = 0; i < n_; ++i) total_[i] += part_[i];
+    std::memset(part_.get(), 0, n_ * sizeof(T));
+  }
+  const double* total() const { return total_.get(); }
+
+ private:
+  int n_;
+  Buffer<T> part_;
+  Buffer<double> total_;
+};
 
 // What the backward pass writes, per (row, ms) except the last two, which are per row.
 template <typename T>
@@ -153,10 +174,11 @@ void backward(const Shape& s, const T* grad, const T* memory, Saved<T> saved, co
   const Slice<T> unit{s.duration, s.units}, wide{s.duration, s.hidden};
 
   over_rows(s, [&](int first, int n) {
+    const int block = simd::part_size(n, simd::kTileRows);
     const auto carry = zeros<T>(n * d), g = zeros<T>(n * d), u = zeros<T>(n * d);
     const auto dp = zeros<T>(n * d), before = zeros<T>(n * d);
     const auto da = zeros<T>(n * h), a = zeros<T>(n * h);
-    const auto decay_sum = zeros<double>(n * d), gain_sum = zeros<double>(n * d);
+    LongSum<T> decay_sum(n * d), gain_sum(n * d);
     for (int t = s.duration - 1; t >= 0; --t) {
       unit.read(grad, first, n, t, g.get());
       unit.read(saved.squashed, first, n, t, u.get());
@@ -174,30 +196,34 @@ void backward(const Shape& s, const T* grad, const T* memory, Saved<T> saved, co
           store(g.get() + j, total);
           store(carry.get() + j, total);
           store(dp.get() + j, total * load(gain.get() + i) * slope);
-          for (int l = 0; l < kLanes<T>; ++l) gain_sum[j + l] += moved[l];
+          gain_sum.add(j, moved);
         }
       unit.write(dp.get(), first, n, t, out.proposal);
       std::memset(da.get(), 0, n * h * sizeof(T));
-      from_proposal.multiply(dp.get(), d, n, da.get());
+      from_proposal.multiply(dp.get(), d, n, block, da.get());
       activate_backward<T, kActivation>(da.get(), a.get(), n * h);
       if (kActivation == kSilu) wide.write(a.get(), first, n, t, out.hidden);
       wide.write(da.get(), first, n, t, out.drive);
-      from_hidden.multiply(da.get(), h, n, carry.get());
+      from_hidden.multiply(da.get(), h, n, block, carry.get());
       for (int r = 0; r < n; ++r)
         for (int i = 0; i < d; i += kLanes<T>) {
           const int j = r * d + i;
           const Vec<T> total = load(carry.get() + j), past = load(before.get() + j);
           const Vec<T> kept = load(decay.get() + i), pull = total * past;
-          for (int l = 0; l < kLanes<T>; ++l) decay_sum[j + l] += pull[l];
+          decay_sum.add(j, pull);
           store(before.get() + j, past * kept);
           store(carry.get() + j, total * kept);
         }
       unit.write(before.get(), first, n, t, out.decayed);
+      if (t % kFlushEvery == 0) {
+        decay_sum.flush();
+        gain_sum.flush();
+      }
     }
     for (int r = 0; r < n; ++r) {
       const size_t to = static_cast<size_t>(first + r) * s.units, bytes = s.units * sizeof(double);
-      std::memcpy(out.decay + to, decay_sum.get() + r * d, bytes);
-      std::memcpy(out.gain + to, gain_sum.get() + r * d, bytes);
+      std::memcpy(out.decay + to, decay_sum.total() + r * d, bytes);
+      std::memcpy(out.gain + to, gain_sum.total() + r * d, bytes);
     }
   });
 }

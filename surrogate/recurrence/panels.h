@@ -64,10 +64,10 @@ inline void tile_columns(int vectors, int rows, const T* x, int x_stride, const 
   }
 }
 
-// Parts of nearly equal size, none over `limit`.
-inline int part_start(int n, int limit, int i) {
+// The size of the fewest equal parts of n that are none over `limit`; the last may be smaller.
+inline int part_size(int n, int limit) {
   const int parts = (n + limit - 1) / limit;
-  return static_cast<int>(static_cast<int64_t>(n) * i / parts);
+  return (n + parts - 1) / parts;
 }
 
 template <typename T>
@@ -77,10 +77,10 @@ class Panels {
   Panels(const T* w, int depth, int columns, int row_stride, int column_stride)
       : depth_(depth),
         vectors_(vectors_for<T>(columns)),
+        width_(part_size(vectors_, kTileVectors)),
         data_(zeros<T>(static_cast<size_t>(depth) * padded<T>(columns))) {
-    constexpr int lanes = kLanes<T>;
-    for (int p = 0; p < panels(); ++p) {
-      const int first = start(p) * lanes, width = (start(p + 1) - start(p)) * lanes;
+    for (int v = 0; v < vectors_; v += width_) {
+      const int first = v * kLanes<T>, width = std::min(width_, vectors_ - v) * kLanes<T>;
       T* panel = data_.get() + static_cast<size_t>(first) * depth_;
       for (int k = 0; k < depth; ++k)
         for (int c = 0; c < width && first + c < columns; ++c)
@@ -88,27 +88,20 @@ class Panels {
     }
   }
 
-  // acc (rows, padded columns) += x (rows, depth) times the matrix.
-  void multiply(const T* x, int x_stride, int rows, T* acc) const {
-    constexpr int lanes = kLanes<T>;
-    const int acc_stride = vectors_ * lanes;
-    const int blocks = (rows + kTileRows - 1) / kTileRows;
-    for (int p = 0; p < panels(); ++p) {
-      const T* panel = data_.get() + static_cast<size_t>(start(p)) * lanes * depth_;
-      for (int b = 0; b < blocks; ++b) {
-        const int r = part_start(rows, kTileRows, b);
-        tile_columns<T>(start(p + 1) - start(p), part_start(rows, kTileRows, b + 1) - r,
-                        x + r * x_stride, x_stride, panel, depth_,
-                        acc + r * acc_stride + start(p) * lanes, acc_stride);
-      }
+  // acc (rows, padded columns) += x (rows, depth) times the matrix, `block` rows at a time.
+  void multiply(const T* x, int x_stride, int rows, int block, T* acc) const {
+    const int acc_stride = vectors_ * kLanes<T>;
+    for (int v = 0; v < vectors_; v += width_) {
+      const int first = v * kLanes<T>, width = std::min(width_, vectors_ - v);
+      const T* panel = data_.get() + static_cast<size_t>(first) * depth_;
+      for (int r = 0; r < rows; r += block)
+        tile_columns<T>(width, std::min(block, rows - r), x + r * x_stride, x_stride, panel,
+                        depth_, acc + r * acc_stride + first, acc_stride);
     }
   }
 
  private:
-  int panels() const { return (vectors_ + kTileVectors - 1) / kTileVectors; }
-  int start(int p) const { return part_start(vectors_, kTileVectors, p); }
-
-  int depth_, vectors_;
+  int depth_, vectors_, width_;  // width_: vectors of a panel
   Buffer<T> data_;
 };
 
