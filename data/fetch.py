@@ -1,0 +1,118 @@
+"""Everything that is downloaded: from a local mirror first, else from its origin, checked."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import importlib.util
+import os
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.errors import NeuronIOError
+from data.native import cache_dir
+
+SOURCES = Path(__file__).with_name("sources.tsv")
+ATTEMPTS = 3
+TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class Source:
+    """A row of sources.tsv; `sha256` is that of the file as it is or with CRLF turned into LF."""
+
+    name: str
+    url: str
+    sha256: str
+    licence: str
+    note: str
+
+
+def sources() -> dict[str, Source]:
+    """Everything that can be fetched, by name."""
+    with SOURCES.open(newline="") as file:
+        return {row["name"]: Source(**row) for row in csv.DictReader(file, delimiter="\t")}
+
+
+def fetch(name: str) -> Path:
+    """A local path of the file, with its checksum verified.
+
+    Looked for in `$NEURONIO_MIRROR`, in an installed package when its source is one, in the
+    cache, and at its origin, in this order.
+
+    Raises:
+        NeuronIOError: the name is unknown, a copy is damaged, or no place has it.
+    """
+    known = sources()
+    if name not in known:
+        raise NeuronIOError(f"nothing called {name} is in {SOURCES.name}; it has {', '.join(known)}")
+    source = known[name]
+    mirror = os.environ.get("NEURONIO_MIRROR")
+    if mirror and (path := Path(mirror) / name).is_file():
+        return _checked(path, source, f"the mirror's copy {path}")
+    if source.url.startswith("package:"):
+        return _checked(_packaged(source), source, f"the packaged copy of {name}")
+    cached = cache_dir() / "downloads" / name
+    if not cached.is_file() or not _matches(cached.read_bytes(), source):
+        _download(source, cached)
+    return cached
+
+
+def _checked(path: Path, source: Source, what: str) -> Path:
+    content = path.read_bytes()
+    if not _matches(content, source):
+        raise NeuronIOError(
+            f"{what} has sha256 {hashlib.sha256(content).hexdigest()[:12]}... instead of "
+            f"{source.sha256[:12]}...; replace it"
+        )
+    return path
+
+
+def _matches(content: bytes, source: Source) -> bool:
+    variants = (content, content.replace(b"\r\n", b"\n"))
+    return any(hashlib.sha256(variant).hexdigest() == source.sha256 for variant in variants)
+
+
+def _packaged(source: Source) -> Path:
+    package, _, inside = source.url.removeprefix("package:").partition("/")
+    spec = importlib.util.find_spec(package)
+    path = Path(spec.submodule_search_locations[0]) / inside if spec else None
+    if path is None or not path.is_file():
+        raise NeuronIOError(
+            f"{source.name} comes with the Python package {package}, which is "
+            f"{'too different a version' if spec else 'not installed'}; "
+            "install the locked requirements"
+        )
+    return path
+
+
+def _download(source: Source, target: Path) -> None:
+    reason = ""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(2**attempt)
+        try:
+            with urllib.request.urlopen(source.url, timeout=TIMEOUT_S) as response:
+                content = response.read()
+        except (urllib.error.URLError, OSError) as error:
+            reason = str(getattr(error, "reason", error))
+            continue
+        if _matches(content, source):
+            _write_atomically(target, content)
+            return
+        reason = "what came had the wrong checksum"
+    raise NeuronIOError(
+        f"cannot fetch {source.name} from {source.url} after {ATTEMPTS} attempts ({reason}); put "
+        f"the file into a folder and set NEURONIO_MIRROR to that folder"
+    )
+
+
+def _write_atomically(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+        file.write(content)
+    Path(file.name).replace(target)

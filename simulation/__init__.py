@@ -1,0 +1,1 @@
+"""The biophysical neuron: cell models, input generators, engines and datasets."""

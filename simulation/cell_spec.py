@@ -1,0 +1,179 @@
+"""Cell models as data: what a YAML file of `simulation/cells` may say."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import Field
+
+from data.config import Section, Variant, validate
+from data.errors import NeuronIOError
+
+CELLS = Path(__file__).parent / "cells"
+PASSIVE = "pas"
+
+
+class AxonStub(Section):
+    """What replaces the reconstructed axon: sections in series from the middle of the soma."""
+
+    sections: int = Field(ge=1, le=100, description="Number of sections.")
+    length_um: float = Field(gt=0, description="Length of each, um.")
+    diameter_um: float = Field(gt=0, description="Diameter of each, um.")
+
+
+class NexusSite(Section):
+    """A recording site: position x on one section."""
+
+    section: Literal["apic", "dend"] = Field(description="List of sections.")
+    index: int = Field(ge=0, description="Index in that list.")
+    x: float = Field(ge=0, le=1, description="Relative position on the section.")
+
+
+class Region(Section):
+    """Membrane of one region; a parameter is a number or an expression of d and D (um)."""
+
+    Ra_ohm_cm: float = Field(gt=0, description="Axial resistivity, ohm cm.")
+    cm_uF_cm2: float = Field(gt=0, description="Membrane capacitance, uF/cm2.")
+    mechanisms: dict[str, dict[str, float | str]] = Field(
+        description="Parameters of every mechanism inserted, in the mechanism's own units."
+    )
+
+
+class SynapseComponent(Section):
+    """One conductance of the excitatory or inhibitory synapse on every dendritic segment."""
+
+    excitatory: bool = Field(description="Driven by excitatory inputs, else by inhibitory ones.")
+    gmax_nS: float = Field(ge=0, description="Peak conductance of one event, nS.")
+    tau_rise_ms: float = Field(gt=0, description="Rise time constant, ms.")
+    tau_decay_ms: float = Field(gt=0, description="Decay time constant, ms.")
+    reversal_mV: float = Field(description="Reversal potential, mV.")
+    magnesium_mM: float | None = Field(None, ge=0, description="Block by magnesium, mM; or none.")
+
+
+class Regions(Section):
+    """The four regions of a cell."""
+
+    soma: Region
+    axon: Region
+    basal: Region
+    apical: Region
+
+
+class CellSpec(Section):
+    """A cell model."""
+
+    name: str = Field(description="Name of the cell; a file's own name when it gives none.")
+    title: str = Field("", description="What the cell is.")
+    source: str = Field("", description="Papers that its figures come from.")
+    morphology: str = Field(description="A file of data/sources.tsv, or a path (.asc or .swc).")
+    um_per_segment_pair: float = Field(40, gt=0, description="nseg = 1 + 2 int(L / this), um.")
+    axon_stub: AxonStub = Field(description="What replaces the reconstructed axon.")
+    distance_origin: Literal["soma", "apical_trunk"] = Field(
+        "soma", description="Where d is 0: the middle of the soma, or the start of the apical tree."
+    )
+    sample_last_segment_at_end: bool = Field(
+        False,
+        description="Evaluate expressions for the last segment of a section at the section's end.",
+    )
+    expression_decimals: int | None = Field(
+        None, ge=1, le=17, description="Round values of expressions so; the published script did."
+    )
+    nexus: NexusSite | None = Field(
+        None, description="The nexus site; left out, x 0.9 of the trunk before the main fork."
+    )
+    celsius_degC: float = Field(ge=0, le=60, description="NEURON's celsius, degC.")
+    v_init_mV: float = Field(ge=-120, le=0, description="Voltage at t = 0, mV.")
+    reversal_mV: dict[Literal["ek", "ena"], float] = Field(description="ek and ena, mV.")
+    regions: Regions = Field(description="The membrane.")
+    synapses: dict[str, SynapseComponent] = Field(description="Components of the synapses.")
+    variant: Variant = Field(Variant(), description="Changes that were applied.")
+
+    def digest(self) -> str:
+        """Hash of the model, variant included (the morphology's content is not part of it)."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
+def cell_names() -> list[str]:
+    """Names of the cells that come with the project."""
+    return sorted(path.stem for path in CELLS.glob("*.yaml"))
+
+
+def load_cell(name: str | Path, variant: Variant | None = None) -> CellSpec:
+    """A cell model by name, or from a YAML file, with a variant's changes applied.
+
+    Raises:
+        NeuronIOError: there is no such cell, or its file is wrong; names the key.
+    """
+    path = CELLS / f"{name}.yaml"
+    if str(name).endswith((".yaml", ".yml")):
+        path = Path(name)
+    elif not path.is_file():
+        guess = difflib.get_close_matches(str(name), cell_names(), n=1)
+        hint = f"did you mean '{guess[0]}'?" if guess else "or give the path of a YAML file"
+        raise NeuronIOError(f"no cell is called '{name}'; there are {', '.join(cell_names())}; {hint}")
+    try:
+        document = yaml.load(path.read_text(), _NumberLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise NeuronIOError(f"cannot read the cell file {path}: {error}") from error
+    except yaml.YAMLError as error:
+        raise NeuronIOError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if isinstance(document, dict):
+        document = {"name": path.stem, **document}
+    return apply_variant(validate(CellSpec, document, str(path)), variant or Variant())
+
+
+class _NumberLoader(yaml.SafeLoader):
+    """YAML 1.1 reads 3e-5 as text; a cell file means the number."""
+
+
+_NumberLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def apply_variant(spec: CellSpec, variant: Variant) -> CellSpec:
+    """The cell with a variant's changes made in its regions and synapses."""
+    model = spec.model_dump()
+    if variant.morphology:
+        model["morphology"] = variant.morphology
+        model["nexus"] = None
+    for region, membrane in model["regions"].items():
+        mechanisms = membrane["mechanisms"]
+        if variant.passive_dendrites and region in ("basal", "apical"):
+            membrane["mechanisms"] = {PASSIVE: mechanisms[PASSIVE]} if PASSIVE in mechanisms else {}
+            continue
+        if "SK_E2" in mechanisms:
+            mechanisms["SK_E2"]["gSK_E2bar"] = _scaled(
+                mechanisms["SK_E2"]["gSK_E2bar"], variant.sk_multiplier
+            )
+        if "Ih" in mechanisms and variant.ih_vshift_mV:
+            mechanisms["Ih"]["vshift"] = variant.ih_vshift_mV
+    model["synapses"] = _variant_synapses(model["synapses"], variant)
+    return CellSpec.model_validate({**model, "variant": variant.model_dump()})
+
+
+def _variant_synapses(synapses: dict[str, dict], variant: Variant) -> dict[str, dict]:
+    dropped = set()
+    if variant.synapses == "ampa":
+        dropped.add("nmda")
+    if not variant.gaba_b:
+        dropped.add("gaba_b")
+    if variant.gaba_b and "gaba_b" not in synapses:
+        raise NeuronIOError("the variant gaba_b needs a cell whose synapses include gaba_b")
+    kept = {name: dict(component) for name, component in synapses.items() if name not in dropped}
+    if "nmda" in kept:
+        kept["nmda"]["gmax_nS"] *= variant.nmda_ratio
+    return kept
+
+
+def _scaled(value: float | str, factor: float) -> float | str:
+    if factor == 1:
+        return value
+    return f"{factor} * ({value})" if isinstance(value, str) else factor * value

@@ -1,0 +1,66 @@
+"""Find, read and check a morphology."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neuron import h
+
+from data.errors import NeuronIOError
+from data.fetch import fetch, sources
+
+READERS = {".asc": "Import3d_Neurolucida3", ".swc": "Import3d_SWC_read"}
+
+
+class Tree:
+    """Sections of a reconstructed cell: lists that NEURON's Import3d names and fills."""
+
+    def __init__(self) -> None:
+        self.soma, self.axon, self.dend, self.apic = [], [], [], []
+
+    def __str__(self) -> str:
+        return "cell"
+
+
+def find_morphology(name: str) -> Path:
+    """The path of a morphology: a file of `data/sources.tsv`, else a path of the user's.
+
+    Raises:
+        NeuronIOError: it is neither, or cannot be fetched.
+    """
+    if name in sources():
+        return fetch(name)
+    path = Path(name)
+    if path.suffix.lower() not in READERS:
+        raise NeuronIOError(f"the morphology {name} must be an .asc or .swc file")
+    if not path.is_file():
+        raise NeuronIOError(
+            f"there is no morphology {name}: give the path of a file or one of "
+            f"{', '.join(sources())}"
+        )
+    return path
+
+
+def read_morphology(path: Path) -> Tree:
+    """Read a morphology into NEURON sections.
+
+    Raises:
+        NeuronIOError: NEURON cannot read the file, or it lacks a soma, basal or apical dendrites.
+    """
+    h.load_file("stdlib.hoc")
+    h.load_file("import3d.hoc")
+    reader = getattr(h, READERS[path.suffix.lower()])()
+    reader.quiet = 1
+    tree = Tree()
+    try:
+        reader.input(str(path))
+        h.Import3d_GUI(reader, False).instantiate(tree)
+    except Exception as error:
+        raise NeuronIOError(f"NEURON cannot read the morphology {path}: {error}") from error
+    for part, what in (("soma", "soma"), ("dend", "basal dendrites"), ("apic", "apical dendrites")):
+        if not getattr(tree, part):
+            raise NeuronIOError(
+                f"the morphology {path} has no {what}; the cell models need soma, basal and "
+                "apical dendrites"
+            )
+    return tree
