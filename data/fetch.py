@@ -49,7 +49,7 @@ def fetch(name: str) -> Path:
     """
     known = sources()
     if name not in known:
-        raise NeuronIOError(f"nothing called {name} is in {SOURCES.name}; it has {', '.join(known)}")
+        raise NeuronIOError(f"nothing called {name} is in {SOURCES.name}, only {', '.join(known)}")
     source = known[name]
     mirror = os.environ.get("NEURONIO_MIRROR")
     if mirror and (path := Path(mirror) / name).is_file():

@@ -63,12 +63,12 @@ class InputEvents:
             NeuronIOError: an event lies outside the trial or names a synapse that does not exist.
         """
         synapse, time_ms = np.asarray(synapse, dtype=np.int64), np.asarray(time_ms, dtype=np.int64)
-        if len(synapse) and not (0 <= synapse.min() and synapse.max() < 2 * n_segments):
+        if len(synapse) and not (synapse.min() >= 0 and synapse.max() < 2 * n_segments):
             raise NeuronIOError(
                 f"input events name synapses {synapse.min()} to {synapse.max()}, but there are "
                 f"only {2 * n_segments}; use inputs made for this cell"
             )
-        if len(time_ms) and not (0 <= time_ms.min() and time_ms.max() < duration_ms):
+        if len(time_ms) and not (time_ms.min() >= 0 and time_ms.max() < duration_ms):
             raise NeuronIOError(
                 f"input events lie between {time_ms.min()} and {time_ms.max()} ms, outside the "
                 f"trial of {duration_ms} ms; give a longer duration"

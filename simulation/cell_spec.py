@@ -115,7 +115,9 @@ def load_cell(name: str | Path, variant: Variant | None = None) -> CellSpec:
     elif not path.is_file():
         guess = difflib.get_close_matches(str(name), cell_names(), n=1)
         hint = f"did you mean '{guess[0]}'?" if guess else "or give the path of a YAML file"
-        raise NeuronIOError(f"no cell is called '{name}'; there are {', '.join(cell_names())}; {hint}")
+        raise NeuronIOError(
+            f"no cell is called '{name}'; there are {', '.join(cell_names())}; {hint}"
+        )
     try:
         document = yaml.load(path.read_text(), _NumberLoader)
     except (OSError, UnicodeDecodeError) as error:

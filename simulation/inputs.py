@@ -14,6 +14,7 @@ from data.shard import SegmentTable
 from data.trial import InputEvents
 from simulation.generators import Constant, Ergodic, OutOfDistribution, Published, Subthreshold
 
+SPLITS = ("train", "valid", "test")
 Generator = Constant | Published
 GENERATORS: dict[str, type[Generator]] = {
     "published": Published,
@@ -24,15 +25,23 @@ GENERATORS: dict[str, type[Generator]] = {
 }
 
 
-def trial_rng(dataset_seed: int, trial_index: int, purpose: str = "inputs") -> np.random.Generator:
-    """The random numbers of one trial, which follow from the dataset's seed and the trial's index.
-
-    Those for "inputs" are the ones of `SeedSequence(dataset_seed).spawn(n)[trial_index]`.
+def trial_rng(
+    dataset_seed: int,
+    trial_index: int,
+    *,
+    split: str = "train",
+    attempt: int = 0,
+    purpose: str = "inputs",
+) -> np.random.Generator:
+    """The random numbers of one trial, which follow from the dataset's seed and the trial alone.
 
     Args:
+        split: "train", "valid" or "test"; each counts its trials from 0.
+        attempt: how many earlier draws of this trial the generator's rejection rule turned away.
         purpose: "inputs", or "acceptance" for the independent stream of `accept_trial`.
     """
-    key = {"inputs": (trial_index,), "acceptance": (trial_index, 1)}[purpose]
+    purposes = ("inputs", "acceptance")
+    key = (SPLITS.index(split), trial_index, attempt, purposes.index(purpose))
     return np.random.default_rng(np.random.SeedSequence(dataset_seed, spawn_key=key))
 
 
@@ -80,7 +89,7 @@ def accept_trial(
     """Whether a simulated trial joins the dataset; only `ergodic` ever turns one away.
 
     Args:
-        rng: `trial_rng(seed, index, "acceptance")`, so that the verdict follows from the trial.
+        rng: `trial_rng(seed, index, purpose="acceptance")`, so that the verdict follows from the trial.
     """
     made = make_generator(generator, parameters)
     if not isinstance(made, Ergodic):

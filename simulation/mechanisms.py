@@ -13,10 +13,10 @@ from pathlib import Path
 
 os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
 
-import neuron  # noqa: E402
+import neuron
 
-from data.errors import NeuronIOError  # noqa: E402
-from data.native import cache_dir, compiler  # noqa: E402
+from data.errors import NeuronIOError
+from data.native import cache_dir, compiler
 
 MOD = Path(__file__).parent / "mod"
 
