@@ -1,0 +1,191 @@
+"""Datasets: trials made in worker processes, kept one by one, and gathered into shards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data.config import RunConfig
+from data.errors import NeuronIOError
+from data.shard import Shard, write_shard
+from data.trial import InputEvents, Recording
+from simulation.engine import TrialFailure
+from simulation.inputs import SPLITS
+from simulation.jobs import Draw, Job, Parts, draw_inputs
+from simulation.manifest import write_manifest
+from simulation.provenance import versions
+from simulation.worker import WorkerPool
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Queue:
+    """Draws that wait, handed out in batches."""
+
+    batch_size: int
+    waiting: deque[Draw] = field(default_factory=deque)
+    alone: deque[Draw] = field(default_factory=deque)
+
+    def next_task(self) -> list[Draw] | None:
+        """Up to a batch of draws; one that failed before comes alone."""
+        if self.waiting:
+            size = min(self.batch_size, len(self.waiting))
+            return [self.waiting.popleft() for _ in range(size)]
+        return [self.alone.popleft()] if self.alone else None
+
+
+def simulate_shard(
+    config: RunConfig,
+    split: str,
+    shard: int,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Simulate the trials of one shard and write it.
+
+    Every finished trial is kept at once, so that a run that was killed goes on where it was, and
+    ends with the same bytes as one that was not.
+
+    Args:
+        shard: number of the shard within its split, from 0.
+        out: path of the shard.
+        workers: processes; the configuration's `engine.threads`, or every core, when left out.
+        progress: called with (finished, all) trials.
+
+    Raises:
+        NeuronIOError: every trial failed, a file cannot be written, or the cell cannot be built.
+    """
+    out, job = Path(out), Job.of(config, split)
+    if out.exists():
+        return out
+    indices = shard_trials(config, split)[shard]
+    parts = Parts(out.parent / f".{out.stem}.{job.digest()}.parts")
+    missing = [i for i in indices if not parts.path(i).exists()]
+    workers = workers or config.engine.threads or len(os.sched_getaffinity(0))
+    report = progress or (lambda done, total: None)
+    report(len(indices) - len(missing), len(indices))
+    size = max(1, min(workers, len(missing)))
+    with WorkerPool((job, parts.folder), size, job.trial_limit_s) as pool:
+        queue = Queue(max(1, min(pool.ready.batch_size, -(-len(missing) // size))))
+        queue.waiting.extend(Draw(i) for i in missing)
+        segments = pool.ready.segments
+        for task, answer in pool.run(queue.next_task):
+            _settle(queue, parts, task, answer, lambda draw: draw_inputs(job, draw, segments))
+            report(sum(parts.path(i).exists() for i in indices), len(indices))
+    _gather(job, parts, list(indices), segments, out)
+    return out
+
+
+def _settle(queue: Queue, parts: Parts, task: list[Draw], answer, inputs_of) -> None:
+    """Queue what a task's answer leaves to be done."""
+    crashed = isinstance(answer, str)
+    for draw, verdict in zip(task, [answer] * len(task) if crashed else answer, strict=True):
+        if parts.path(draw.index).exists():
+            continue
+        if verdict == "rejected":
+            queue.waiting.append(Draw(draw.index, draw.attempt + 1))
+        elif not draw.failed:
+            queue.alone.append(Draw(draw.index, draw.attempt, failed=verdict))
+        else:
+            parts.save(draw, inputs_of(draw), TrialFailure(verdict))
+
+
+def _gather(job: Job, parts: Parts, indices: list[int], segments, out: Path) -> None:
+    """Write the shard from its parts, then remove them."""
+    facts = {i: parts.load(i)[0] for i in indices}
+    info = (
+        job.info()
+        | versions()
+        | {
+            "first_trial": indices[0],
+            "n_trials_planned": len(indices),
+            "attempts": {str(i): f["attempt"] for i, f in facts.items() if f["attempt"]},
+            "retried": {str(i): f["retried"] for i, f in facts.items() if f["retried"]},
+            "failed": {str(i): f["failed"] for i, f in facts.items() if f["failed"]},
+        }
+    )
+    if len(info["failed"]) == len(indices):
+        reason = next(iter(info["failed"].values()))
+        raise NeuronIOError(f"every trial of {out} failed; the first because {reason}")
+
+    def trials() -> Iterator[tuple[int, InputEvents, Recording]]:
+        for index in indices:
+            _, inputs, recording = parts.load(index)
+            if recording is not None:
+                yield index, inputs, recording
+
+    write_shard(out, trials(), info, segments)
+    shutil.rmtree(parts.folder)
+
+
+def trial_counts(config: RunConfig) -> dict[str, int]:
+    """Trials of every split at the configuration's scale, at least one each."""
+    counts = config.dataset.trials.model_dump()
+    return {split: max(1, round(n * config.dataset.scale)) for split, n in counts.items()}
+
+
+def shard_trials(config: RunConfig, split: str) -> list[range]:
+    """Trial indices of each shard of a split."""
+    n, size = trial_counts(config)[split], config.dataset.trials_per_shard
+    return [range(first, min(first + size, n)) for first in range(0, n, size)]
+
+
+def shard_path(out_dir: str | Path, split: str, shard: int) -> Path:
+    """Where a shard of a dataset lies."""
+    return Path(out_dir) / split / f"shard-{shard:03d}.h5"
+
+
+def make_dataset(
+    config: RunConfig,
+    out_dir: str | Path,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Make or finish a whole dataset; returns the manifest's path.
+
+    Raises:
+        NeuronIOError: as `simulate_shard`, or a finished shard was made with other settings.
+    """
+    total, before = sum(trial_counts(config).values()), 0
+    for split in SPLITS:
+        for shard, indices in enumerate(shard_trials(config, split)):
+            path = shard_path(out_dir, split, shard)
+
+            def told(done: int, _: int, before: int = before) -> None:
+                if progress:
+                    progress(before + done, total)
+
+            _check_same(path, Job.of(config, split), indices)
+            simulate_shard(config, split, shard, path, workers=workers, progress=told)
+            before += len(indices)
+            told(0, 0, before)
+    numbers = {split: len(shard_trials(config, split)) for split in SPLITS}
+    shards = {s: [shard_path(out_dir, s, i) for i in range(n)] for s, n in numbers.items()}
+    return write_manifest(Path(out_dir) / "manifest.csv", shards)
+
+
+def _check_same(path: Path, job: Job, indices: range) -> None:
+    """Refuse to mix a shard made with other settings into the dataset."""
+    if not path.exists():
+        return
+    with Shard(path) as shard:
+        found = shard.info
+        lasts = found.get("first_trial"), found.get("n_trials_planned"), shard.duration_ms
+    wanted = job.info()
+    keys = ("dataset_seed", "cell_digest", "generator", "generator_parameters", "t0_artefact")
+    different = [key for key in (*keys, "engine", "integrator") if found.get(key) != wanted[key]]
+    if lasts != (indices[0], len(indices), job.duration_ms):
+        different.append("its trials")
+    if different:
+        raise NeuronIOError(
+            f"{path} was made with other settings ({', '.join(different)}); delete it or choose "
+            "another folder"
+        )

@@ -1,0 +1,193 @@
+"""What a worker process does: simulate draws of trials and keep the ones that are accepted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data.config import EngineConfig, InputsConfig, RunConfig
+from data.errors import NeuronIOError
+from data.trial import InputEvents, Recording
+from simulation.cell_spec import CellSpec, load_cell
+from simulation.engine import TrialFailure, make_engine
+from simulation.inputs import accept_trial, make_inputs, trial_rng
+from simulation.worker import Ready
+
+MAX_ATTEMPTS = 1000
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that the trials of one split depend on."""
+
+    split: str
+    seed: int
+    spec: CellSpec
+    inputs: InputsConfig
+    engine: EngineConfig
+    t0_artefact: bool
+    duration_ms: int
+    record_soma_8khz: bool
+    record_segments: bool
+    trial_limit_s: float
+
+    @classmethod
+    def of(cls, config: RunConfig, split: str) -> Job:
+        """The job of one split of a configuration."""
+        dataset = config.dataset
+        other = dataset.test_generator if split == "test" else None
+        return cls(
+            split,
+            config.seed,
+            load_cell(config.cell.model, config.cell.variant),
+            other or config.inputs,
+            config.engine.model_copy(update={"threads": 1}),
+            config.t0_artefact,
+            dataset.duration_ms,
+            dataset.record_soma_8khz,
+            dataset.record_segments,
+            dataset.trial_limit_s,
+        )
+
+    def info(self) -> dict:
+        """What a shard's attributes say of it, beside the versions of what made it."""
+        return {
+            "split": self.split,
+            "dataset_seed": self.seed,
+            "cell": self.spec.name,
+            "cell_digest": self.spec.digest(),
+            "cell_model": self.spec.model_dump(mode="json"),
+            "generator": self.inputs.generator,
+            "generator_parameters": self.inputs.parameters,
+            "engine": self.engine.name,
+            "integrator": self.engine.model_dump(mode="json", exclude={"name", "threads"}),
+            "t0_artefact": self.t0_artefact,
+        }
+
+    def digest(self) -> str:
+        """Hash of what decides a trial's content."""
+        parts = [self.info(), self.duration_ms, self.record_soma_8khz, self.record_segments]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def make_engine(self, settings: EngineConfig | None = None):
+        """The job's engine, or one with other settings."""
+        return make_engine(
+            self.spec,
+            settings or self.engine,
+            t0_artefact=self.t0_artefact,
+            record_soma_8khz=self.record_soma_8khz,
+            record_segments=self.record_segments,
+            trial_limit_s=self.trial_limit_s,
+        )
+
+    def careful_settings(self) -> EngineConfig:
+        """Settings for a trial that failed: NEURON with half the time step, or a tenth of atol."""
+        finer = {"dt_ms": self.engine.dt_ms / 2, "cvode_atol": self.engine.cvode_atol / 10}
+        return self.engine.model_copy(update={"name": "neuron", "precision": "float64", **finer})
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One draw of a trial: its index, how often it was redrawn, and whether it failed before."""
+
+    index: int
+    attempt: int = 0
+    failed: str = ""
+
+
+@dataclass
+class Parts:
+    """The folder of trials that are finished while their shard is not."""
+
+    folder: Path
+
+    def path(self, index: int) -> Path:
+        """The file of one trial."""
+        return self.folder / f"trial-{index:07d}.npz"
+
+    def save(self, draw: Draw, inputs: InputEvents, outcome: Recording | TrialFailure) -> None:
+        """Keep a finished trial, atomically."""
+        arrays: dict = {"attempt": draw.attempt, "retried": draw.failed, "failed": ""}
+        arrays |= {"n_segments": inputs.n_segments, "duration_ms": inputs.duration_ms}
+        arrays |= {"synapse": inputs.synapse, "offset": inputs.offset}
+        if isinstance(outcome, TrialFailure):
+            arrays["failed"] = outcome.reason
+        else:
+            kept = {key: value for key, value in vars(outcome).items() if value is not None}
+            arrays |= {f"recording_{key}": value for key, value in kept.items()}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.folder / f".{draw.index}.{os.getpid()}.tmp"
+        try:
+            with temporary.open("wb") as file:
+                np.savez(file, **arrays)
+            temporary.replace(self.path(draw.index))
+        except OSError as error:
+            raise NeuronIOError(f"cannot write {self.path(draw.index)}: {error}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def load(self, index: int) -> tuple[dict, InputEvents, Recording | None]:
+        """A kept trial: facts, inputs, and the recording unless the trial failed."""
+        with np.load(self.path(index)) as part:
+            inputs = InputEvents(
+                int(part["n_segments"]), int(part["duration_ms"]), part["synapse"], part["offset"]
+            )
+            facts = {key: part[key].item() for key in ("attempt", "retried", "failed")}
+            traces = {k.removeprefix("recording_"): part[k] for k in part if k[:10] == "recording_"}
+        return facts, inputs, Recording(**traces) if traces else None
+
+
+def serve(setup: tuple[Job, Path], connection) -> None:
+    """What a worker does: answer each batch of draws with one verdict a draw.
+
+    A verdict is "done" (the trial is kept), "rejected" (draw again) or the reason of a failure.
+    """
+    job, folder = setup
+    engine, parts = job.make_engine(), Parts(folder)
+    segments = engine.cell.segment_table()
+    connection.send(Ready(segments, getattr(engine, "batch_size", 1)))
+    careful = None
+    while True:
+        draws: list[Draw] = connection.recv()
+        inputs = [draw_inputs(job, draw, segments) for draw in draws]
+        if draws[0].failed:
+            careful = careful or job.make_engine(job.careful_settings())
+        outcomes = (careful if draws[0].failed else engine).run(inputs)
+        verdicts = [
+            _verdict(job, parts, *trial) for trial in zip(draws, inputs, outcomes, strict=True)
+        ]
+        connection.send(verdicts)
+
+
+def draw_inputs(job: Job, draw: Draw, segments) -> InputEvents:
+    """The input spikes of one draw."""
+    rng = trial_rng(job.seed, draw.index, split=job.split, attempt=draw.attempt)
+    generator = job.inputs
+    return make_inputs(generator.generator, generator.parameters, segments, job.duration_ms, rng)
+
+
+def _verdict(
+    job: Job, parts: Parts, draw: Draw, inputs: InputEvents, outcome: Recording | TrialFailure
+) -> str:
+    if isinstance(outcome, TrialFailure):
+        if not draw.failed:
+            return outcome.reason
+        parts.save(draw, inputs, outcome)
+        return "done"
+    key = {"split": job.split, "attempt": draw.attempt, "purpose": "acceptance"}
+    rng = trial_rng(job.seed, draw.index, **key)
+    n_spikes = len(outcome.spike_ms)
+    if not accept_trial(job.inputs.generator, job.inputs.parameters, n_spikes, rng):
+        if draw.attempt + 1 >= MAX_ATTEMPTS:
+            raise NeuronIOError(
+                f"trial {draw.index} was rejected {MAX_ATTEMPTS} times by the generator "
+                f"{job.inputs.generator}; loosen its rejection parameters"
+            )
+        return "rejected"
+    parts.save(draw, inputs, outcome)
+    return "done"
