@@ -16,7 +16,8 @@ from data.native import load_library
 from surrogate.events import EventBatch
 from surrogate.recurrence.reference import ACTIVATIONS, PROPOSAL_SLOPE
 
-FLAGS = ("-fopenmp", "-ffp-contract=fast")
+# The last flag keeps short copies of vectors inline, where GCC would call memmove.
+FLAGS = ("-fopenmp", "-ffp-contract=fast", "-fno-tree-loop-distribute-patterns")
 SUFFIXES = {torch.float32: "f32", torch.float64: "f64"}
 ACTIVATION_CODES = {"relu": 0, "silu": 1}
 
@@ -30,7 +31,9 @@ def library() -> ctypes.CDLL:
     """
     folder = Path(__file__).parent
     sources = [folder / "memory.cpp", folder / "events.cpp"]
-    return load_library("recurrence", sources, flags=FLAGS, include=[folder])
+    kernels = load_library("recurrence", sources, flags=FLAGS, include=[folder])
+    kernels.keep_freed_memory()
+    return kernels
 
 
 def event_convolution(events: EventBatch, kernel_nkc: torch.Tensor) -> torch.Tensor:
@@ -155,6 +158,7 @@ class _MemoryRecursion(torch.autograd.Function):
     def setup_context(ctx, inputs, output) -> None:
         *tensors, ctx.activation, ctx.keep = inputs
         memory, hidden, squashed = output
+        ctx.set_materialize_grads(False)  # or zeros would be made for the outputs only kept here
         if ctx.keep:
             ctx.mark_non_differentiable(hidden, squashed)
             tensors[0] = None  # the drive is not needed again

@@ -3,6 +3,10 @@
 // Arrays are (rows, duration, units), contiguous. With x = decay m_{t-1}:
 //   a = drive_t + x Wm^T     h = act(a)     p = h Wp^T + bias
 //   u = tanh(2/3 p)          m_t = x + gain 1.7159 u
+#if defined(__linux__)
+#include <malloc.h>
+#endif
+
 #include "panels.h"
 
 namespace {
@@ -43,19 +47,36 @@ Buffer<T> padded_copy(const T* from, int n) {
   return to;
 }
 
-// Millisecond t of some rows, between an array (rows, duration, units) and padded scratch.
-template <typename T>
+// Millisecond t of some rows, between an array (rows, duration, units) and padded scratch. What
+// the pass needs a few ms on is fetched early: it walks through more arrays and rows at once than
+// the hardware can follow.
+template <typename T, int kDirection>
 struct Slice {
+  static constexpr int kAheadMs = 6;
   int duration, units;
 
   size_t at(int row, int t) const { return (static_cast<size_t>(row) * duration + t) * units; }
+
   void read(const T* array, int first, int n, int t, T* scratch) const {
-    for (int r = 0; r < n; ++r)
+    const int next = t + kDirection * kAheadMs;
+    for (int r = 0; r < n; ++r) {
+      if (next >= 0 && next < duration) fetch<0>(array + at(first + r, next));
       simd::read(array + at(first + r, t), scratch + r * simd::padded<T>(units), units);
+    }
   }
+
   void write(const T* scratch, int first, int n, int t, T* array) const {
-    for (int r = 0; r < n; ++r)
+    const int next = t + kDirection * kAheadMs;
+    for (int r = 0; r < n; ++r) {
+      if (next >= 0 && next < duration) fetch<1>(array + at(first + r, next));
       simd::write(scratch + r * simd::padded<T>(units), array + at(first + r, t), units);
+    }
+  }
+
+  template <int kToWrite>
+  void fetch(const T* p) const {
+    for (int i = 0; i < units; i += 64 / static_cast<int>(sizeof(T)))
+      __builtin_prefetch(p + i, kToWrite);
   }
 };
 
@@ -88,7 +109,7 @@ void forward(const Shape& s, const T* drive, const Weights<T>& w, T* memory, Sav
   const Panels<T> to_proposal(w.proposal, s.hidden, s.units, 1, s.hidden);
   const auto decay = padded_copy(w.decay, s.units), gain = padded_copy(w.gain, s.units);
   const auto bias = padded_copy(w.bias, s.units);
-  const Slice<T> unit{s.duration, s.units}, wide{s.duration, s.hidden};
+  const Slice<T, 1> unit{s.duration, s.units}, wide{s.duration, s.hidden};
 
   over_rows(s, [&](int first, int n) {
     const int block = simd::part_size(n, simd::kTileRows);
@@ -171,7 +192,7 @@ void backward(const Shape& s, const T* grad, const T* memory, Saved<T> saved, co
   const Panels<T> from_proposal(w.proposal, s.units, s.hidden, s.hidden, 1);
   const Panels<T> from_hidden(w.memory, s.hidden, s.units, s.units, 1);
   const auto decay = padded_copy(w.decay, s.units), gain = padded_copy(w.gain, s.units);
-  const Slice<T> unit{s.duration, s.units}, wide{s.duration, s.hidden};
+  const Slice<T, -1> unit{s.duration, s.units}, wide{s.duration, s.hidden};
 
   over_rows(s, [&](int first, int n) {
     const int block = simd::part_size(n, simd::kTileRows);
@@ -229,6 +250,15 @@ void backward(const Shape& s, const T* grad, const T* memory, Saved<T> saved, co
 }
 
 }  // namespace
+
+// A training step frees and asks again for buffers of some 10 MB. By default glibc returns them to
+// the system, and faulting them in anew takes up to a third of the step: let the process keep them.
+extern "C" void keep_freed_memory() {
+#if defined(__GLIBC__)
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+#endif
+}
 
 // `shape` and the pointers in `arrays` are in the order of the structs above.
 #define EXPORT(T, suffix)                                                                        \
