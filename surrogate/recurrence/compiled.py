@@ -167,6 +167,8 @@ class _MemoryRecursion(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad, *_):
+        if grad is None:
+            return (None,) * 8
         drive, *weights, memory, hidden, squashed = ctx.saved_tensors
         weights = [x.contiguous() for x in weights]
         grad = grad.contiguous()
