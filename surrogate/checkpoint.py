@@ -19,6 +19,7 @@ import json
 import os
 import pickle
 import platform
+import zipfile
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -85,10 +86,12 @@ def read_tensors(path: Path) -> Any:
     Raises:
         NeuronIOError: the file is missing, cut short, or holds anything that would run as code.
     """
+    if not path.exists():
+        raise NeuronIOError(f"{path} does not exist; give the directory of a fit")
     try:
+        if not zipfile.is_zipfile(path):
+            raise EOFError("it is cut short, or no torch file at all")
         return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise NeuronIOError(f"{path} does not exist; give the directory of a fit") from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise NeuronIOError(

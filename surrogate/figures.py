@@ -173,7 +173,8 @@ def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
 
 def _count_ticks(axis: Axes) -> None:
     """Parameter counts as 300, 1k, 30k, 1M."""
-    low, high = axis.get_xlim()
+    low, high = axis.dataLim.intervalx * (1 / 1.5, 1.5)
+    axis.set_xlim(low, high)
     steps = (1.0, 3.0) if high / low < 3e3 else (1.0,)
     axis.xaxis.set_major_locator(LogLocator(subs=steps))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
@@ -209,6 +210,8 @@ def learning_figure(histories: dict[str, list[dict[str, float | None]]]) -> Figu
         loss.plot(step, _column(rows, "train_loss"), linestyle=":", **style)
         auc.plot(step, _column(rows, "valid_auc"), **style, **mark)
     loss.set_yscale("log")
+    for formatter in (loss.yaxis.set_major_formatter, loss.yaxis.set_minor_formatter):
+        formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     loss.set_ylabel("Loss (dotted: training)")
     auc.set_ylabel("Validation ROC AUC")
     for axis, letter in zip((loss, auc), "ab", strict=True):
@@ -233,7 +236,7 @@ def prediction_figure(prediction: dict[str, np.ndarray], title: str) -> Figure:
     soma, spike = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     seconds = np.arange(len(prediction["soma_mV"])) / 1000
     true, predicted = prediction["true_soma_mV"], prediction["soma_mV"]
-    soma.plot(seconds, true, color="0.65", linewidth=1.6, label="NEURON (clipped at -55 mV)")
+    soma.plot(seconds, true, color="0.65", linewidth=1.6, label="simulated (clipped at -55 mV)")
     soma.plot(seconds, predicted, color="#0072B2", linewidth=0.8, label="surrogate")
     times = np.flatnonzero(prediction["true_spikes"]) / 1000
     top = max(float(true.max()), float(predicted.max())) + 1.5

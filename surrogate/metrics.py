@@ -123,12 +123,14 @@ def _detection(p: Predictions, resamples: Resamples) -> Scores:
 def resampled_curves(p: Predictions, weight: np.ndarray) -> dict[str, np.ndarray]:
     """The detection scores of every resample, each (resamples,).
 
-    Scores are sorted into bins whose edges are the logits of true spikes (or quantiles of them
-    beyond 2,048), the only places where the curves can bend by more than a bin's false positives.
+    Logits are sorted into bins, one for each logit of a true spike and one for each gap between
+    them, which loses nothing. Beyond 1,024 true spikes quantiles of their logits bound the bins.
     """
     edges = np.unique(p.logit[p.spikes])
-    if len(edges) > MAX_SCORE_BINS:
+    if 2 * len(edges) > MAX_SCORE_BINS:
         edges = np.unique(np.quantile(edges, np.linspace(0, 1, MAX_SCORE_BINS)))
+    else:
+        edges = np.concatenate([[e, np.nextafter(e, np.inf)] for e in edges])
     true = weight @ _histograms(p.logit, p.spikes, edges)
     false = weight @ _histograms(p.logit, ~p.spikes, edges)
     with np.errstate(invalid="ignore", divide="ignore"):

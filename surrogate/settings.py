@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from pydantic import BaseModel
 
 from data.config import RunConfig, TrainingConfig, load_config, validate
@@ -19,7 +18,7 @@ from surrogate.options import ModelOptions, options_class, parse_options, sized_
 
 
 def typed(section: type[BaseModel], texts: Mapping[str, str]) -> dict[str, Any]:
-    """Values of `key=value` texts, read as YAML does (1, 0.5, true, word), for a section.
+    """Values of `key=value` texts (1, 5e-4, true, word) for a section of the configuration.
 
     Whole numbers stand for fractions where the section wants one.
     """
@@ -34,14 +33,13 @@ def typed(section: type[BaseModel], texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _number(text: str) -> Any:
-    """A number, true or false, else the text itself; YAML alone would read 5e-4 as a word."""
+    """A number, true or false, else the text itself."""
     for kind in (int, float):
         try:
             return kind(text)
         except ValueError:
             continue
-    value = yaml.safe_load(text) if text in ("true", "false") else text
-    return value
+    return {"true": True, "false": False}.get(text, text)
 
 
 def model_options(model: str, size: int | None, values: Mapping[str, object]) -> ModelOptions:

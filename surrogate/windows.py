@@ -88,6 +88,7 @@ class TrialStore:
     Attributes:
         n_synapses: inputs of every trial.
         duration_ms: length of every trial, ms.
+        cached_bytes: memory that the trials held now take.
 
     Raises:
         NeuronIOError: a file is no shard, or the shards differ in synapses or duration.
@@ -99,7 +100,7 @@ class TrialStore:
         self.paths = [Path(path) for path in paths]
         self._limit = cache_mib * 2**20
         self._cache: OrderedDict[int, Trial] = OrderedDict()
-        self._cached_bytes = 0
+        self.cached_bytes = 0
         self._open: OrderedDict[int, Shard] = OrderedDict()
         self._lock = threading.Lock()
         counts, shapes = zip(*map(_count_and_shape, self.paths), strict=True)
@@ -170,9 +171,9 @@ class TrialStore:
 
     def _keep(self, index: int, trial: Trial) -> None:
         self._cache[index] = trial
-        self._cached_bytes += trial.nbytes
-        while self._cached_bytes > self._limit and len(self._cache) > 1:
-            self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
+        self.cached_bytes += trial.nbytes
+        while self.cached_bytes > self._limit and len(self._cache) > 1:
+            self.cached_bytes -= self._cache.popitem(last=False)[1].nbytes
 
 
 def _count_and_shape(path: Path) -> tuple[int, tuple[int, int]]:

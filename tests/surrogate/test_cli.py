@@ -1,0 +1,118 @@
+import json
+
+import numpy as np
+import pytest
+
+from surrogate.__main__ import main, spread
+
+SMALL = ["--set", "inputs=12", "num_branch=3", "synapses_per_branch=4"]
+FAST = ["--training", "steps=20", "validate_every=10", "window_ms=100", "burn_in_ms=20"]
+
+
+@pytest.fixture
+def files(make_shard):
+    return {seed: str(make_shard(seed)) for seed in (1, 2, 3, 4)}
+
+
+def test_fit_evaluate_predict_and_plot_work_one_after_another(files, tmp_path, capsys):
+    folder = tmp_path / "branch_elm-3-seed0"
+    fit = ["fit", "--model", "branch_elm", "--size", "3", "--train", files[1], files[2]]
+    fit += ["--valid", files[3], "--out", str(folder), *SMALL[:1], *SMALL[2:], *FAST]
+    assert main(fit) == 0
+    model = ["--model", str(folder), "--data", files[4]]
+    result = str(folder / "evaluation.json")
+    small = ["--evaluation", "ignore_ms=100", "bootstrap=20", "max_spikes_per_trial=99"]
+    assert main(["evaluate", *model, "--out", result, *small]) == 0
+    assert "soma RMSE" in capsys.readouterr().out
+    npz, png = tmp_path / "p.npz", tmp_path / "p.png"
+    assert main(["predict", *model, "--trial", "2", "--out", str(npz), "--plot", str(png)]) == 0
+    with np.load(npz) as arrays:
+        assert arrays["soma_mV"].shape == (400,)
+    assert main(["plot", "--evaluations", result, "--out", str(tmp_path / "plots")]) == 0
+    made = {path.name for path in (tmp_path / "plots").iterdir()}
+    kinds = [f"{name}.{kind}" for name in ("accuracy", "learning") for kind in ("svg", "png")]
+    assert made == {*kinds, "table.csv", "table.json"}
+    assert json.loads((tmp_path / "plots" / "table.json").read_text())[0]["size"] == 3
+
+
+def test_a_configuration_gives_the_settings_and_the_command_line_wins(files, tmp_path):
+    config = tmp_path / "run.yaml"
+    config.write_text(
+        "name: x\n"
+        "dataset: {trials: {train: 1, valid: 1, test: 1}}\n"
+        "training: {steps: 50, batch_size: 2, window_ms: 100, burn_in_ms: 20}\n"
+        "fits:\n"
+        "  - {model: linear, sizes: [2], training: {steps: 30}}\n"
+    )
+    out = tmp_path / "fit"
+    data = ["--train", files[1], "--valid", files[3]]
+    command = ["fit", "--config", str(config), *data, "--out", str(out), "--quiet"]
+    assert main([*command, "--training", "batch_size=3", "learning_rate=1e-3"]) == 0
+    document = json.loads((out / "config.json").read_text())
+    assert (document["model"], document["size"]) == ("linear", 2)
+    training = document["training"]
+    assert (training["steps"], training["batch_size"], training["window_ms"]) == (30, 3, 100)
+    assert training["learning_rate"] == 1e-3
+
+
+def test_count_prints_a_bare_integer(capsys):
+    command = ["count", "--model", "branch_elm", "--set", "num_memory=20", "--inputs", "1278"]
+    assert main([*command, "--parameters-only"]) == 0
+    assert capsys.readouterr().out == "8002\n"
+    assert main(command) == 0
+    assert "8,002" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["", "fit", "evaluate", "predict", "plot", "count"])
+def test_every_command_explains_itself(command, capsys):
+    assert main([*command.split(), "--help"]) == 0
+    assert "Usage" in capsys.readouterr().out
+
+
+SHORT = "--training window_ms=300"
+BAD = [
+    ("fit", "Missing option"),
+    ("bogus", "No such command"),
+    ("count --model elmo", "there is no model 'elmo'"),
+    ("count --model tcn --set widht=3", "did you mean 'width'"),
+    ("count --model tcn --set width", "not of the form key=value"),
+    ("count --model tcn --set width=3 width=4", "given twice"),
+    ("count --model tcn --size -3", "must be at least 1"),
+    ("count --model tcn --size three", "--size"),
+    ("count --model tcn --inputs 7", "must be even"),
+    ("evaluate --model {tmp} --data {1}", "neither a fit directory"),
+    ("fit --model linear --train {tmp}/x.h5 --valid {3} --out {tmp}/f", "does not exist"),
+    ("fit --model linear --train {tmp} --valid {3} --out {tmp}/f", "holds no shard"),
+    ("fit --model linear --train {text} --valid {3} --out {tmp}/f", "HDF5"),
+    ("fit --train {1} --valid {3} --out {tmp}/f", "add --model"),
+    ("fit --model linear --train {1} --valid {3} --out {tmp}/f --training stesp=3", "'steps'"),
+    ("fit --model linear --train {1} --valid {3} --out {tmp}/f --training steps=0", "steps"),
+    ("fit --model linear --train {1} --valid {3} --out {tmp}/f --training steps=x", "steps"),
+    ("fit --model linear --train {1} --valid {1} --out {tmp}/f " + SHORT, "same trials"),
+    ("fit --model linear --train {1} --valid {3} --out {text} " + SHORT, "cannot write"),
+    ("plot --evaluations {text} --out {tmp}", "cannot read"),
+    ("predict --model {tmp} --data {1} --out {tmp}/p.txt", "must end in .npz"),
+    ("evaluate --model {tmp} --data {1} --mode streeming", "'streaming' or 'published'"),
+    ("evaluate --model {tmp} --data {1} --device tpu", "must be cpu or cuda"),
+]
+
+
+@pytest.mark.parametrize(("command", "expected"), BAD)
+def test_bad_input_is_one_sentence_and_exit_code_1(command, expected, files, tmp_path, capsys):
+    text = tmp_path / "notes.txt"
+    text.write_text("no data")
+    names = {"{tmp}": str(tmp_path), "{text}": str(text)}
+    names |= {f"{{{seed}}}": path for seed, path in files.items()}
+    for name, value in names.items():
+        command = command.replace(name, value)
+    assert main(command.split()) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ")
+    assert printed.count("\n") == 1
+    assert expected in printed
+
+
+def test_several_values_may_follow_one_option():
+    typed = "fit --train a b --valid c --set x=1 y=2 --size 3 --quiet"
+    spelled = "fit --train a --train b --valid c --set x=1 --set y=2 --size 3 --quiet"
+    assert spread(typed.split()) == spelled.split()

@@ -1,0 +1,147 @@
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.config import EvaluationConfig, TrainingConfig
+from data.errors import NeuronIOError
+from data.shard import SegmentTable, write_shard
+from data.trial import InputEvents, Recording
+from surrogate.evaluate import (
+    FROM_FIT,
+    FROM_GIVEN,
+    FROM_SAME,
+    evaluate,
+    headline,
+    load_model,
+    predict_one,
+    scored_trials,
+)
+from surrogate.inference import predict_trials
+from surrogate.options import sized_options
+from surrogate.train import FitSpec, fit
+from surrogate.windows import TrialStore
+
+MIRROR = os.environ.get("NEURONIO_MIRROR")
+needs_mirror = pytest.mark.skipif(not MIRROR, reason="NEURONIO_MIRROR is not set")
+SETTINGS = EvaluationConfig(ignore_ms=100, bootstrap=50, max_spikes_per_trial=1000)
+
+
+@pytest.fixture(scope="module")
+def fitted(make_shard, tmp_path_factory):
+    """A small TCN that sees 7 ms of the past."""
+    out = tmp_path_factory.mktemp("fits") / "tcn-4-seed0"
+    options = sized_options("tcn", 4, {"inputs": 12, "depth": 2, "kernels": (5, 3)})
+    training = TrainingConfig(
+        steps=60, validate_every=30, window_ms=100, burn_in_ms=20, learning_rate=0.01
+    )
+    fit(FitSpec("tcn", options, 0, training, [make_shard(1)], [make_shard(3)], out), quiet=True)
+    return out
+
+
+def test_an_evaluation_is_json_and_says_what_was_evaluated(fitted, make_shard):
+    document = evaluate(fitted, [make_shard(4), make_shard(5)], SETTINGS)
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert document["name"] == "tcn-4-seed0"
+    assert document["data"]["trials_scored"] == 8
+    assert document["data"]["cell"] == "made-up"
+    assert document["data"]["scored_s"] == pytest.approx(8 * 0.3)
+    assert not document["data"]["seen_in_fit"]
+    assert document["spike_threshold"]["chosen_on"] == FROM_FIT
+    for entry in document["scores"].values():
+        assert entry["low"] <= entry["high"]
+    assert any("ROC AUC" in line for line in headline(document))
+
+
+def test_trials_seen_in_the_fit_are_reported(fitted, make_shard):
+    assert evaluate(fitted, [make_shard(1)], SETTINGS)["data"]["seen_in_fit"]
+
+
+def test_streaming_and_published_windows_agree_for_a_short_memory(fitted, make_shard):
+    store, module = TrialStore([make_shard(4)]), load_model(fitted).module
+    windows = EvaluationConfig(mode="published", window_ms=90, overlap_ms=20)
+    one_pass = list(predict_trials(module, store, range(4), SETTINGS))
+    in_windows = list(predict_trials(module, store, range(4), windows))
+    for (_, *whole), (_, *pieces) in zip(one_pass, in_windows, strict=True):
+        np.testing.assert_allclose(whole, pieces, atol=1e-4)
+
+
+def test_the_order_and_grouping_of_trials_do_not_matter(fitted, make_shard):
+    store, module = TrialStore([make_shard(4)]), load_model(fitted).module
+    together = {i: logit for i, logit, _ in predict_trials(module, store, range(4), SETTINGS)}
+    ((_, alone, _),) = predict_trials(module, store, [2], SETTINGS)
+    np.testing.assert_allclose(together[2], alone, atol=1e-5)
+
+
+def test_trials_with_too_many_spikes_are_left_out(make_shard):
+    store = TrialStore([make_shard(4, n_trials=12)])
+    counts = [int(store[i].spikes.sum()) for i in range(12)]
+    limit = int(np.median(counts))
+    kept = scored_trials(store, EvaluationConfig(max_spikes_per_trial=limit))
+    assert kept == [i for i, count in enumerate(counts) if count <= limit]
+    assert 0 < len(kept) < 12
+    busy = TrialStore([make_shard(6, rate=0.2)])
+    with pytest.raises(NeuronIOError, match="raise max_spikes_per_trial"):
+        scored_trials(busy, EvaluationConfig(max_spikes_per_trial=0))
+
+
+def test_the_spike_threshold_can_come_from_given_validation_data(fitted, make_shard):
+    document = evaluate(fitted, [make_shard(4)], SETTINGS, valid=[make_shard(5)])
+    assert document["spike_threshold"]["chosen_on"] == FROM_GIVEN
+    assert 0 < document["spike_threshold"]["probability"] < 1
+
+
+def test_a_prediction_covers_the_whole_trial(fitted, make_shard):
+    prediction = predict_one(fitted, [make_shard(4)], 1, SETTINGS)
+    assert {array.shape for array in prediction.values()} == {(400,)}
+    assert prediction["true_soma_mV"].max() <= -55
+    with pytest.raises(NeuronIOError, match="trial 9 does not exist; there are 4"):
+        predict_one(fitted, [make_shard(4)], 9, SETTINGS)
+
+
+def test_ignoring_the_whole_trial_is_refused(fitted, make_shard):
+    with pytest.raises(NeuronIOError, match="ignore_ms is 400, but the trials last only 400 ms"):
+        evaluate(fitted, [make_shard(4)], EvaluationConfig(ignore_ms=400))
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path, fitted):
+    with pytest.raises(NeuronIOError, match="neither a fit directory"):
+        load_model(tmp_path)
+    document = json.loads((fitted / "config.json").read_text())
+    document["options"]["width"] = 5
+    (tmp_path / "config.json").write_text(json.dumps(document))
+    (tmp_path / "best.pt").write_bytes((fitted / "best.pt").read_bytes())
+    with pytest.raises(NeuronIOError, match="do not fit the model"):
+        load_model(tmp_path)
+
+
+def golden_shard(folder, out):
+    """The golden trials of 6 s as a shard, with the soma voltage of the published setting."""
+    trials = []
+    for number in (101, 102):
+        path = folder / f"neuronio_trial_{number}.npz"
+        with np.load(path) as arrays:
+            traces = arrays["cvode_soma_mV"], arrays["cvode_nexus_mV"]
+            traces = [trace[:6000].astype(np.float32) for trace in traces]
+            trials.append((number, InputEvents.load_npz(path), (traces, arrays["cvode_spike_ms"])))
+    n = trials[0][1].n_segments
+    segments = SegmentTable(np.array(["basal"] * n), np.ones(n), np.ones(n), np.arange(n))
+    return write_shard(
+        out,
+        [(i, events, Recording(*traces, spikes)) for i, events, (traces, spikes) in trials],
+        {"cell": "neuronio"},
+        segments,
+    )
+
+
+@needs_mirror
+@pytest.mark.parametrize(("units", "least"), [(5, 0.94), (20, 0.96)])
+def test_published_weights_explain_the_golden_trials(tmp_path, units, least):
+    data = golden_shard(Path(MIRROR) / "golden", tmp_path / "golden.h5")
+    folder = Path(MIRROR) / "elm_published" / f"num_memory_{units}"
+    document = evaluate(folder, [data], EvaluationConfig(bootstrap=0, max_spikes_per_trial=99))
+    assert document["spike_threshold"]["chosen_on"] == FROM_SAME
+    assert document["scores"]["soma_explained_variance"]["value"] > least
+    assert document["scores"]["auc"]["value"] > 0.97

@@ -1,0 +1,124 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from data.errors import NeuronIOError
+from surrogate.figures import (
+    FAMILIES,
+    accuracy_figure,
+    learning_figure,
+    prediction_figure,
+    save_figure,
+)
+from surrogate.options import MODELS
+from surrogate.table import read_evaluations, read_reference, write_table
+
+
+def made_up_evaluation(model, size, seed, auc, rmse=1.0):
+    def entry(value):
+        interval = (None, None) if value is None else (value - 0.01, value + 0.01)
+        return {"value": value, "low": interval[0], "high": interval[1]}
+
+    return {
+        "name": f"{model}-{size}-seed{seed}",
+        "model": {
+            "name": model,
+            "size": size,
+            "seed": seed,
+            "source": "fit",
+            "parameters": 100 * size,
+            "multiply_adds_per_ms": 200 * size,
+        },
+        "settings": {"mode": "streaming"},
+        "data": {"trials_scored": 4, "spikes": 9},
+        "scores": {"auc": entry(auc), "soma_rmse_mV": entry(rmse)},
+        "legacy": {"soma_rmse_mV": rmse},
+    }
+
+
+EVALUATIONS = [
+    made_up_evaluation(model, size, seed, 0.8 + 0.01 * size + 0.005 * seed)
+    for model in ("branch_elm", "tcn")
+    for size in (2, 5)
+    for seed in (0, 1)
+]
+
+
+def test_a_figure_is_written_as_svg_and_png_with_the_same_bytes_each_time(tmp_path):
+    for name in "ab":
+        save_figure(lambda: accuracy_figure(EVALUATIONS, read_reference()), tmp_path / name)
+    for kind in ("svg", "png"):
+        content = (tmp_path / f"a.{kind}").read_bytes()
+        assert content == (tmp_path / f"b.{kind}").read_bytes()
+        assert len(content) > 5000
+
+
+def test_the_accuracy_figure_shows_every_fit_and_labels_published_points():
+    figure = accuracy_figure(EVALUATIONS, read_reference())
+    for axis in figure.axes:
+        assert axis.get_xscale() == "log"
+        for family in ("Branch-ELM", "TCN"):
+            (line,) = [c for c in axis.containers if c.get_label() == family]
+            assert len(line[0].get_xdata()) == 4
+    titles = [legend.get_title().get_text() for legend in figure.legends]
+    assert titles == ["This run", "Published, measured on other data"]
+
+
+def test_every_model_has_a_marker_and_a_colour_of_its_own():
+    assert set(FAMILIES) == set(MODELS)
+    for column in range(3):
+        assert len({style[column] for style in FAMILIES.values()}) == len(FAMILIES)
+
+
+def test_undefined_scores_are_left_out_of_the_figure(tmp_path):
+    documents = [made_up_evaluation("linear", 1, 0, None), made_up_evaluation("lif", 1, 0, 0.7)]
+    figure = accuracy_figure(documents)
+    assert [c.get_label() for c in figure.axes[0].containers] == ["leaky integrate-and-fire"]
+    save_figure(lambda: accuracy_figure(documents), tmp_path / "figure")
+
+
+def test_the_table_has_a_row_for_each_fit(tmp_path):
+    paths = []
+    for document in reversed(EVALUATIONS):
+        paths.append(tmp_path / f"{document['name']}.json")
+        paths[-1].write_text(json.dumps(document))
+    csv_path, json_path = write_table(read_evaluations(paths), tmp_path / "table")
+    with csv_path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["fit"] for row in rows] == [document["name"] for document in EVALUATIONS]
+    assert rows[0]["auc"] == "0.82"
+    assert rows[0]["auc_low"] == "0.81"
+    assert json.loads(json_path.read_text())[0]["auc"] == pytest.approx(0.82)
+
+
+def test_a_file_that_is_no_evaluation_is_refused(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text("{}")
+    with pytest.raises(NeuronIOError, match="is not an evaluation"):
+        read_evaluations([path])
+    with pytest.raises(NeuronIOError, match="no evaluations given"):
+        read_evaluations([])
+
+
+def test_published_figures_are_those_of_the_paper():
+    rows = {(row["label"], row["size"]): row for row in read_reference()}
+    assert rows["Branch-ELM v1", 20]["parameters"] == 8002
+    assert rows["Branch-ELM v1", 20]["auc"] == pytest.approx(0.9922, abs=5e-5)
+    assert rows["Branch-ELM v2", 100]["soma_rmse_mV"] == 0.593
+    assert all(row["source"] for row in rows.values())
+
+
+def test_learning_curves_and_predictions_are_drawn(tmp_path):
+    rows = [
+        {"step": 10.0 * i, "train_loss": 1 / i, "valid_loss": 1.2 / i, "valid_auc": None}
+        for i in (1, 2, 3)
+    ]
+    histories = {"tcn-4-seed0": rows, "tcn-8-seed0": rows[:2]}
+    assert len(save_figure(lambda: learning_figure(histories), tmp_path / "learning")) == 2
+    trace = np.linspace(-70, -60, 50)
+    prediction = {"soma_mV": trace, "true_soma_mV": trace, "spike_probability": trace * 0}
+    prediction["true_spikes"] = np.arange(50) == 20
+    save_figure(lambda: prediction_figure(prediction, "trial"), tmp_path / "prediction", ["png"])
+    assert (tmp_path / "prediction.png").stat().st_size > 5000

@@ -1,0 +1,166 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+from scipy.stats import norm
+
+from surrogate.matching import (
+    SpikeList,
+    best_threshold,
+    called_spikes,
+    candidate_spikes,
+    matched_per_trial,
+    spike_list,
+)
+from surrogate.metrics import (
+    Predictions,
+    Resamples,
+    legacy_scores,
+    point_scores,
+    resampled_curves,
+    score,
+)
+
+
+def made_up(rng, n_trials=12, duration_ms=2000, signal=3.0, rate=0.004):
+    spikes = rng.random((n_trials, duration_ms)) < rate
+    logit = (rng.standard_normal(spikes.shape) + signal * spikes - 4).astype(np.float32)
+    soma = (-70 + 3 * rng.standard_normal(spikes.shape)).astype(np.float32)
+    predicted = (soma + rng.standard_normal(spikes.shape)).astype(np.float32)
+    return Predictions(spikes, logit, soma, predicted)
+
+
+def test_auc_is_the_chance_that_a_spike_outranks_silence():
+    p = made_up(np.random.default_rng(0), n_trials=2, duration_ms=300, rate=0.03)
+    yes, no = p.logit[p.spikes], p.logit[~p.spikes]
+    wins = (yes[:, None] > no).mean() + 0.5 * (yes[:, None] == no).mean()
+    assert point_scores(p)["auc"] == pytest.approx(wins, abs=1e-9)
+
+
+def test_true_positives_are_counted_below_the_false_positive_rate():
+    p = made_up(np.random.default_rng(1))
+    scores, no, yes = point_scores(p), p.logit[~p.spikes], p.logit[p.spikes]
+    for rate in (0.0025, 0.01):
+        allowed = int(rate * len(no))
+        threshold = np.sort(no)[::-1][allowed]
+        assert scores[f"tp_at_fp_{rate}"] == pytest.approx((yes > threshold).mean(), abs=1e-9)
+
+
+def test_one_resample_that_takes_every_trial_once_gives_the_scores_themselves():
+    p = made_up(np.random.default_rng(2))
+    curves, exact = resampled_curves(p, np.ones((1, 12))), point_scores(p)
+    for name, values in curves.items():
+        assert values[0] == pytest.approx(exact[name], abs=1e-9)
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    rng, hits, repeats = np.random.default_rng(3), 0, 60
+    truth = norm.cdf(1.5 / np.sqrt(2))  # AUC of two normal populations 1.5 sd apart
+    for _ in range(repeats):
+        p = made_up(rng, n_trials=40, duration_ms=300, signal=1.5)
+        entry = score(p, None, Resamples.draw(40, 200, 0.9, seed=0))["auc"]
+        hits += entry["low"] <= truth <= entry["high"]
+    assert 0.8 <= hits / repeats <= 0.98
+
+
+def test_the_bootstrap_is_seeded():
+    p = made_up(np.random.default_rng(4))
+    first, again, other = (score(p, -2.0, Resamples.draw(12, 50, 0.95, s)) for s in (0, 0, 1))
+    assert first == again
+    assert first["soma_rmse_mV"] != other["soma_rmse_mV"]
+    for entry in first.values():
+        assert entry["low"] <= entry["value"] <= entry["high"]
+
+
+def test_a_perfect_model_scores_perfectly():
+    rng = np.random.default_rng(5)
+    p = made_up(rng)
+    isolated = p.spikes.copy()
+    for lag in (1, 2):
+        isolated[:, lag:] &= ~p.spikes[:, :-lag]
+    perfect = Predictions(isolated, np.where(isolated, 5.0, -5.0), p.soma_mV, p.soma_mV)
+    scores = score(perfect, 0.0, Resamples.draw(12, 20, 0.95, 0))
+    for name, entry in scores.items():
+        assert entry["value"] == pytest.approx(0.0 if "rmse" in name or "mae" in name else 1.0)
+
+
+def test_without_spikes_detection_is_undefined_and_the_soma_is_not():
+    p = made_up(np.random.default_rng(6), rate=0.0)
+    scores = score(p, None, Resamples.draw(12, 20, 0.95, 0))
+    undefined = {name for name, entry in scores.items() if entry["value"] is None}
+    assert {name for name in scores if not name.startswith("soma")} == undefined
+    assert scores["soma_rmse_mV"]["low"] is not None
+
+
+def test_legacy_scores_forgive_gain_and_offset():
+    p = made_up(np.random.default_rng(7))
+    worse = Predictions(p.spikes, p.logit, p.soma_mV, 0.3 * p.predicted_mV + 11)
+    assert point_scores(worse)["soma_rmse_mV"] > 5
+    assert legacy_scores(worse) == pytest.approx(legacy_scores(p), rel=1e-4)
+
+
+def test_explained_variance_forgives_an_offset_and_rmse_does_not():
+    p = made_up(np.random.default_rng(8))
+    shifted = Predictions(p.spikes, p.logit, p.soma_mV, p.soma_mV + 2)
+    scores = point_scores(shifted)
+    assert scores["soma_explained_variance"] == pytest.approx(1.0)
+    assert scores["soma_rmse_mV"] == pytest.approx(2.0, rel=1e-5)
+
+
+times = st.lists(st.integers(0, 40), max_size=12, unique=True).map(sorted)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(times, times), min_size=1, max_size=3), st.sampled_from([0, 1, 2, 5]))
+def test_matching_finds_the_largest_number_of_pairs(trials, tolerance):
+    def spikes(column):
+        lists = [trial[column] for trial in trials]
+        index = np.repeat(np.arange(len(lists)), [len(t) for t in lists])
+        return SpikeList(
+            index, np.array([t for times in lists for t in times], dtype=int), len(lists)
+        )
+
+    found = matched_per_trial(spikes(0), spikes(1), tolerance)
+    for trial, (true, called) in enumerate(trials):
+        near = np.abs(np.subtract.outer(true, called)) <= tolerance
+        if not near.size:
+            assert found[trial] == 0
+            continue
+        pairs = maximum_bipartite_matching(csr_array(near), perm_type="column")
+        assert found[trial] == np.count_nonzero(pairs >= 0)
+
+
+def test_a_broad_peak_is_one_spike_and_two_peaks_are_two():
+    logit = np.full((1, 30), -9.0)
+    logit[0, 5:9] = [-1, 2, 2, -1]
+    logit[0, 15], logit[0, 19] = 1.0, 0.5
+    found, values = candidate_spikes(logit)
+    high = values > -5
+    assert found.bin_ms[high].tolist() == [6, 15, 19]
+    assert called_spikes(logit, 0.75).bin_ms.tolist() == [6, 15]
+
+
+def test_the_threshold_is_the_one_with_the_best_f1():
+    rng = np.random.default_rng(9)
+    p = made_up(rng, signal=6.0)
+    threshold = best_threshold(p.spikes, p.logit)
+    true = spike_list(p.spikes)
+
+    def f1(level):
+        called = called_spikes(p.logit, level)
+        matched = matched_per_trial(true, called, 2).sum()
+        return 2 * matched / (len(true.bin_ms) + len(called.bin_ms))
+
+    grid = np.linspace(p.logit.min(), p.logit.max(), 100)
+    assert f1(threshold) >= max(map(f1, grid)) - 0.02
+    assert best_threshold(np.zeros((2, 50), bool), p.logit[:2, :50]) is None
+
+
+def test_quantised_curves_of_many_spikes_stay_close_to_the_exact_ones():
+    p = made_up(np.random.default_rng(10), n_trials=20, duration_ms=4000, rate=0.05)
+    assert p.spikes.sum() > 2048
+    curves, exact = resampled_curves(p, np.ones((1, 20))), point_scores(p)
+    for name, values in curves.items():
+        assert values[0] == pytest.approx(exact[name], abs=1e-3)

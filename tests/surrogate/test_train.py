@@ -1,0 +1,206 @@
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from data.config import TrainingConfig
+from data.errors import NeuronIOError
+from surrogate.checkpoint import copy_state, read_history, read_json, read_tensors
+from surrogate.models import build_model
+from surrogate.options import sized_options
+from surrogate.train import FitSpec, fit, learning_rate
+
+OPTIONS = {"inputs": 12, "num_branch": 3, "synapses_per_branch": 4}
+MEASURED = ("seconds", "data_wait_fraction")
+
+
+@pytest.fixture
+def make_spec(make_shard, tmp_path):
+    def make(out="fit", model="branch_elm", size=3, options=OPTIONS, seed=0, **training):
+        settings = {"steps": 30, "validate_every": 10, "batch_size": 4, "window_ms": 100}
+        settings |= {"burn_in_ms": 20, "learning_rate": 0.01, **training}
+        return FitSpec(
+            model,
+            sized_options(model, size, options),
+            seed,
+            TrainingConfig(**settings),
+            [make_shard(1), make_shard(2)],
+            [make_shard(3)],
+            tmp_path / out,
+        )
+
+    return make
+
+
+def history_without_clock(folder: Path):
+    rows = read_history(folder / "history.csv")
+    return [{k: v for k, v in row.items() if k not in MEASURED} for row in rows]
+
+
+def test_a_fit_learns_and_leaves_a_complete_directory(make_spec, make_shard):
+    long = {"train": [make_shard(4, 16, 1000)], "valid": [make_shard(5, 8, 1000)]}
+    spec = FitSpec(**{**vars(make_spec(size=5, steps=200, validate_every=50)), **long})
+    summary = fit(spec, quiet=True)
+    rows = read_history(spec.out / "history.csv")
+    assert [row["step"] for row in rows] == [50, 100, 150, 200]
+    assert rows[-1]["valid_loss"] < 0.6 * rows[0]["train_loss"]
+    assert summary["validation"]["valid_auc"] > 0.85
+    assert all(0 <= row["data_wait_fraction"] <= 1 for row in rows)
+    config = read_json(spec.out / "config.json")
+    assert config["options"]["num_memory"] == 5
+    assert config["data"]["train"]["cell"] == "made-up"
+    assert summary["parameters"] == build_model("branch_elm", spec.options).count_parameters()
+    assert not list(spec.out.glob(".*"))
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(make_spec):
+    outs = []
+    for out, seed in (("a", 0), ("b", 0), ("c", 1)):
+        fit(make_spec(out, seed=seed), quiet=True)
+        outs.append(make_spec(out).out)
+    a, b, c = ((out / "best.pt").read_bytes() for out in outs)
+    assert a == b != c
+    assert history_without_clock(outs[0]) == history_without_clock(outs[1])
+
+
+def test_the_best_weights_are_those_of_the_best_validation(make_spec):
+    spec = make_spec(steps=60, validate_every=3, learning_rate=0.2, seed=2)
+    summary = fit(spec, quiet=True)
+    losses = [row["valid_loss"] for row in read_history(spec.out / "history.csv")]
+    assert summary["best_step"] == 3 * (1 + losses.index(min(losses))) < 60
+    assert summary["validation"]["valid_loss"] == min(losses)
+    best, last = (read_tensors(spec.out / name) for name in ("best.pt", "checkpoint.pt"))
+    assert not torch.equal(best["readout.weight"], last["model"]["readout.weight"])
+
+
+def test_copied_weights_do_not_follow_the_model():
+    model = torch.nn.Linear(2, 2)
+    before, copied = model.weight.detach().clone(), copy_state(model)
+    with torch.no_grad():
+        model.weight.add_(1)
+    assert torch.equal(copied["weight"], before)
+
+
+RUN = """
+import sys
+from pathlib import Path
+from data.config import TrainingConfig
+from surrogate.options import sized_options
+from surrogate.train import FitSpec, fit
+train, valid, out = map(Path, sys.argv[1:])
+options = sized_options("tcn", 4, {"inputs": 12, "depth": 2, "kernels": (5, 3)})
+training = TrainingConfig(
+    steps=4000, validate_every=20, batch_size=4, window_ms=100, burn_in_ms=20, learning_rate=0.01
+)
+fit(FitSpec("tcn", options, 0, training, [train], [valid], out), quiet=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_fit_goes_on_to_the_result_of_an_uninterrupted_one(make_shard, tmp_path):
+    files = [str(make_shard(1)), str(make_shard(3))]
+    script = RUN.replace("4000", "200")
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    run = [sys.executable, "-c", script, *files]
+    subprocess.run([*run, str(whole)], check=True)
+    kills = 0
+    for target in (40, 120):
+        process = subprocess.Popen([*run, str(broken)])
+        while process.poll() is None:
+            history = broken / "history.csv"
+            if history.exists() and read_history(history)[-1]["step"] >= target:
+                os.kill(process.pid, signal.SIGKILL)
+                break
+            time.sleep(0.005)
+        kills += process.wait() == -signal.SIGKILL
+    assert kills == 2
+    subprocess.run([*run, str(broken)], check=True)
+    assert (whole / "best.pt").read_bytes() == (broken / "best.pt").read_bytes()
+    assert history_without_clock(whole) == history_without_clock(broken)
+
+
+class StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(("model", "options"), [("branch_elm", OPTIONS), ("gru", {"inputs": 12})])
+def test_a_fit_stopped_at_a_validation_goes_on_as_if_it_were_not(make_spec, model, options):
+    def stop(row):
+        if row["step"] == 20:
+            raise StopError
+
+    whole = make_spec("whole", model=model, options=options)
+    broken = make_spec("broken", model=model, options=options)
+    fit(whole, quiet=True)
+    with pytest.raises(StopError):
+        fit(broken, quiet=True, on_validation=stop)
+    assert not (broken.out / "summary.json").exists()
+    fit(broken, quiet=True)
+    assert (whole.out / "best.pt").read_bytes() == (broken.out / "best.pt").read_bytes()
+    assert history_without_clock(whole.out) == history_without_clock(broken.out)
+
+
+def test_a_finished_fit_is_not_run_again(make_spec):
+    spec = make_spec()
+    summary = fit(spec, quiet=True)
+    written = (spec.out / "best.pt").stat().st_mtime_ns
+    assert fit(spec, quiet=True) == summary
+    assert (spec.out / "best.pt").stat().st_mtime_ns == written
+
+
+def test_a_directory_of_another_fit_is_refused(make_spec):
+    fit(make_spec(), quiet=True)
+    with pytest.raises(NeuronIOError, match=r"training\.learning_rate is 0\.01 there and 0\.02"):
+        fit(make_spec(learning_rate=0.02), quiet=True)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_step(make_spec, monkeypatch):
+    spec = make_spec(steps=5)
+
+    def poisoned(name, options, seed):
+        model = build_model(name, options, seed=seed)
+        model.readout.bias.data[1] = math.nan
+        return model
+
+    monkeypatch.setattr("surrogate.train.build_model", poisoned)
+    with pytest.raises(NeuronIOError, match="the loss is nan at step 1"):
+        fit(spec, quiet=True)
+    assert not (spec.out / "best.pt").exists()
+
+
+def test_data_of_another_cell_is_refused(make_spec):
+    with pytest.raises(NeuronIOError, match="12 synapses, but the model has inputs 10"):
+        fit(make_spec(options={**OPTIONS, "inputs": 10}), quiet=True)
+
+
+def test_validating_on_training_data_is_refused(make_spec, make_shard):
+    spec = make_spec()
+    leaking = FitSpec(**{**vars(spec), "valid": [make_shard(1)]})
+    with pytest.raises(NeuronIOError, match="holds the same trials"):
+        fit(leaking, quiet=True)
+
+
+def test_a_damaged_checkpoint_is_one_sentence(make_spec):
+    def stop(row):
+        raise StopError
+
+    spec = make_spec()
+    with pytest.raises(StopError):
+        fit(spec, quiet=True, on_validation=stop)
+    path = spec.out / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(NeuronIOError, match="not a readable checkpoint"):
+        fit(spec, quiet=True)
+
+
+def test_the_learning_rate_falls_along_a_cosine_to_zero():
+    t = TrainingConfig(steps=1000, learning_rate=5e-4)
+    assert learning_rate(t, 0) == 5e-4
+    assert learning_rate(t, 500) == pytest.approx(2.5e-4)
+    assert 0 < learning_rate(t, 999) < 1e-8
