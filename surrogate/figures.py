@@ -85,10 +85,13 @@ def accuracy_figure(evaluations: Sequence[dict[str, Any]], reference: Sequence[R
         _reference_lines(axis, reference, score)
         for family in dict.fromkeys(row["model"] for row in rows):
             _family(axis, [row for row in rows if row["model"] == family], score)
-        axis.set_xscale("log")
         axis.set_xlabel("Parameters")
         axis.set_ylabel(label)
         axis.set_title(letter, loc="left", fontweight="bold")
+    x = np.concatenate([axis.dataLim.intervalx for axis in axes])
+    for axis in axes:
+        axis.set_xscale("log")
+        axis.set_xlim(x.min() / 1.5, x.max() * 1.5)
         _count_ticks(axis)
     axes[1].set_ylim(bottom=0)
     _legend(figure, axes)
@@ -173,8 +176,7 @@ def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
 
 def _count_ticks(axis: Axes) -> None:
     """Parameter counts as 300, 1k, 30k, 1M."""
-    low, high = axis.dataLim.intervalx * (1 / 1.5, 1.5)
-    axis.set_xlim(low, high)
+    low, high = axis.get_xlim()
     steps = (1.0, 3.0) if high / low < 3e3 else (1.0,)
     axis.xaxis.set_major_locator(LogLocator(subs=steps))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
