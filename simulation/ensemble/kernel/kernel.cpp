@@ -1,0 +1,150 @@
+// The functions that Python calls: advance a lane group over some milliseconds, fill tables.
+
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
+#include "step.h"
+
+namespace ensemble {
+
+// What a call of `advance` integrates, and where it writes. Lanes are those of the vector type.
+template <class R>
+struct Span {
+  int32_t duration_ms;
+  int32_t steps_per_sample;   // steps in 1/8 ms
+  int32_t events;
+  int32_t fast_nodes;            // recorded at 8 kHz
+  int32_t slow_nodes;            // recorded at 1 kHz
+  const int32_t* event_step;     // [event] ascending; the step at whose start it arrives
+  const int32_t* event_synapse;  // [event]
+  const int32_t* event_lane;     // [event]
+  const int32_t* synapse_state;  // [synapse] first state
+  const int32_t* synapse_kinds;  // [synapse] how many kinds, and so pairs of states, it drives
+  const R* synapse_weight;       // [synapse][kSynapseKinds], S/cm2
+  const int32_t* fast_node;
+  const int32_t* slow_node;
+  R* fast;                       // [sample][fast_nodes][lane]
+  R* slow;                       // [ms][slow_nodes][lane]
+  int32_t* failed_ms;            // [lane] first ms with a voltage out of bounds, else -1
+};
+
+// Makes subnormal numbers 0 while it lives: decayed synapses would slow every product down.
+class FlushSubnormals {
+ public:
+#if defined(__SSE2__)
+  FlushSubnormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }
+  ~FlushSubnormals() { _mm_setcsr(before_); }
+
+ private:
+  unsigned before_;
+#elif defined(__aarch64__)
+  FlushSubnormals() {
+    asm volatile("mrs %0, fpcr" : "=r"(before_));
+    asm volatile("msr fpcr, %0" ::"r"(before_ | (1ull << 24)));
+  }
+  ~FlushSubnormals() { asm volatile("msr fpcr, %0" ::"r"(before_)); }
+
+ private:
+  uint64_t before_;
+#endif
+};
+
+template <class V>
+void record(const Span<Real<V>>& span, const Variables<V>& at, int step) {
+  if (step % span.steps_per_sample) return;
+  const int sample = step / span.steps_per_sample;
+  V* fast = reinterpret_cast<V*>(span.fast) + int64_t(sample) * span.fast_nodes;
+  for (int k = 0; k < span.fast_nodes; k++) fast[k] = at.voltage[span.fast_node[k]];
+  if (sample % 8) return;
+  V* slow = reinterpret_cast<V*>(span.slow) + int64_t(sample / 8) * span.slow_nodes;
+  for (int k = 0; k < span.slow_nodes; k++) slow[k] = at.voltage[span.slow_node[k]];
+}
+
+// Notes the lanes of which any voltage is not a number or outside [-150, 100] mV.
+template <class V>
+void watch(const Span<Real<V>>& span, const Variables<V>& at, int nodes, int ms) {
+  using R = Real<V>;
+  constexpr int lanes = Lanes<V>::count;
+  V sound = V{} + R(1);
+  for (int node = 0; node < nodes; node++) {
+    const V v = at.voltage[node];
+    sound = v >= R(-150) ? sound : V{};
+    sound = v <= R(100) ? sound : V{};
+  }
+  const R* flags = reinterpret_cast<const R*>(&sound);
+  for (int lane = 0; lane < lanes; lane++)
+    if (flags[lane] == 0 && span.failed_ms[lane] < 0) span.failed_ms[lane] = ms;
+}
+
+// Delivers the events due at a step; returns the first one that is not.
+template <class V>
+int deliver(const Span<Real<V>>& span, const Variables<V>& at, int event, int step) {
+  constexpr int lanes = Lanes<V>::count;
+  Real<V>* state = reinterpret_cast<Real<V>*>(at.state);
+  for (; event < span.events && span.event_step[event] <= step; event++) {
+    const int synapse = span.event_synapse[event];
+    Real<V>* target = state + int64_t(span.synapse_state[synapse]) * lanes + span.event_lane[event];
+    for (int kind = 0; kind < span.synapse_kinds[synapse]; kind++) {
+      const Real<V> weight = span.synapse_weight[synapse * kSynapseKinds + kind];
+      target[2 * kind * lanes] += weight;
+      target[(2 * kind + 1) * lanes] += weight;
+    }
+  }
+  return event;
+}
+
+template <class V, class Gates>
+void advance(const Cell<Real<V>>& cell, const Variables<V>& at, const Span<Real<V>>& span) {
+  const FlushSubnormals guard;
+  const int steps_per_ms = 8 * span.steps_per_sample;
+  const int steps = span.duration_ms * steps_per_ms;
+  for (int step = 0, event = 0; step < steps; step++) {
+    record(span, at, step);
+    event = deliver(span, at, event, step);
+    if (step == 0)
+      eliminate<V, Gates, false>(cell, at);
+    else
+      eliminate<V, Gates, true>(cell, at);
+    substitute(cell, at);
+    if (step % steps_per_ms == steps_per_ms - 1)
+      watch(span, at, cell.nodes, step / steps_per_ms);
+  }
+  finish_step<V, Gates>(cell, at);
+}
+
+template <class V>
+void advance_lanes(const Cell<Real<V>>& cell, void* const* variables, const Span<Real<V>>& span) {
+  const auto row = [&](int k) { return static_cast<V*>(variables[k]); };
+  const Variables<V> at{row(0), row(1), row(2), row(3), row(4), row(5)};
+  if (cell.tables)
+    advance<V, TabulatedGates<V>>(cell, at, span);
+  else
+    advance<V, ExactGates<V>>(cell, at, span);
+}
+
+}  // namespace ensemble
+
+using namespace ensemble;
+
+extern "C" {
+
+const char* ensemble_layout() { return kLayout; }
+int ensemble_lanes(int bytes_per_value) { return kVectorBytes / bytes_per_value; }
+int ensemble_table_values() { return kTables * kTableSize; }
+int ensemble_synapse_kinds() { return kSynapseKinds; }
+
+void ensemble_advance_float(const Cell<float>* cell, void* const* at, const Span<float>* span) {
+  advance_lanes<FloatLanes>(*cell, at, *span);
+}
+void ensemble_advance_double(const Cell<double>* cell, void* const* at, const Span<double>* span) {
+  advance_lanes<DoubleLanes>(*cell, at, *span);
+}
+void ensemble_fill_tables_float(const Cell<float>* cell, float* tables) {
+  fill_tables(*cell, tables);
+}
+void ensemble_fill_tables_double(const Cell<double>* cell, double* tables) {
+  fill_tables(*cell, tables);
+}
+
+}  // extern "C"
