@@ -26,10 +26,10 @@ def main() -> int:
         return 1
     command = [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-        *("--profile", str(PROFILE), "--configfile", str(options.configfile)),
+        *("--configfile", str(options.configfile)),
         *("--directory", str(options.directory), "--cores", options.cores),
     ]
-    code = subprocess.call([*command, *rest])
+    code = subprocess.call([*command, "--profile", str(PROFILE), *rest])
     if code or {"-n", "--dry-run", "--unlock"} & set(rest):
         return code
     return finish(command, options.directory / "results" / name)

@@ -7,12 +7,13 @@ from pathlib import Path
 from data.config import validate_config
 from data.errors import NeuronIOError
 from simulation.cell_spec import load_cell
+from simulation.dataset import shard_path, shard_trials, trial_counts
+from simulation.inputs import SPLITS, make_generator
+from simulation.jobs import Job
 from simulation.mechanisms import MOD
-from simulation.inputs import make_generator
 from surrogate.options import sized_options
 
 STARTED = time.time()
-SPLITS = ("train", "valid", "test")
 
 
 def validated(document):
@@ -70,22 +71,12 @@ def fit_threads(wildcards):
 
 def simulation_settings(wildcards):
     """Everything that one shard depends on beside the mechanisms."""
-    dataset = RUN.dataset
-    inputs = dataset.test_generator if wildcards.split == "test" else None
-    return {
-        "seed": RUN.seed,
-        "cell": load_cell(RUN.cell.model, RUN.cell.variant).digest(),
-        "inputs": (inputs or RUN.inputs).model_dump(mode="json"),
-        "t0_artefact": RUN.t0_artefact,
-        "engine": RUN.engine.model_dump(mode="json", exclude={"threads"}),
-        "dataset": dataset.model_dump(mode="json", exclude={"test_generator"}),
-    }
+    trials = shard_trials(RUN, wildcards.split)[int(wildcards.shard)]
+    job = Job.of(RUN, wildcards.split)
+    return {"job": job.digest(), "first_trial": trials[0], "trials": len(trials)}
 
 
 def simulation_threads(wildcards):
-    """Cores of one shard: the ensemble takes what it is given, NEURON one."""
-    if RUN.engine.name == "neuron":
-        return 1
     return RUN.engine.threads or workflow.cores
 
 
@@ -101,18 +92,13 @@ RUN = validated(config)
 RESULTS = f"results/{RUN.name}"
 FITS = {fit: rest for fit, *rest in fits_of(RUN)}
 MECHANISMS = sorted(str(path) for path in MOD.glob("*.mod"))
-N_TRIALS = {
-    split: max(1, round(count * RUN.dataset.scale))
-    for split, count in RUN.dataset.trials.model_dump().items()
-}
 SHARDS = {
     split: [
-        f"{RESULTS}/data/{split}/shard-{i:03d}.h5"
-        for i in range(-(-count // RUN.dataset.trials_per_shard))
+        str(shard_path(f"{RESULTS}/data", split, i)) for i in range(len(shard_trials(RUN, split)))
     ]
-    for split, count in N_TRIALS.items()
+    for split in SPLITS
 }
-TARGETS = [f"{RESULTS}/data/manifest.csv", f"{RESULTS}/data/quality.json"]
+TARGETS = [f"{RESULTS}/data/manifest.csv", f"{RESULTS}/quality/quality.json"]
 if FITS:
     TARGETS.append(f"{RESULTS}/table.csv")
 

@@ -1,5 +1,5 @@
 rule dataset:
-    """Verify every shard and list them all in one manifest."""
+    """Verify every shard and list every trial in one manifest."""
     input:
         **SHARDS,
     output:
@@ -7,12 +7,14 @@ rule dataset:
             f"{RESULTS}/data/manifest.csv",
             caption="../report/manifest.rst",
             category="Provenance",
-            labels={"what": "Every shard, with its checksum"},
+            labels={"what": "Every trial, with its shard and checksum (CSV)"},
         ),
     log:
         f"{RESULTS}/logs/dataset.log",
     conda:
         "../../environment.yml"
+    params:
+        shards=SHARDS,
     message:
         "Verify the shards"
     script:
@@ -20,21 +22,31 @@ rule dataset:
 
 
 rule quality:
-    """Draw what a reader checks before trusting the data."""
+    """Measure and draw what a reader checks before trusting the data."""
     input:
         **SHARDS,
     output:
-        figures=report(
-            [f"{RESULTS}/figures/quality.{kind}" for kind in ("svg",)],
+        summary=f"{RESULTS}/quality/quality.json",
+        table=f"{RESULTS}/quality/quality.csv",
+        png=expand(f"{RESULTS}/quality/{{name}}.png", name=("quality", "quality_trials")),
+        figure=report(
+            f"{RESULTS}/quality/quality.svg",
             caption="../report/quality.rst",
             category="Data",
-            labels={"what": "Quality of the data"},
+            labels={"what": "Rates, intervals and voltages of each split"},
         ),
-        summary=f"{RESULTS}/data/quality.json",
+        trials=report(
+            f"{RESULTS}/quality/quality_trials.svg",
+            caption="../report/trials.rst",
+            category="Data",
+            labels={"what": "Some trials"},
+        ),
     log:
         f"{RESULTS}/logs/quality.log",
     conda:
         "../../environment.yml"
+    params:
+        shards=SHARDS,
     message:
         "Draw the quality of the data"
     script:

@@ -1,7 +1,7 @@
 rule evaluate:
     """Score one fitted surrogate on the test split."""
     input:
-        summary=rules.fit.output,
+        summary=rules.fit.output[0],
         test=SHARDS["test"],
     output:
         f"{RESULTS}/fits/{{fit}}/evaluation.json",

@@ -1,7 +1,7 @@
 rule fit:
     """Fit one surrogate; after a kill it goes on from its last checkpoint."""
     input:
-        manifest=rules.dataset.output,
+        manifest=rules.dataset.output[0],
         train=SHARDS["train"],
         valid=SHARDS["valid"],
     output:

@@ -1,7 +1,11 @@
+FIGURES = ("accuracy", "prediction", "learning")
+
+
 rule report:
     """The table of all fits, the figures, and what everything was made with."""
     input:
         evaluations=expand(rules.evaluate.output, fit=FITS),
+        test=SHARDS["test"],
     output:
         table=[f"{RESULTS}/table.csv", f"{RESULTS}/table.json"],
         page=report(
@@ -16,13 +20,19 @@ rule report:
             category="Accuracy",
             labels={"what": "Accuracy against parameters"},
         ),
+        prediction=report(
+            [f"{RESULTS}/figures/prediction.svg"],
+            caption="../report/prediction.rst",
+            category="Accuracy",
+            labels={"what": "One test trial and its prediction"},
+        ),
         learning=report(
             [f"{RESULTS}/figures/learning.svg"],
             caption="../report/learning.rst",
             category="Training",
             labels={"what": "Learning curves"},
         ),
-        png=[f"{RESULTS}/figures/accuracy.png", f"{RESULTS}/figures/learning.png"],
+        png=expand(f"{RESULTS}/figures/{{name}}.png", name=FIGURES),
         provenance=f"{RESULTS}/provenance.json",
         provenance_page=report(
             f"{RESULTS}/provenance.html",
@@ -38,7 +48,7 @@ rule report:
         config=RUN.model_dump(mode="json"),
         shards={split: paths[0] for split, paths in SHARDS.items()},
         cell=RUN.cell.model,
-        n_test=N_TRIALS["test"],
+        n_test=trial_counts(RUN)["test"],
         duration_ms=RUN.dataset.duration_ms,
         ignore_ms=RUN.evaluation.ignore_ms,
     message:

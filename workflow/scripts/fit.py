@@ -46,11 +46,11 @@ spec = FitSpec(
 
 
 def told(row: dict) -> None:
-    """Say how far the fit is."""
+    """Show how far the fit is."""
     auc = "undefined" if row["valid_auc"] is None else f"{row['valid_auc']:.4f}"
-    step = f"step {row['step']} of {spec.training.steps}"
-    job.say(f"Fit {out.name}: {step}, validation AUC {auc}, loss {row['valid_loss']:.4f}")
+    bar(row["step"], spec.training.steps, f", loss {row['valid_loss']:.4f}, AUC {auc}")
 
 
+bar = job.bar(f"Fit {out.name}", "steps")
 summary = fit(spec, quiet=True, on_validation=told)
 job.say(f"Fitted {out.name}: {summary['parameters']:,} parameters")

@@ -3,9 +3,12 @@
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from data.errors import NeuronIOError
+
+TENTHS = 10
 
 
 class Job:
@@ -29,6 +32,23 @@ class Job:
         """Write a line to the log and to the terminal."""
         self.note(text)
         print(text, file=sys.stderr, flush=True)
+
+    def bar(self, what: str, unit: str) -> Callable[..., None]:
+        """A function of (done, total, detail) that shows progress: a line for every tenth.
+
+        Lines rather than one that is redrawn: jobs run side by side and share the terminal.
+        """
+        shown = -1
+
+        def progress(done: int, total: int, detail: str = "") -> None:
+            nonlocal shown
+            tenths = TENTHS * done // total
+            if tenths > shown:
+                shown = tenths
+                drawn = "#" * tenths + "-" * (TENTHS - tenths)
+                self.say(f"{what} [{drawn}] {done} of {total} {unit}{detail}")
+
+        return progress
 
     def _fail(self, kind, error, trace) -> None:
         self._write("".join(traceback.format_exception(kind, error, trace)).rstrip())

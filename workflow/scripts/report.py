@@ -7,9 +7,11 @@ from pathlib import Path
 from job import Job
 from tables import accuracy_page, facts_page
 
+from data.config import EvaluationConfig
 from data.shard import Shard
 from surrogate.checkpoint import read_history, write_json
-from surrogate.figures import accuracy_figure, learning_figure, save_figure
+from surrogate.evaluate import predict_one
+from surrogate.figures import accuracy_figure, learning_figure, prediction_figure, save_figure
 from surrogate.table import read_evaluations, read_reference, table_rows, write_table
 
 PACKAGES = ("neuronio", "neuron", "torch", "numpy", "scipy", "h5py", "snakemake")
@@ -31,13 +33,21 @@ def provenance(config: dict, shards: dict[str, str]) -> dict:
 
 job = Job(snakemake.log[0])
 evaluations = read_evaluations(Path(path) for path in snakemake.input.evaluations)
-histories = {Path(path).parent.name: Path(path).parent for path in snakemake.input.evaluations}
-histories = {name: read_history(folder / "history.csv") for name, folder in histories.items()}
+folders = {Path(path).parent.name: Path(path).parent for path in snakemake.input.evaluations}
+histories = {name: read_history(folder / "history.csv") for name, folder in folders.items()}
 
 write_table(evaluations, stem(snakemake.output.table[0]))
 Path(snakemake.output.page).write_text(accuracy_page(table_rows(evaluations)))
 save_figure(
     lambda: accuracy_figure(evaluations, read_reference()), stem(snakemake.output.accuracy[0])
+)
+best = max(evaluations, key=lambda document: document["scores"]["auc"]["value"] or 0)["name"]
+prediction = predict_one(
+    folders[best], [Path(path) for path in snakemake.input.test], 0, EvaluationConfig()
+)
+save_figure(
+    lambda: prediction_figure(prediction, f"{best}, first test trial"),
+    stem(snakemake.output.prediction[0]),
 )
 save_figure(lambda: learning_figure(histories), stem(snakemake.output.learning[0]))
 

@@ -1,0 +1,13 @@
+"""Measure and draw what a reader checks before trusting the data."""
+
+from pathlib import Path
+
+from job import Job
+
+from simulation.quality import quality_report
+
+job = Job(snakemake.log[0])
+report = quality_report(snakemake.params.shards, Path(snakemake.output.summary).parent)
+for name, split in report["splits"].items():
+    rate, mean = split["output_rate_hz"], split["soma_mean_mV"]
+    job.say(f"{name}: {split['trials']} trials, {rate:.2f} Hz, soma {mean:.1f} mV on average")
