@@ -89,7 +89,7 @@ def accept_trial(
     """Whether a simulated trial joins the dataset; only `ergodic` ever turns one away.
 
     Args:
-        rng: `trial_rng(seed, index, purpose="acceptance")`, so that the verdict follows from the trial.
+        rng: `trial_rng(..., purpose="acceptance")`, so that the verdict follows from the trial.
     """
     made = make_generator(generator, parameters)
     if not isinstance(made, Ergodic):
