@@ -8,9 +8,9 @@ import math
 import torch
 from torch import nn
 
+from surrogate import recurrence
 from surrogate.events import EventBatch
 from surrogate.options import BranchElmOptions, ElmOptions
-from surrogate.recurrence import event_convolution, exponential_filter, memory_recursion
 
 INITIAL_SYNAPSE_WEIGHT = 0.5
 # A time constant at the very bound would have an infinite logit.
@@ -21,12 +21,14 @@ class Elm(nn.Module):
     """ELM neuron: synapses, branches, memory units, linear readout.
 
     All that is linear in time happens before the recursion: a spike adds its synapse's weight to
-    its branch (or, where branches outnumber hidden units, directly to the hidden units), and one
+    its branch (without branches, what it gives to the hidden units directly to those), and one
     exponential filter over time makes the traces. Filtering after summing equals filtering each
     synapse, because all synapses share one time constant.
     """
 
     accepts = "events"
+    # What computes over time; tests and benchmarks put the plain reference here.
+    compute = recurrence
 
     def __init__(self, options: ElmOptions) -> None:
         super().__init__()
@@ -34,10 +36,13 @@ class Elm(nn.Module):
         units, hidden = options.num_memory, 2 * options.num_memory
         source, valid, self.n_branch = synapse_routing(options)
         sign = torch.where(source < options.inputs // 2, 1.0, -1.0) * valid
-        branch = torch.arange(len(source)) // (len(source) // self.n_branch)
+        self.trace_decay = math.exp(-1.0 / options.tau_synapse_ms)
         self.register_buffer("synapse_source", source, persistent=False)
         self.register_buffer("synapse_sign", sign, persistent=False)
-        self.register_buffer("synapse_branch", branch, persistent=False)
+        cell = None
+        if isinstance(options, BranchElmOptions):
+            cell = branch_cell(source, valid, options)
+        self.register_buffer("synapse_cell", cell, persistent=False)
         self.synapse_weight = nn.Parameter(torch.full((len(source),), INITIAL_SYNAPSE_WEIGHT))
         sizes = [self.n_branch + units, *[hidden] * options.mlp_layers, units]
         self.mlp = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
@@ -56,7 +61,7 @@ class Elm(nn.Module):
     def memory(self, events: EventBatch) -> torch.Tensor:
         """The memory units over time, (B, T, d)."""
         decay_d, gain_d = self.decay_and_gain()
-        return memory_recursion(
+        return self.compute.memory_recursion(
             self.drive(events),
             self.mlp[0].weight[:, self.n_branch :],
             [(layer.weight, layer.bias) for layer in self.mlp[1:]],
@@ -66,22 +71,41 @@ class Elm(nn.Module):
             recompute=self.options.recompute,
         )
 
+    def strength(self) -> torch.Tensor:
+        """Signed weight of each synapse, 0 where a synapse does not exist."""
+        return torch.relu(self.synapse_weight) * self.synapse_sign
+
+    def step_by_step(self, dense_btn: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `forward`, from dense inputs, literally as published: slow, for comparison."""
+        decay_d, gain_d = self.decay_and_gain()
+        memory_btd = recurrence.reference.step_by_step(
+            dense_btn[:, :, self.synapse_source],
+            self.strength(),
+            self.n_branch,
+            [(layer.weight, layer.bias) for layer in self.mlp],
+            self.trace_decay,
+            decay_d,
+            gain_d,
+            self.options.activation,
+        )
+        out_bto = self.readout(memory_btd)
+        return out_bto[..., 0], out_bto[..., 1]
+
     def drive(self, events: EventBatch) -> torch.Tensor:
         """What the inputs add to the first hidden layer, (B, T, h)."""
         weight_hj = self.mlp[0].weight[:, : self.n_branch]
-        strength_s = torch.relu(self.synapse_weight) * self.synapse_sign
-        trace_decay = math.exp(-1.0 / self.options.tau_synapse_ms)
-        if self.n_branch > weight_hj.shape[0]:
-            column_sh = strength_s[:, None] * weight_hj.T[self.synapse_branch]
-            kernel_nh = column_sh.new_zeros(self.options.inputs, weight_hj.shape[0])
-            kernel_nh = kernel_nh.index_add(0, self.synapse_source, column_sh)
-            currents_bth = event_convolution(events, kernel_nh.unsqueeze(1))
-            return exponential_filter(currents_bth, trace_decay) + self.mlp[0].bias
-        cell_s = self.synapse_source * self.n_branch + self.synapse_branch
-        kernel = strength_s.new_zeros(self.options.inputs * self.n_branch)
-        kernel = kernel.index_add(0, cell_s, strength_s)
-        currents_btj = event_convolution(events, kernel.view(self.options.inputs, 1, -1))
-        branch_btj = exponential_filter(currents_btj, trace_decay)
+        strength_s = self.strength()
+        if self.synapse_cell is None:
+            kernel_nh = strength_s[:, None] * weight_hj.T
+            currents_bth = self.compute.event_convolution(events, kernel_nh.unsqueeze(1))
+            return (
+                self.compute.exponential_filter(currents_bth, self.trace_decay) + self.mlp[0].bias
+            )
+        cells = self.options.inputs * self.n_branch
+        kernel = strength_s.new_zeros(cells + 1).scatter(0, self.synapse_cell, strength_s)
+        kernel_nj = kernel[:cells].view(self.options.inputs, self.n_branch)
+        currents_btj = self.compute.event_convolution(events, kernel_nj.unsqueeze(1))
+        branch_btj = self.compute.exponential_filter(currents_btj, self.trace_decay)
         return nn.functional.linear(branch_btj, weight_hj, self.mlp[0].bias)
 
     def tau_ms(self) -> torch.Tensor:
@@ -123,6 +147,16 @@ def synapse_routing(options: ElmOptions) -> tuple[torch.Tensor, torch.Tensor, in
     valid_s = place_s < n
     interlaced = torch.arange(n).view(2, n // 2).T.flatten()
     return interlaced[place_s.clamp(max=n - 1)], valid_s, options.num_branch
+
+
+def branch_cell(source_s: torch.Tensor, valid_s: torch.Tensor, options: BranchElmOptions):
+    """Where each synapse stands in a flat (inputs, branches) matrix; none stand in one place.
+
+    Synapses that do not exist stand past its end.
+    """
+    branch_s = torch.arange(len(source_s)) // options.synapses_per_branch
+    cell_s = source_s * options.num_branch + branch_s
+    return torch.where(valid_s, cell_s, options.inputs * options.num_branch)
 
 
 def tau_logit(options: ElmOptions) -> torch.Tensor:

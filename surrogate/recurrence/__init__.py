@@ -12,7 +12,7 @@ from data.errors import NeuronIOError
 from surrogate.events import EventBatch
 from surrogate.recurrence import compiled, reference
 
-__all__ = ["event_convolution", "exponential_filter", "memory_recursion"]
+__all__ = ["event_convolution", "exponential_filter", "memory_recursion", "reference"]
 
 
 def event_convolution(events: EventBatch, kernel_nkc: torch.Tensor) -> torch.Tensor:

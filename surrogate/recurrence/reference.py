@@ -58,11 +58,14 @@ def memory_recursion(
     decay_d: torch.Tensor,
     gain_d: torch.Tensor,
     activation: str,
+    *,
+    recompute: bool = False,
 ) -> torch.Tensor:
     """The ELM memory, one millisecond after the other.
 
     With x = decay m_{t-1}: m_t = x + gain 1.7159 tanh(2/3 MLP(x)), where the first hidden layer of
-    the MLP is act(drive_t + memory_weight x) and `layers` are the (weight, bias) after it.
+    the MLP is act(drive_t + memory_weight x) and `layers` are the (weight, bias) after it. `recompute` is of
+    no effect here: autograd keeps what it needs.
 
     Returns:
         memory, (B, T, d).
@@ -76,6 +79,52 @@ def memory_recursion(
         for weight, bias in layers:
             hidden_bh = functional.linear(act(hidden_bh), weight, bias)
         proposal_bd = PROPOSAL_SCALE * torch.tanh(PROPOSAL_SLOPE * hidden_bh)
+        memory_bd = decayed_bd + gain_d * proposal_bd
+        out.append(memory_bd)
+    return torch.stack(out, dim=1)
+
+
+def step_by_step(
+    spikes_bts: torch.Tensor,
+    strength_s: torch.Tensor,
+    n_branch: int,
+    layers: Sequence[Layer],
+    trace_decay: float,
+    decay_d: torch.Tensor,
+    gain_d: torch.Tensor,
+    activation: str,
+) -> torch.Tensor:
+    """The ELM as it is published: nothing hoisted, the trace of every synapse inside the loop.
+
+    The slow and literal truth that tests and benchmarks hold the rest against.
+
+    Args:
+        spikes_bts: (B, T, synapses), dense, one number for each synapse and ms.
+        strength_s: signed weight of each synapse; the synapses of a branch stand together.
+        n_branch: number of branches.
+        layers: (weight, bias) of each layer of the MLP on [branches, decayed memory].
+        trace_decay: of the synaptic traces, per ms.
+        decay_d, gain_d: as in `memory_recursion`.
+        activation: "relu" or "silu".
+
+    Returns:
+        memory, (B, T, d).
+    """
+    act = ACTIVATIONS[activation]
+    rows, duration, synapses = spikes_bts.shape
+    trace_bs = spikes_bts.new_zeros(rows, synapses)
+    memory_bd = spikes_bts.new_zeros(rows, len(decay_d))
+    out = []
+    for t in range(duration):
+        trace_bs = trace_decay * trace_bs + strength_s * spikes_bts[:, t]
+        branch_bj = trace_bs.view(rows, n_branch, -1).sum(2)
+        decayed_bd = decay_d * memory_bd
+        x = torch.cat([branch_bj, decayed_bd], dim=1)
+        for weight, bias in layers[:-1]:
+            x = act(functional.linear(x, weight, bias))
+        proposal_bd = PROPOSAL_SCALE * torch.tanh(
+            PROPOSAL_SLOPE * functional.linear(x, *layers[-1])
+        )
         memory_bd = decayed_bd + gain_d * proposal_bd
         out.append(memory_bd)
     return torch.stack(out, dim=1)
