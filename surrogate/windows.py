@@ -24,6 +24,8 @@ from data.trial import InputEvents
 from surrogate.events import EventBatch
 
 MAX_OPEN_SHARDS = 64
+POOL = 256
+WINDOWS_PER_TRIAL = 8
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,12 @@ def window_batch(trials: Sequence[Trial], starts: Sequence[int], window_ms: int)
 
 @dataclass(frozen=True)
 class WindowSampler:
-    """Random windows: trial and start both uniform, drawn anew for every (seed, epoch, step).
+    """Random windows, drawn anew for every (seed, epoch, step); starts are uniform.
+
+    Trials are uniform over all of them if there are at most `POOL` trials. Of a larger dataset,
+    windows come from a pool of `POOL` trials that moves through an endless shuffled list of all
+    trials, slowly enough that a trial gives `WINDOWS_PER_TRIAL` windows on average before it
+    leaves: a trial is then read that much more seldom, however small the memory for trials is.
 
     Raises:
         NeuronIOError: the window is longer than the trials.
@@ -239,16 +246,29 @@ class WindowSampler:
 
     def draw(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Trials (B,) and window starts (B,) of a step that counts from 0 over all epochs."""
-        key = divmod(step, self.steps_per_epoch)
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
-        trials = rng.integers(len(self.store), size=self.batch_size)
+        rng = self._rng(*divmod(step, self.steps_per_epoch))
         last_start = self.store.duration_ms - self.window_ms
-        return trials, rng.integers(last_start + 1, size=self.batch_size)
+        starts = rng.integers(last_start + 1, size=self.batch_size)
+        n_trials = len(self.store)
+        if n_trials <= POOL:
+            return rng.integers(n_trials, size=self.batch_size), starts
+        first = step * self.batch_size // WINDOWS_PER_TRIAL
+        round_, place = np.divmod(first + rng.integers(POOL, size=self.batch_size), n_trials)
+        shuffled = {r: self._shuffled(r) for r in np.unique(round_).tolist()}
+        trials = [shuffled[r][i] for r, i in zip(round_.tolist(), place, strict=True)]
+        return np.array(trials), starts
 
     def batch(self, step: int) -> WindowBatch:
         """The batch of a step."""
         trials, starts = self.draw(step)
         return window_batch([self.store[int(i)] for i in trials], starts, self.window_ms)
+
+    def _shuffled(self, round_: int) -> np.ndarray:
+        """All trials in the order of a round of the shuffled list."""
+        return self._rng(round_).permutation(len(self.store))
+
+    def _rng(self, *key: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
 
 class Prefetcher:

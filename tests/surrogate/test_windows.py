@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from data.errors import NeuronIOError
 from data.shard import Shard
+from surrogate import windows
 from surrogate.windows import Prefetcher, SomaScale, TrialStore, WindowSampler, spike_bins
 
 
@@ -109,3 +110,15 @@ def test_a_shard_damaged_after_opening_stops_the_feed(make_shard, tmp_path):
 @given(st.lists(st.floats(0, 999.99), max_size=20))
 def test_every_spike_lands_in_a_bin_of_its_trial(times):
     assert spike_bins(np.array(times), 1000).sum() <= len(times)
+
+
+def test_a_large_dataset_is_read_through_a_moving_pool(make_shard, monkeypatch):
+    monkeypatch.setattr(windows, "POOL", 6)
+    monkeypatch.setattr(windows, "WINDOWS_PER_TRIAL", 4)
+    store = TrialStore([make_shard(1, n_trials=20)])
+    sampler = WindowSampler(store, 4, 50, 10, seed=0)
+    drawn = np.array([sampler.draw(step)[0] for step in range(400)])
+    assert all(len(np.unique(drawn[step : step + 5])) <= 10 for step in range(395))
+    counts = np.bincount(drawn.ravel(), minlength=20)
+    assert counts.min() > 0.6 * counts.mean()
+    assert counts.max() < 1.4 * counts.mean()
