@@ -23,7 +23,7 @@ from data.errors import NeuronIOError
 from data.shard import SegmentTable, Shard
 from data.trial import SAMPLES_PER_MS, InputEvents, Recording
 from simulation.compare import TOLERANCES_MS, Comparison
-from simulation.quality import ISI_EDGES_MS, SOMA_EDGES_MV, SplitQuality
+from simulation.quality import ISI_EDGES_MS, PUBLISHED, SOMA_EDGES_MV, SplitQuality
 
 EXCITATORY, INHIBITORY, SOMA, NEXUS = "#D55E00", "#0072B2", "#000000", "#AA5FA0"
 SPLITS = (("#000000", "-"), ("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"))
@@ -148,7 +148,11 @@ def plot_quality(splits: Sequence[SplitQuality], path: str | Path) -> list[Path]
             axis.set_title(letter, loc="left", fontweight="bold")
         handles = [Line2D([], [], color=c, linestyle=s) for c, s in _styles(len(splits))]
         labels = [f"{s.name}: {len(s.n_spikes)} trials, {s.generator} inputs" for s in splits]
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(splits))
+        if any(s.generator == "ergodic" for s in splits):
+            _published_inputs(axes[1, 1:])
+            handles.append(Line2D([], [], color="0.5", linewidth=0.8))
+            labels.append("mean of the published training files")
+        figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(labels)))
         return figure
 
     return save_figure(draw, path)
@@ -160,17 +164,21 @@ def plot_examples(splits: Sequence[SplitQuality], path: str | Path) -> list[Path
 
     def draw() -> Figure:
         rows = -(-len(examples) // 2)
-        figure = Figure(figsize=(9, 0.5 + 2.0 * rows), layout="constrained")
-        panels = figure.subfigures(rows, 2, squeeze=False).ravel()
-        for panel, (index, inputs, recording) in zip(panels, examples, strict=False):
-            top, bottom = panel.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [1, 2]})
-            _input_rates(top, inputs, legend=index == examples[0][0])
+        height = 0.7 + 2.1 * rows
+        figure = Figure(figsize=(9, height))
+        margins = {"left": 0.065, "right": 0.985, "bottom": 0.45 / height, "top": 1 - 0.25 / height}
+        grid = figure.add_gridspec(rows, 2, wspace=0.16, hspace=0.3, **margins)
+        for i, (index, inputs, recording) in enumerate(examples):
+            cell = grid[i // 2, i % 2].subgridspec(2, 1, height_ratios=[1, 2], hspace=0.12)
+            top, bottom = cell.subplots(sharex=True)
+            _input_rates(top, inputs, legend=i == 0)
             _voltages(bottom, recording, nexus=False)
             top.set_title(f"trial {index}: {len(recording.spike_ms)} output spikes", loc="left")
             top.spines["bottom"].set_visible(False)
-            top.tick_params(bottom=False)
+            top.tick_params(bottom=False, labelbottom=False)
             bottom.set_xlim(0, inputs.duration_ms / 1000)
-            bottom.set_xlabel("Time (s)")
+            if i >= len(examples) - 2:
+                bottom.set_xlabel("Time (s)")
         return figure
 
     return save_figure(draw, path)
@@ -310,7 +318,6 @@ def _distributions(axes: Sequence[Axes], split: SplitQuality, colour: str, line:
     most = int(split.n_spikes.max(initial=1))
     steps = np.arange(-0.5, most + 1.5, max(1, most // 30))
     _outline(axes[0], split.n_spikes, steps, **options)
-    axes[0].axvline(24.5, color="0.6", linewidth=0.6)
     axes[0].set_xlabel("Output spikes in a trial")
     _cumulative(axes[1], split.rate_hz, **options)
     axes[1].set_xlabel("Output rate of a trial (Hz)")
@@ -328,6 +335,14 @@ def _distributions(axes: Sequence[Axes], split: SplitQuality, colour: str, line:
     for axis, label in zip(axes, ("trials",) * 2 + ("intervals", "samples"), strict=False):
         axis.set_ylabel(f"Share of {label}")
     axes[4].set_ylabel("Share of trials")
+
+
+def _published_inputs(axes: Sequence[Axes]) -> None:
+    """Where the published training files have the mean of their input percentiles."""
+    published = PUBLISHED["ergodic"]
+    for axis, kind in zip(axes, ("excitatory", "inhibitory"), strict=True):
+        for end in ("low", "high"):
+            axis.axvline(published[f"{kind}_{end}"][0], color="0.5", linewidth=0.8, zorder=1)
 
 
 def _outline(axis: Axes, values: np.ndarray, edges: np.ndarray, **options: str) -> None:

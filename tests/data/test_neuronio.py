@@ -2,14 +2,16 @@
 
 import pickle
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data.errors import NeuronIOError
 from data.neuronio import export_neuronio, import_neuronio
-from data.shard import SegmentTable, Shard, verify_shard, write_shard
+from data.shard import SegmentTable, Shard, write_shard
 from data.trial import InputEvents, Recording
+from data.verify import verify_shard
 
 N_SEGMENTS, DURATION_MS, N_TRIALS = 5, 600, 3
 
@@ -94,7 +96,23 @@ def test_pickle_to_shard_to_pickle_is_exact(tmp_path, rng, protocol, text, numbe
                 assert_same_bits(value, before[key])
 
 
-def our_shard(tmp_path, rng, duration_ms=5000, segments_mV=False):
+def test_a_pickle_that_python_2_wrote_comes_back_exactly(tmp_path):
+    """python2_neuronio.p was written by Python 2.7 and numpy 1.16 (python2_neuronio.py2)."""
+    original = Path(__file__).parent / "python2_neuronio.p"
+    before = read_as_published(original)
+    shard = import_neuronio(original, tmp_path / "a.h5")
+    after = read_as_published(export_neuronio(shard, tmp_path / "b.p"))
+    assert after["Params"].items() >= before["Params"].items()
+    trials = (c["Results"]["listOfSingleSimulationDicts"] for c in (before, after))
+    for one, other in zip(*trials, strict=True):
+        for key, value in one.items():
+            if isinstance(value, dict):
+                assert other[key] == value
+            else:
+                assert_same_bits(other[key], value)
+
+
+def our_shard(tmp_path, rng, duration_ms=5000):
     table = SegmentTable(
         np.array(["basal"] * 2 + ["apical"] * 3),
         rng.uniform(5, 40, N_SEGMENTS),
@@ -109,6 +127,7 @@ def our_shard(tmp_path, rng, duration_ms=5000, segments_mV=False):
             rng.normal(-60, 8, duration_ms).astype(np.float32),
             np.sort(rng.integers(0, 8 * duration_ms, 6) / 8),
             rng.normal(-65, 8, 8 * duration_ms).astype(np.float32),
+            rng.normal(-60, 9, (N_SEGMENTS, duration_ms)).astype(np.float32),
         )
         return InputEvents.from_dense(*dense), recording
 
@@ -126,6 +145,7 @@ def test_our_shard_survives_the_pickle_in_full_precision(tmp_path, rng):
             assert_same_bits(after.inputs(i).offset, inputs.offset)
             for name in ("soma_mV", "nexus_mV", "soma_8khz_mV", "spike_ms"):
                 assert_same_bits(getattr(after, name)(i), getattr(recording, name))
+            assert_same_bits(after.segments_mV(i), before.segments_mV(i))
         for field in fields(SegmentTable):
             a, b = getattr(after.segments, field.name), getattr(before.segments, field.name)
             assert (a == b).all()
