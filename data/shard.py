@@ -39,7 +39,7 @@ FORMAT_VERSION = 1
 SEGMENT_SCALE_MV = 0.02
 EVENT_CHUNK = 1 << 16
 
-_TRACES = {"soma_mV": 1, "nexus_mV": 1, "soma_8khz_mV": SAMPLES_PER_MS}
+TRACES = {"soma_mV": 1, "nexus_mV": 1, "soma_8khz_mV": SAMPLES_PER_MS}
 _REQUIRED = (
     "inputs/synapse",
     "inputs/events_per_ms",
@@ -76,6 +76,10 @@ class SegmentTable:
         return len(self.type)
 
 
+# What h5py raises, beside OSError, where a file's structure is damaged.
+DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
+
+
 class Shard:
     """A shard open for reading; nothing but its attributes is read until asked for.
 
@@ -88,15 +92,23 @@ class Shard:
         if not self.path.is_file():
             raise NeuronIOError(f"{self.path} does not exist; give the path of an HDF5 shard")
         try:
-            self._file = h5py.File(self.path, "r")
+            self.file = h5py.File(self.path, "r")
         except OSError as error:
             raise NeuronIOError(f"{self.path} is not a readable HDF5 file: {error}") from error
-        if self._file.attrs.get("format") != FORMAT:
-            self._file.close()
+        try:
+            self._check_structure()
+        except NeuronIOError:
+            self.file.close()
+            raise
+        except DAMAGE as error:
+            self.file.close()
+            raise NeuronIOError(f"{self.path} is damaged: {error}") from error
+
+    def _check_structure(self) -> None:
+        if self.file.attrs.get("format") != FORMAT:
             raise NeuronIOError(f"{self.path} is HDF5 but not a NeuronIO shard")
-        missing = [name for name in _REQUIRED if name not in self._file]
+        missing = [name for name in _REQUIRED if name not in self.file]
         if missing:
-            self._file.close()
             raise NeuronIOError(f"{self.path} is damaged: it lacks {', '.join(missing)}")
 
     def __enter__(self) -> Shard:
@@ -107,7 +119,7 @@ class Shard:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self.file.close()
 
     def __len__(self) -> int:
         return self.n_trials
@@ -115,17 +127,17 @@ class Shard:
     @property
     def n_trials(self) -> int:
         """Number of trials in the shard."""
-        return self._file["soma_mV"].shape[0]
+        return self.file["soma_mV"].shape[0]
 
     @property
     def duration_ms(self) -> int:
         """Length of each trial, ms."""
-        return self._file["soma_mV"].shape[1]
+        return self.file["soma_mV"].shape[1]
 
     @property
     def n_segments(self) -> int:
         """Number of dendritic segments."""
-        return self._file["segments/type"].shape[0]
+        return self.file["segments/type"].shape[0]
 
     @property
     def n_synapses(self) -> int:
@@ -135,22 +147,22 @@ class Shard:
     @property
     def has_soma_8khz(self) -> bool:
         """Whether the 8 kHz soma voltage was kept."""
-        return "soma_8khz_mV" in self._file
+        return "soma_8khz_mV" in self.file
 
     @property
     def has_segments(self) -> bool:
         """Whether dendritic voltages were kept."""
-        return "segments_mV" in self._file
+        return "segments_mV" in self.file
 
     @cached_property
     def info(self) -> dict:
         """How the trials were made: cell, generator, seed, integrator, versions, ..."""
-        return {key: _decode(value) for key, value in sorted(self._file.attrs.items())}
+        return {key: _decode(value) for key, value in sorted(self.file.attrs.items())}
 
     @cached_property
     def segments(self) -> SegmentTable:
         """The dendritic segments."""
-        group = self._file["segments"]
+        group = self.file["segments"]
         return SegmentTable(
             group["type"].asstr()[:],
             group["length_um"][:],
@@ -161,11 +173,11 @@ class Shard:
     @cached_property
     def trial_index(self) -> np.ndarray:
         """Index of each trial in the dataset, (n,) int64."""
-        return self._file["trial_index"][:]
+        return self.file["trial_index"][:]
 
     def inputs(self, i: int) -> InputEvents:
         """Input spikes of the i-th trial of the shard."""
-        start, stop = self._file["inputs/trial_offset"][i : i + 2]
+        start, stop = self.file["inputs/trial_offset"][i : i + 2]
         counts = self._read("inputs/events_per_ms", i)
         offset = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         synapse = self._read("inputs/synapse", slice(start, stop))
@@ -186,11 +198,11 @@ class Shard:
     def segments_mV(self, i: int) -> np.ndarray:
         """Voltage of every dendritic segment at 1 kHz, (S, T) float32, mV, where it was kept."""
         stored = self._read("segments_mV", i)
-        return stored * np.float32(self._file["segments_mV"].attrs["scale_mV"])
+        return stored * np.float32(self.file["segments_mV"].attrs["scale_mV"])
 
     def spike_ms(self, i: int) -> np.ndarray:
         """Output spike times of the i-th trial, (spikes,) float64, ms."""
-        start, stop = self._file["spikes/trial_offset"][i : i + 2]
+        start, stop = self.file["spikes/trial_offset"][i : i + 2]
         return self._read("spikes/time_ms", slice(start, stop))
 
     def recording(self, i: int) -> Recording:
@@ -204,11 +216,11 @@ class Shard:
         )
 
     def _read(self, name: str, where: int | slice) -> np.ndarray:
-        if name not in self._file:
+        if name not in self.file:
             raise NeuronIOError(f"{self.path} holds no {name}: it was not recorded")
         try:
-            return self._file[name][where]
-        except OSError as error:
+            return self.file[name][where]
+        except DAMAGE as error:
             raise NeuronIOError(f"{self.path} is damaged in {name}: {error}") from error
 
 
@@ -254,7 +266,7 @@ def _write_trials(file: h5py.File, trials: Iterator, segments: SegmentTable) -> 
         _extend(file["inputs/synapse"], inputs.synapse)
         _extend(file["inputs/events_per_ms"], np.diff(inputs.offset)[None])
         _extend(file["spikes/time_ms"], recording.spike_ms)
-        for name in [*_TRACES, "segments_mV"]:
+        for name in [*TRACES, "segments_mV"]:
             if name in file:
                 _extend(file[name], _stored(name, getattr(recording, name))[None])
     if not indices:
@@ -289,7 +301,7 @@ def _create(file: h5py.File, inputs: InputEvents, recording: Recording) -> None:
     growing("inputs/synapse", (), np.uint16, "synapse", (EVENT_CHUNK,))
     growing("inputs/events_per_ms", (duration,), np.uint16, "events/ms")
     growing("spikes/time_ms", (), np.float64, "ms", (1024,))
-    for name, rate in _TRACES.items():
+    for name, rate in TRACES.items():
         if getattr(recording, name) is not None:
             growing(name, (rate * duration,), np.float32, "mV")
     if recording.segments_mV is not None:
@@ -353,42 +365,3 @@ def _decode(value):
         except json.JSONDecodeError:
             return value
     return value
-
-
-def verify_shard(path: str | Path) -> list[str]:
-    """What is wrong with a shard, in sentences; an empty list means that it is sound.
-
-    Checks the structure, the chunk checksums, the content checksum, that offsets and shapes agree,
-    that events name existing synapses, and that no voltage is NaN or infinite.
-    """
-    try:
-        with Shard(path) as shard:
-            return _problems(shard)
-    except NeuronIOError as error:
-        return [str(error)]
-
-
-def _problems(shard: Shard) -> list[str]:
-    file, n, duration = shard._file, shard.n_trials, shard.duration_ms
-    problems = []
-    try:
-        if content_sha256(file) != file.attrs.get("content_sha256"):
-            problems.append("its content does not match its checksum")
-    except OSError as error:
-        return [f"{shard.path} is damaged: {error}"]
-    offsets = {"inputs/synapse": "inputs/trial_offset", "spikes/time_ms": "spikes/trial_offset"}
-    for values, name in offsets.items():
-        offset = file[name][:]
-        if len(offset) != n + 1 or (np.diff(offset) < 0).any() or offset[-1] != len(file[values]):
-            problems.append(f"{name} does not fit {values}")
-    if (file["inputs/events_per_ms"][:].sum(axis=1) != np.diff(file["inputs/trial_offset"])).any():
-        problems.append("inputs/events_per_ms does not add up to the events of its trials")
-    if len(events := file["inputs/synapse"][:]) and events.max() >= shard.n_synapses:
-        problems.append(f"an event names synapse {events.max()} of {shard.n_synapses}")
-    for name in (name for name in _TRACES if name in file):
-        if file[name].shape != (n, _TRACES[name] * duration):
-            problems.append(f"{name} has shape {file[name].shape}")
-        bad = [i for i in range(n) if not np.isfinite(file[name][i]).all()]
-        if bad:
-            problems.append(f"{name} is not finite in trial {shard.trial_index[bad[0]]}")
-    return [f"{shard.path}: {problem}" for problem in problems]

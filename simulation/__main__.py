@@ -171,7 +171,7 @@ def info(file: Annotated[Path, typer.Argument(help="A shard (.h5).")]) -> None:
 @app.command()
 def verify(files: Annotated[list[Path], typer.Argument(help="Shards (.h5).")]) -> None:
     """Check shards: structure, checksums, no NaN; exits 1 with the reason where one is damaged."""
-    from data.shard import verify_shard
+    from data.verify import verify_shard
 
     problems = {file: verify_shard(file) for file in files}
     for file, found in problems.items():

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from data.errors import NeuronIOError
-from data.shard import Shard, verify_shard
+from data.shard import Shard
+from data.verify import verify_shard
 
 MANIFEST_FIELDS = (
     "split",

@@ -1,0 +1,212 @@
+"""Cell models: the check figures of the published model, variants, and what a wrong file says."""
+
+import numpy as np
+import pytest
+import yaml
+
+from data.config import Variant
+from data.errors import NeuronIOError
+from simulation.cell import build_cell, h
+from simulation.cell_spec import CELLS, load_cell
+from simulation.expressions import evaluate
+
+
+@pytest.fixture(scope="module")
+def neuronio(mirror):
+    return build_cell(load_cell("neuronio"))
+
+
+@pytest.fixture(scope="module")
+def packaged():
+    return build_cell(load_cell("packaged"))
+
+
+def test_neuronio_has_the_published_geometry_and_conductances(neuronio):
+    facts = neuronio.facts()
+    basal, apical = facts["regions"]["basal"], facts["regions"]["apical"]
+    assert (basal["sections"], apical["sections"]) == (84, 109)
+    assert (basal["segments"], apical["segments"]) == (262, 377)
+    assert facts["segments"] == 642
+    assert facts["synapses"] == 1278
+    assert f"{basal['length_um']:.2f}" == "5133.49"
+    assert f"{apical['length_um']:.2f}" == "7440.91"
+    assert f"{facts['area_um2']:.4f}" == "31192.1698"
+    assert f"{facts['farthest_apical_um']:.4f}" == "1300.5335"
+    assert f"{apical['conductance_sum_S_cm2']['gIhbar']:.10f}" == "0.4419189026"
+    high = [seg for seg in neuronio.segments[262:] if seg.Ca_LVAst.gCa_LVAstbar > 0.1]
+    assert len(high) == 29
+    assert facts["nexus"] == "apic[50](0.9)"
+
+
+def test_packaged_has_the_published_segments(packaged):
+    regions = packaged.facts()["regions"]
+    assert (regions["basal"]["segments"], regions["apical"]["segments"]) == (210, 486)
+
+
+def test_segments_are_ordered_and_described(packaged):
+    table = packaged.segment_table()
+    assert list(table.type) == ["basal"] * 210 + ["apical"] * 486
+    assert (np.diff(table.section) >= 0).all()
+    lengths = sum(section.L for section in [*packaged.basal, *packaged.apical])
+    assert table.length_um.sum() == pytest.approx(lengths)
+    assert table.distance_um[0] < table.distance_um[1]
+
+
+def test_there_are_as_many_synapses_of_each_kind_as_segments(packaged):
+    kinds = {group.name: group for group in packaged.synapses}
+    assert {name: group.excitatory for name, group in kinds.items()} == {
+        "ampa": True,
+        "nmda": True,
+        "gaba_a": False,
+    }
+    for group in packaged.synapses:
+        assert [point.get_segment() for point in group.points] == packaged.segments
+
+
+@pytest.mark.parametrize(
+    ("variant", "check"),
+    [
+        (
+            {"passive_dendrites": True},
+            lambda s: (
+                list(s.regions.apical.mechanisms) == ["pas"]
+                and "NaTs2_t" in s.regions.soma.mechanisms
+            ),
+        ),
+        (
+            {"sk_multiplier": 2.0},
+            lambda s: s.regions.soma.mechanisms["SK_E2"]["gSK_E2bar"] == 2 * 0.008407,
+        ),
+        (
+            {"ih_vshift_mV": -10.0},
+            lambda s: all(
+                s.regions.model_dump()[r]["mechanisms"]["Ih"]["vshift"] == -10
+                for r in ("soma", "basal", "apical")
+            ),
+        ),
+        ({"synapses": "ampa"}, lambda s: list(s.synapses) == ["ampa", "gaba_a"]),
+        ({"nmda_ratio": 0.5}, lambda s: s.synapses["nmda"].gmax_nS == 0.2),
+        ({"gaba_b": True}, lambda s: s.synapses["gaba_b"].tau_decay_ms == 260.9),
+        ({"morphology": "mine.swc"}, lambda s: s.morphology == "mine.swc" and s.nexus is None),
+    ],
+)
+def test_a_variant_changes_what_it_names(variant, check):
+    plain, changed = load_cell("packaged"), load_cell("packaged", Variant(**variant))
+    assert check(changed)
+    assert changed.digest() != plain.digest()
+
+
+def test_an_expression_is_scaled_by_the_sk_multiplier(tmp_path):
+    document = yaml.safe_load((CELLS / "packaged.yaml").read_text())
+    document["regions"]["apical"]["mechanisms"]["SK_E2"] = {"gSK_E2bar": "1e-3 * d"}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(document))
+    spec = load_cell(path, Variant(sk_multiplier=3.0))
+    value = spec.regions.apical.mechanisms["SK_E2"]["gSK_E2bar"]
+    assert evaluate(value, d=2.0) == pytest.approx(6e-3)
+
+
+def test_a_new_cell_is_a_new_file_and_nothing_else(tmp_path):
+    document = yaml.safe_load((CELLS / "packaged.yaml").read_text())
+    document["regions"]["basal"]["mechanisms"]["pas"]["g"] = "1e-5 * where(d > 100, 2, 1)"
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(document))
+    cell = build_cell(load_cell(path))
+    for segment in cell.segments[:210]:
+        far = h.distance(cell.soma(0.5), segment) > 100
+        assert segment.pas.g == pytest.approx(2e-5 if far else 1e-5)
+
+
+def test_a_swc_morphology_of_the_users_own(tmp_path):
+    rows = ["1 1 0 0 0 10 -1", "2 1 0 10 0 10 1", "3 3 0 -60 0 1 1", "4 3 0 -160 0 1 3"]
+    rows += ["5 4 0 100 0 2 2", "6 4 0 300 0 2 5", "7 4 -80 400 0 1 6", "8 4 80 450 0 1 6"]
+    path = tmp_path / "mine.swc"
+    path.write_text("\n".join(rows))
+    cell = build_cell(load_cell("packaged", Variant(morphology=str(path))))
+    assert len(cell.apical) == 3
+    assert cell.nexus.sec == cell.apical[0]
+    assert len(cell.axon) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda d: d.update(celsius=34), "unknown key 'celsius'; did you mean 'celsius_degC'"),
+        (
+            lambda d: d["regions"]["soma"]["mechanisms"].update(NaTs={"gbar": 1.0}),
+            "asks for the mechanism NaTs, which is not in",
+        ),
+        (
+            lambda d: d["regions"]["soma"]["mechanisms"]["Ih"].update(gbar=1.0),
+            "the mechanism Ih has no parameter gbar",
+        ),
+        (
+            lambda d: d["regions"]["soma"]["mechanisms"]["Ih"].update(gIhbar="open('x')"),
+            r"'open\('x'\)' is not allowed",
+        ),
+        (
+            lambda d: d["regions"]["soma"]["mechanisms"]["Ih"].update(gIhbar="1 / (d - d)"),
+            "cannot evaluate '1 / .*division by zero",
+        ),
+        (
+            lambda d: d.update(nexus={"section": "apic", "index": 999, "x": 0.5}),
+            r"puts its nexus on apic\[999\]",
+        ),
+        (lambda d: d.update(morphology="none.asc"), "there is no morphology none.asc"),
+        (lambda d: d.update(morphology="cell.hoc"), "must be an .asc or .swc file"),
+    ],
+)
+def test_a_wrong_cell_file_is_one_sentence(tmp_path, change, said):
+    document = yaml.safe_load((CELLS / "packaged.yaml").read_text())
+    change(document)
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(NeuronIOError, match=said) as error:
+        build_cell(load_cell(path))
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_cell_is_named_with_a_near_miss():
+    with pytest.raises(NeuronIOError, match="did you mean 'neuronio'"):
+        load_cell("neuronoi")
+    with pytest.raises(NeuronIOError, match="cannot read the cell file"):
+        load_cell("none.yaml")
+
+
+def _bac_response(cell, soma: bool, dendrite: bool) -> tuple[int, float]:
+    """Somatic spikes and peak dendritic voltage (mV) after a step, an EPSP-like current, or both.
+
+    Stimuli of Hay et al. 2011: 1.9 nA for 5 ms into the soma, and 5 ms later a dual-exponential
+    current of 0.5 nA (0.5 and 5 ms) at 620 um on the apical trunk.
+    """
+    at = [seg for seg in cell.segments if seg.sec in cell.apical and seg.diam > 2]
+    site = min(at, key=lambda seg: abs(h.distance(cell.soma(0.5), seg) - 620))
+    step, epsp = h.IClamp(cell.soma(0.5)), h.IClamp(site)
+    step.delay, step.dur, step.amp = 295, 5, 1.9 if soma else 0
+    epsp.delay, epsp.dur = 0, 1e9
+    time = np.arange(0, 400, 0.025)
+    since = np.clip(time - 300, 0, None)
+    shape = np.exp(-since / 5) - np.exp(-since / 0.5)
+    current = h.Vector(0.5 * dendrite * shape / shape.max())
+    current.play(epsp._ref_amp, 0.025)
+    v, d = h.Vector().record(cell.soma(0.5)._ref_v), h.Vector().record(site._ref_v)
+    h.celsius, h.dt, h.secondorder = cell.spec.celsius_degC, 0.025, 2
+    h.finitialize(cell.spec.v_init_mV)
+    for _ in range(len(time)):
+        h.fadvance()
+    v, d = v.as_numpy()[8000:], d.as_numpy()[8000:]
+    return int(((v[1:] > -20) & (v[:-1] <= -20)).sum()), float(d.max())
+
+
+@pytest.mark.slow
+def test_hay2011_fires_a_burst_only_when_both_ends_are_driven(mirror):
+    cell = build_cell(load_cell("hay2011"))
+    spikes, peak = _bac_response(cell, soma=True, dendrite=False)
+    assert spikes == 1
+    assert peak < -30
+    spikes, peak = _bac_response(cell, soma=False, dendrite=True)
+    assert spikes == 0
+    assert peak < -40
+    spikes, peak = _bac_response(cell, soma=True, dendrite=True)
+    assert spikes in (2, 3)
+    assert peak > -10
