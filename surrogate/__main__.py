@@ -53,7 +53,7 @@ def fit(
     from surrogate.settings import fit_settings
     from surrogate.train import FitSpec
     from surrogate.train import fit as run_fit
-    from surrogate.windows import TrialStore
+    from surrogate.trials import TrialStore
 
     train_files, valid_files = shards(train), shards(valid)
     store = TrialStore(train_files)
@@ -249,7 +249,7 @@ def main(arguments: list[str]) -> int:
     except USAGE_ERROR as error:
         message = f"{error.format_message()} (see --help)"
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted; the same command goes on from the last checkpoint", err=True)
+        typer.echo("interrupted; a fit goes on from its last checkpoint when run again", err=True)
         return 130
     else:
         return 0

@@ -27,7 +27,7 @@ from surrogate.metrics import Resamples, legacy_scores, score
 from surrogate.models import build_model
 from surrogate.options import option_values, parse_options
 from surrogate.published import MODEL_NAME, is_published, load_published
-from surrogate.windows import SomaScale, TrialStore
+from surrogate.trials import SomaScale, TrialStore
 
 FROM_FIT = "validation data of the fit"
 FROM_GIVEN = "validation data given to the evaluation"

@@ -18,7 +18,7 @@ from data.config import EvaluationConfig
 from data.errors import NeuronIOError
 from surrogate.events import EventBatch
 from surrogate.metrics import Predictions
-from surrogate.windows import SomaScale, TrialStore
+from surrogate.trials import SomaScale, TrialStore
 
 MS_AT_ONCE = 48_000
 

@@ -22,7 +22,7 @@ from surrogate.evaluate import (
 from surrogate.inference import predict_trials
 from surrogate.options import sized_options
 from surrogate.train import FitSpec, fit
-from surrogate.windows import TrialStore
+from surrogate.trials import TrialStore
 
 MIRROR = os.environ.get("NEURONIO_MIRROR")
 needs_mirror = pytest.mark.skipif(not MIRROR, reason="NEURONIO_MIRROR is not set")

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from data.errors import NeuronIOError
 from data.shard import Shard
 from surrogate import windows
-from surrogate.windows import Prefetcher, SomaScale, TrialStore, WindowSampler, spike_bins
+from surrogate.trials import SomaScale, TrialStore, spike_bins
+from surrogate.windows import Prefetcher, WindowSampler
 
 
 def same(a, b):

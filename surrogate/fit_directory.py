@@ -1,0 +1,162 @@
+"""A fit on disk: what it was asked to do, and where it stands (checkpoint.py lists the files)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from data.config import TrainingConfig
+from data.errors import NeuronIOError
+from surrogate.checkpoint import (
+    copy_state,
+    load_weights,
+    read_json,
+    read_tensors,
+    versions,
+    write_history,
+    write_json,
+    write_tensors,
+)
+from surrogate.options import ModelOptions, option_values
+from surrogate.settings import check_device
+from surrogate.trials import SomaScale, TrialStore
+from surrogate.windows import WindowSampler
+
+# Settings that say how fast a fit is computed, not what: another value may go on with it.
+ONLY_SPEED = ("threads", "cache_mib", "device")
+
+
+@dataclass(frozen=True)
+class FitSpec:
+    """Everything that a fit depends on.
+
+    Attributes:
+        model: name of the model.
+        options: its options; `inputs` must be the synapses of the data.
+        seed: of the first weights and of the windows.
+        training: settings of the loop.
+        train, valid: shards to fit on and to choose the best weights by.
+        out: the fit directory.
+    """
+
+    model: str
+    options: ModelOptions
+    seed: int
+    training: TrainingConfig
+    train: list[Path]
+    valid: list[Path]
+    out: Path
+
+
+@dataclass
+class FitState:
+    """Where a fit stands: what a checkpoint holds beside model and optimiser."""
+
+    step: int = 0
+    best_loss: float = math.inf
+    best_step: int = 0
+    best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore]:
+    """The training and the validation trials.
+
+    Raises:
+        NeuronIOError: they do not fit the model or the settings, or share trials.
+    """
+    train = TrialStore(spec.train, spec.training.cache_mib)
+    valid = TrialStore(spec.valid, spec.training.cache_mib)
+    for store, split in ((train, "training"), (valid, "validation")):
+        if store.n_synapses != spec.options.inputs:
+            raise NeuronIOError(
+                f"the {split} data has {store.n_synapses} synapses, but the model has inputs "
+                f"{spec.options.inputs}; set inputs={store.n_synapses}"
+            )
+    if spec.training.burn_in_ms >= valid.duration_ms:
+        raise NeuronIOError(
+            f"burn_in_ms is {spec.training.burn_in_ms}, but validation trials last only "
+            f"{valid.duration_ms} ms; take a shorter burn-in"
+        )
+    WindowSampler(train, 1, spec.training.window_ms, 1, spec.seed)
+    seen = {shard["content_sha256"]: shard["file"] for shard in train.provenance()["files"]}
+    for shard in valid.provenance()["files"]:
+        if shard["content_sha256"] in seen:
+            raise NeuronIOError(
+                f"validation file {shard['file']} holds the same trials as training file "
+                f"{seen[shard['content_sha256']]}; give other trials to validate on"
+            )
+    check_device(spec.training.device)
+    return train, valid
+
+
+def claim_directory(spec: FitSpec, train: TrialStore, valid: TrialStore) -> dict[str, Any]:
+    """Write config.json, or see that the one there is of this very fit."""
+    config = {
+        "format": 1,
+        "model": spec.model,
+        "size": spec.options.size,
+        "options": option_values(spec.options),
+        "seed": spec.seed,
+        "training": spec.training.model_dump(),
+        "target": SomaScale().as_dict(),
+        "data": {"train": train.provenance(), "valid": valid.provenance()},
+    }
+    path = spec.out / "config.json"
+    if path.exists():
+        there = read_json(path)
+        for key, value in config.items():
+            if _essential(there.get(key)) != _essential(value):
+                raise NeuronIOError(
+                    f"{spec.out} holds another fit ({_difference(key, there.get(key), value)}); "
+                    "delete it or give another directory"
+                )
+        return there
+    document = config | {"versions": versions()}
+    write_json(path, document)
+    return document
+
+
+def _essential(value: Any) -> Any:
+    """A setting without what only says how fast it is computed."""
+    if isinstance(value, dict):
+        return {k: v for k, v in value.items() if k not in ONLY_SPEED}
+    return value
+
+
+def _difference(key: str, there: Any, wanted: Any) -> str:
+    """Where two settings part, in words."""
+    if isinstance(there, dict) and isinstance(wanted, dict):
+        for name in _essential({**there, **wanted}):
+            if there.get(name) != wanted.get(name):
+                return _difference(f"{key}.{name}", there.get(name), wanted.get(name))
+    return f"{key} is {str(there)[:60]} there and {str(wanted)[:60]} here"
+
+
+def save_checkpoint(
+    spec: FitSpec, model: nn.Module, optimizer: torch.optim.Optimizer, state: FitState
+) -> None:
+    """Write checkpoint.pt, then history.csv."""
+    document = {"model": copy_state(model), "optimizer": optimizer.state_dict(), **vars(state)}
+    write_tensors(spec.out / "checkpoint.pt", document)
+    write_history(spec.out / "history.csv", state.history)
+
+
+def resume(spec: FitSpec, model: nn.Module, optimizer: torch.optim.Optimizer) -> FitState:
+    """Load the last checkpoint, if there is one, and return where it stands."""
+    path = spec.out / "checkpoint.pt"
+    if not path.exists():
+        return FitState()
+    document = read_tensors(path)
+    try:
+        load_weights(model, document.pop("model"), path)
+        optimizer.load_state_dict(document.pop("optimizer"))
+        return FitState(**document)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise NeuronIOError(f"{path} is not a checkpoint of this fit; delete it") from error
