@@ -7,9 +7,9 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
+from surrogate import recurrence
 from surrogate.events import EventBatch
 from surrogate.options import ResidualTcnOptions, TcnOptions
-from surrogate.recurrence import event_convolution
 
 
 class EventConvolution(nn.Module):
@@ -17,6 +17,9 @@ class EventConvolution(nn.Module):
 
     `weight` is (inputs, kernel, channels): a spike of synapse n at t adds weight[n, j] at t + j.
     """
+
+    # What computes over time; tests and benchmarks put the plain reference here.
+    compute = recurrence
 
     def __init__(self, inputs: int, channels: int, kernel: int) -> None:
         super().__init__()
@@ -26,7 +29,7 @@ class EventConvolution(nn.Module):
 
     def forward(self, events: EventBatch) -> torch.Tensor:
         """(B, channels, T)."""
-        return (event_convolution(events, self.weight) + self.bias).transpose(1, 2)
+        return (self.compute.event_convolution(events, self.weight) + self.bias).transpose(1, 2)
 
 
 class Tcn(nn.Module):

@@ -64,8 +64,8 @@ def memory_recursion(
     """The ELM memory, one millisecond after the other.
 
     With x = decay m_{t-1}: m_t = x + gain 1.7159 tanh(2/3 MLP(x)), where the first hidden layer of
-    the MLP is act(drive_t + memory_weight x) and `layers` are the (weight, bias) after it. `recompute` is of
-    no effect here: autograd keeps what it needs.
+    the MLP is act(drive_t + memory_weight x) and `layers` are the (weight, bias) after it.
+    `recompute` is of no effect here: autograd keeps what it needs.
 
     Returns:
         memory, (B, T, d).

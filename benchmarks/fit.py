@@ -1,0 +1,175 @@
+"""How fast surrogates train and predict: ours beside the published way, in one run.
+
+    python benchmarks/fit.py [--json FILE] [--threads 2]
+
+A training step is forward, loss after the burn-in, backward and Adam on windows of 500 ms. Three
+ways for the Branch-ELM, equal in result:
+  published loop   the trace of every synapse inside the time loop, dense inputs made beforehand
+  reference        everything linear in time hoisted, the memory recursion a loop in PyTorch
+  compiled         what training uses
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from data.trial import InputEvents
+from surrogate.events import EventBatch
+from surrogate.models import build_model
+from surrogate.options import TcnOptions, sized_options
+from surrogate.recurrence import reference
+
+SIZES = ((5, 8), (20, 8), (50, 8), (100, 8), (100, 32))
+SEGMENTS, RATE_PER_MS = 639, 15.0  # the input rate of NeuronIO over all synapses
+WINDOW_MS, BURN_IN_MS, TRIAL_MS = 500, 150, 6000
+TCN = TcnOptions(width=32, kernels=(45, 19))
+Forward = Callable[[], tuple[torch.Tensor, torch.Tensor]]
+
+
+def main() -> None:
+    """Measure, print the table, write the JSON."""
+    arguments = parse_arguments()
+    torch.set_num_threads(arguments.threads)
+    generator = np.random.default_rng(0)
+    results = {}
+    print(f"{arguments.threads} threads, windows of {WINDOW_MS} ms, median of the timed steps\n")
+    print(f"{'training step':<22}{'published':>12}{'reference':>12}{'compiled':>12}{'gain':>8}")
+    for num_memory, rows in SIZES:
+        row = measure_elm(num_memory, rows, generator)
+        results[f"d{num_memory}_b{rows}"] = row
+        gain = row["published_loop_ms"] / row["compiled_ms"]
+        cells = "".join(f"{value:>9.1f} ms" for value in row.values())
+        print(f"d_m {num_memory:>3}, batch {rows:>2}      {cells}{gain:>7.0f}x", flush=True)
+    results["tcn_b8"] = measure_tcn(8, generator)
+    results["inference"] = measure_inference(generator)
+    print_rest(results)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="also write the figures (ms) to this file")
+    parser.add_argument("--threads", type=int, default=2, help="for every way alike (default 2)")
+    return parser.parse_args()
+
+
+def random_batch(rows: int, duration_ms: int, generator: np.random.Generator) -> EventBatch:
+    """Poisson inputs at the rate of NeuronIO."""
+    inputs = []
+    for _ in range(rows):
+        events = generator.poisson(RATE_PER_MS * duration_ms)
+        cells = np.unique(generator.integers(0, 2 * SEGMENTS * duration_ms, events))
+        synapse, time_ms = np.divmod(cells, duration_ms)
+        inputs.append(InputEvents.from_events(SEGMENTS, duration_ms, synapse, time_ms))
+    return EventBatch.from_inputs(inputs)
+
+
+def training_step(model: nn.Module, forward: Forward, rows: int) -> Callable[[], None]:
+    """A function that makes one whole training step of `model`."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-4, fused=True)
+    targets = torch.Generator().manual_seed(0)
+    spikes = (torch.rand(rows, WINDOW_MS, generator=targets) < 0.001).float()
+    soma = torch.rand(rows, WINDOW_MS, generator=targets)
+    after = slice(BURN_IN_MS, None)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        logit, voltage = forward()
+        loss = 0.5 * functional.binary_cross_entropy_with_logits(logit[:, after], spikes[:, after])
+        loss = loss + 0.5 * functional.mse_loss(voltage[:, after], soma[:, after])
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def median_ms(step: Callable[[], None], budget_s: float, most: int = 50) -> float:
+    """Median duration of a step: one to warm up, then as many as the budget allows, at least 2."""
+    step()
+    durations, begun = [], time.perf_counter()
+    while len(durations) < 2 or (time.perf_counter() - begun < budget_s and len(durations) < most):
+        start = time.perf_counter()
+        step()
+        durations.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(durations)
+
+
+def measure_elm(num_memory: int, rows: int, generator: np.random.Generator) -> dict[str, float]:
+    """A training step of a Branch-ELM in three ways, ms."""
+    options = sized_options("branch_elm", num_memory, {"inputs": 2 * SEGMENTS})
+    batch = random_batch(rows, WINDOW_MS, generator)
+    dense = batch.dense().transpose(1, 2).contiguous()
+    loop, plain, fast = (build_model("branch_elm", options) for _ in range(3))
+    plain.compute = reference
+    return {
+        "published_loop_ms": median_ms(
+            training_step(loop, lambda: loop.step_by_step(dense), rows), 1.5
+        ),
+        "reference_ms": median_ms(training_step(plain, lambda: plain(batch), rows), 0.5),
+        "compiled_ms": median_ms(training_step(fast, lambda: fast(batch), rows), 0.5),
+    }
+
+
+def measure_tcn(rows: int, generator: np.random.Generator) -> dict[str, float]:
+    """A training step of a TCN: dense Conv1d layers throughout against ours, ms."""
+    batch = random_batch(rows, WINDOW_MS, generator)
+    plain, ours = (build_model("tcn", TCN) for _ in range(2))
+    plain.first.compute = reference
+    return {
+        "conv1d_ms": median_ms(training_step(plain, lambda: plain(batch), rows), 1.0),
+        "ours_ms": median_ms(training_step(ours, lambda: ours(batch), rows), 1.0),
+    }
+
+
+def measure_inference(generator: np.random.Generator, rows: int = 16) -> dict[str, object]:
+    """Whole trials of 6 s through the compiled Branch-ELM."""
+    batch = random_batch(rows, TRIAL_MS, generator)
+    results = {}
+    for num_memory in (20, 100):
+        model = build_model("branch_elm", sized_options("branch_elm", num_memory, {})).eval()
+
+        def predict(model: nn.Module = model) -> None:
+            with torch.no_grad():
+                model(batch)
+
+        seconds = median_ms(predict, 0.5) / 1e3
+        results[f"d{num_memory}"] = {
+            "trials_per_s": rows / seconds,
+            "times_real_time": rows * TRIAL_MS / 1e3 / seconds,
+        }
+    return results
+
+
+def print_rest(results: dict[str, dict]) -> None:
+    """TCN and inference."""
+    tcn = results["tcn_b8"]
+    print(f"\nTCN, width {TCN.width}, depth {TCN.depth}, batch 8, training step")
+    print(
+        f"  Conv1d throughout {tcn['conv1d_ms']:.0f} ms, first layer on events "
+        f"{tcn['ours_ms']:.0f} ms ({tcn['conv1d_ms'] / tcn['ours_ms']:.1f}x)"
+    )
+    print(f"\nPrediction of whole {TRIAL_MS // 1000} s trials, compiled")
+    for name, row in results["inference"].items():
+        print(
+            f"  d_m {name[1:]:>3}: {row['trials_per_s']:.1f} trials/s, "
+            f"{row['times_real_time']:.0f} x real time"
+        )
+
+
+if __name__ == "__main__":
+    main()
