@@ -1,9 +1,11 @@
 """What `make run` calls: Snakemake, then the HTML report, then where to find what was made."""
 
 import argparse
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from data.config import load_config
 from data.errors import NeuronIOError
@@ -19,27 +21,55 @@ def main() -> int:
     parser.add_argument("--cores", default="all")
     parser.add_argument("--directory", type=Path, default=Path("."))
     options, rest = parser.parse_known_args()
-    try:
-        name = load_config(options.configfile).name
-    except NeuronIOError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     command = [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
         *("--configfile", str(options.configfile)),
         *("--directory", str(options.directory), "--cores", options.cores),
     ]
-    code = subprocess.call([*command, "--profile", str(PROFILE), *rest])
-    if code or {"-n", "--dry-run", "--unlock"} & set(rest):
-        return code
-    return finish(command, options.directory / "results" / name)
+    try:
+        name = load_config(options.configfile).name
+        lock = take_lock(options.directory / ".snakemake" / "make-run.lock", command)
+    except NeuronIOError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    code = subprocess.call([*command, "--profile", str(PROFILE), *rest], pass_fds=[lock.fileno()])
+    if not code and not {"-n", "--dry-run", "--dryrun"} & set(rest):
+        code = finish(command, options.directory / "results" / name)
+    lock.truncate(0)
+    return code
+
+
+def take_lock(path: Path, command: list[str]) -> BinaryIO:
+    """Keep a second `make run` out of the folder, and clear what a killed one left.
+
+    The file is locked as long as this process or its Snakemake lives, and holds something until
+    they end in an orderly way.
+
+    Raises:
+        NeuronIOError: another run is at work in the folder.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.open("a+b", buffering=0)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise NeuronIOError(
+            f"another run is at work in {path.parents[1].resolve()}; wait until it ends"
+        ) from error
+    if path.stat().st_size:
+        print("The last run was killed; going on where it was", file=sys.stderr)
+        subprocess.run([*command, "--unlock", "--quiet", "all"], check=False, capture_output=True)
+    lock.truncate(0)
+    lock.write(b"running\n")
+    return lock
 
 
 def finish(command: list[str], results: Path) -> int:
     """Write the report if anything it shows is newer, and say where everything is."""
     report = results / "report.html"
-    shown = [*results.glob("figures/*"), *results.glob("*.csv"), *results.glob("*.json")]
-    fresh = report.is_file() and report.stat().st_mtime >= max(p.stat().st_mtime for p in shown)
+    shown = [path for folder in (results, *results.iterdir()) for path in folder.glob("*.*")]
+    newest = max(path.stat().st_mtime for path in shown if path != report)
+    fresh = report.is_file() and report.stat().st_mtime >= newest
     if not fresh:
         print("Write the report", flush=True)
         code = subprocess.call([*command, "--quiet", "all", "--report", str(report.resolve())])

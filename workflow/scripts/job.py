@@ -1,5 +1,6 @@
 """What every rule's script starts with: its log, and how a failure is told."""
 
+import fcntl
 import sys
 import time
 import traceback
@@ -21,7 +22,9 @@ class Job:
     def __init__(self, log: str):
         self.log = Path(log)
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self.log.write_text("")
+        self._file = self.log.open("a")
+        self._wait_for_orphan()
+        self._file.truncate(0)
         sys.excepthook = self._fail
 
     def note(self, text: str) -> None:
@@ -50,11 +53,19 @@ class Job:
 
         return progress
 
+    def _wait_for_orphan(self) -> None:
+        """Wait until no job of a killed Snakemake, which lives on, does the same work."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Waiting for the earlier job of {self.log} to end", file=sys.stderr, flush=True)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+
     def _fail(self, kind, error, trace) -> None:
         self._write("".join(traceback.format_exception(kind, error, trace)).rstrip())
         told = str(error) if isinstance(error, NeuronIOError) else f"{kind.__name__}: {error}"
         self._write(f"error: {' '.join(told.split())}")
 
     def _write(self, text: str) -> None:
-        with self.log.open("a") as file:
-            file.write(text + "\n")
+        self._file.write(text + "\n")
+        self._file.flush()
