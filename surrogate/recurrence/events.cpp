@@ -30,34 +30,46 @@ inline int64_t run_length(const Shape& s, int t) {
   return static_cast<int64_t>(std::min(s.taps, s.duration - t)) * s.channels;
 }
 
+// The bins of each synapse's events, in order, as one array and where each synapse's begin, for the
+// bins [first, last).
+struct BySynapse {
+  std::vector<int64_t> start;
+  std::vector<int32_t> bin;
+
+  BySynapse(const Shape& s, const int32_t* synapse, const int64_t* offset, int first, int last)
+      : start(s.synapses + 1, 0), bin(offset[last] - offset[first]) {
+    for (int64_t e = offset[first]; e < offset[last]; ++e) ++start[synapse[e] + 1];
+    for (int n = 0; n < s.synapses; ++n) start[n + 1] += start[n];
+    std::vector<int64_t> next(start.begin(), start.end() - 1);
+    for (int b = first; b < last; ++b)
+      for (int64_t e = offset[b]; e < offset[b + 1]; ++e) bin[next[synapse[e]]++] = b;
+  }
+};
+
+// With several taps the kernel outgrows the caches: one synapse after the other, so that each row
+// of the batch reads it once. With one tap, one millisecond after the other.
 template <typename T>
 void convolve(const Shape& s, const int32_t* synapse, const int64_t* offset, const T* kernel,
               T* out) {
   const int64_t stride = static_cast<int64_t>(s.taps) * s.channels;
 #pragma omp parallel for num_threads(s.threads) schedule(dynamic, 1)
   for (int row = 0; row < s.rows; ++row) {
-    const int64_t first = static_cast<int64_t>(row) * s.duration;
-    std::memset(out + first * s.channels, 0, sizeof(T) * s.duration * s.channels);
-    for (int t = 0; t < s.duration; ++t)
-      for (int64_t e = offset[first + t]; e < offset[first + t + 1]; ++e)
-        add(out + (first + t) * s.channels, kernel + synapse[e] * stride, run_length(s, t));
+    const int first = row * s.duration, last = first + s.duration;
+    const auto event = [&](int n, int64_t b) {
+      add(out + b * s.channels, kernel + n * stride, run_length(s, static_cast<int>(b - first)));
+    };
+    std::memset(out + static_cast<int64_t>(first) * s.channels, 0,
+                sizeof(T) * s.duration * s.channels);
+    if (s.taps > 1) {
+      const BySynapse events(s, synapse, offset, first, last);
+      for (int n = 0; n < s.synapses; ++n)
+        for (int64_t e = events.start[n]; e < events.start[n + 1]; ++e) event(n, events.bin[e]);
+    } else {
+      for (int b = first; b < last; ++b)
+        for (int64_t e = offset[b]; e < offset[b + 1]; ++e) event(synapse[e], b);
+    }
   }
 }
-
-// The bins of each synapse's events, in order, as one array and where each synapse's begin.
-struct BySynapse {
-  std::vector<int64_t> start;
-  std::vector<int32_t> bin;
-
-  BySynapse(const Shape& s, const int32_t* synapse, const int64_t* offset)
-      : start(s.synapses + 1, 0), bin(offset[static_cast<int64_t>(s.rows) * s.duration]) {
-    for (size_t e = 0; e < bin.size(); ++e) ++start[synapse[e] + 1];
-    for (int n = 0; n < s.synapses; ++n) start[n + 1] += start[n];
-    std::vector<int64_t> next(start.begin(), start.end() - 1);
-    for (int32_t b = 0; b < s.rows * s.duration; ++b)
-      for (int64_t e = offset[b]; e < offset[b + 1]; ++e) bin[next[synapse[e]]++] = b;
-  }
-};
 
 // Each synapse's gradient is summed by one thread in the order of its events, so that the result
 // does not depend on the number of threads. With several taps, one synapse after the other: its
@@ -66,7 +78,7 @@ template <typename T>
 void backward_by_synapse(const Shape& s, const int32_t* synapse, const int64_t* offset,
                          const T* grad, T* kernel_grad) {
   const int64_t stride = static_cast<int64_t>(s.taps) * s.channels;
-  const BySynapse events(s, synapse, offset);
+  const BySynapse events(s, synapse, offset, 0, s.rows * s.duration);
 #pragma omp parallel for num_threads(s.threads) schedule(dynamic, 16)
   for (int n = 0; n < s.synapses; ++n) {
     T* to = kernel_grad + n * stride;
