@@ -18,13 +18,13 @@ struct Kinetics {
 
 // 1 / (1 + exp(scale u)).
 template <class V>
-inline V logistic(V u, double scale) {
+KERNEL_INLINE V logistic(V u, double scale) {
   return reciprocal(exp_of(u, scale) + Real<V>(1));
 }
 
 // x / (1 - exp(-x)) near x = 0.
 template <class V>
-inline V linoid_series(V x) {
+KERNEL_INLINE V linoid_series(V x) {
   using R = Real<V>;
   const V x2 = x * x;
   return x2 * (R(1.0 / 12) - x2 * R(1.0 / 720)) + (x * R(0.5) + R(1));
@@ -32,7 +32,7 @@ inline V linoid_series(V x) {
 
 // Where x is too near 0 for x / (1 - exp(-x)) to be exact; there the series is, to rounding.
 template <class V>
-inline auto near_zero(V x) {
+KERNEL_INLINE auto near_zero(V x) {
   using R = Real<V>;
   return x * x < (sizeof(R) == 4 ? R(0.0625) : R(1e-4));
 }
@@ -41,7 +41,7 @@ inline auto near_zero(V x) {
 //   a + b = factor * u (a0 + a1 e) / (1 - e),   a / (a + b) = steady(e) / (a0 + a1 e),
 //   e = exp(-u / slope).
 template <class V>
-inline Kinetics<V> linoid_pair(V u, double slope, double a0, double a1, double s0, double s1,
+KERNEL_INLINE Kinetics<V> linoid_pair(V u, double slope, double a0, double a1, double s0, double s1,
                                double factor) {
   using R = Real<V>;
   const V e = exp_of(u, -1 / slope);
@@ -56,7 +56,7 @@ inline Kinetics<V> linoid_pair(V u, double slope, double a0, double a1, double s
 
 // x / (1 - exp(-x)).
 template <class V>
-inline V linoid(V x) {
+KERNEL_INLINE V linoid(V x) {
   using R = Real<V>;
   const V quotient = x * reciprocal(R(1) - exp_of(x, -1));
   return near_zero(x) ? linoid_series(x) : quotient;
@@ -64,41 +64,41 @@ inline V linoid(V x) {
 
 // Activation of the transient sodium currents: a = 0.182 u / (1 - e), b = 0.124 u e / (1 - e).
 template <class V>
-inline Kinetics<V> sodium_activation(V u) {
+KERNEL_INLINE Kinetics<V> sodium_activation(V u) {
   return linoid_pair(u, 6, 0.182, 0.124, 0.182, 0, kQ10Factor);
 }
 
 // Their inactivation: a = 0.015 u e / (1 - e), b = 0.015 u / (1 - e).
 template <class V>
-inline Kinetics<V> sodium_inactivation(V u) {
+KERNEL_INLINE Kinetics<V> sodium_inactivation(V u) {
   return linoid_pair(u, 6, 0.015, 0.015, 0, 0.015, kQ10Factor);
 }
 
 struct NaTa_m {
   static constexpr int index = 0;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     return sodium_activation<V>(v + Real<V>(38));
   }
 };
 struct NaTa_h {
   static constexpr int index = 1;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     return sodium_inactivation<V>(v + Real<V>(66));
   }
 };
 struct NaTs2_m {
   static constexpr int index = 2;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     return sodium_activation<V>(v + Real<V>(32));
   }
 };
 struct NaTs2_h {
   static constexpr int index = 3;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     return sodium_inactivation<V>(v + Real<V>(60));
   }
 };
@@ -106,7 +106,7 @@ struct NaTs2_h {
 struct Nap_m {
   static constexpr int index = 4;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V rate = NaTa_m::at(v).rate * R(1.0 / 6);
     return {logistic<V>(v + R(52.6), -1 / 4.6), rate};
@@ -115,7 +115,7 @@ struct Nap_m {
 struct Nap_h {
   static constexpr int index = 5;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V a = linoid<V>((v + R(17)) * R(-1 / 4.63)) * R(2.88e-6 * 4.63);
     const V b = linoid<V>((v + R(64.4)) * R(1 / 2.63)) * R(6.94e-6 * 2.63);
@@ -126,7 +126,7 @@ struct Nap_h {
 struct KTst_m {
   static constexpr int index = 6;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V u = v + R(10), w = (u + R(71)) * R(1 / 59.0);
     const V tau = exp_of<V>(w * w, -1) * R(0.92) + R(0.34);
@@ -136,7 +136,7 @@ struct KTst_m {
 struct KTst_h {
   static constexpr int index = 7;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V u = v + R(10), w = (u + R(73)) * R(1 / 23.0);
     const V tau = exp_of<V>(w * w, -1) * R(49) + R(8);
@@ -146,7 +146,7 @@ struct KTst_h {
 struct KPst_m {
   static constexpr int index = 8;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V u = v + R(10);
     const V low = exp_of(u, 0.026) * R(175.03), high = exp_of(u, -0.026) * R(13);
@@ -157,7 +157,7 @@ struct KPst_m {
 struct KPst_h {
   static constexpr int index = 9;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V u = v + R(10), w = (u + R(75)) * R(1 / 48.0);
     const V tau = (u * R(24) + R(1010 + 24 * 55)) * exp_of<V>(w * w, -1) + R(360);
@@ -168,7 +168,7 @@ struct KPst_h {
 struct SKv3_m {
   static constexpr int index = 10;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V rate = exp_of<V>(v + R(46.56), -1 / 44.14) * R(0.25) + R(0.25);
     return {logistic<V>(v - R(18.7), -1 / 9.7), rate};
@@ -178,7 +178,7 @@ struct SKv3_m {
 struct Im_m {
   static constexpr int index = 11;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V e = exp_of<V>(v + R(35), 0.1);  // a = 3.3e-3 e, b = 3.3e-3 / e
     const V e2 = e * e, sum = e2 + R(1);
@@ -191,7 +191,7 @@ struct Im_m {
 struct Ih_m {
   static constexpr int index = 12;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V x = (v + R(154.9)) * R(1 / 11.9);
     const V one = V{} + R(1);
@@ -208,7 +208,7 @@ struct Ih_m {
 struct CaHVA_m {
   static constexpr int index = 13;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V x = (v + R(27)) * R(1 / 3.8);
     const V one = V{} + R(1);
@@ -224,7 +224,7 @@ struct CaHVA_m {
 struct CaHVA_h {
   static constexpr int index = 14;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V a = exp_of<V>(v + R(13), -1 / 50.0) * R(0.000457);
     const V e = exp_of<V>(v + R(15), -1 / 28.0) + R(1);  // b = 0.0065 / e
@@ -236,7 +236,7 @@ struct CaHVA_h {
 struct CaLVA_m {
   static constexpr int index = 15;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V u = v + R(10);
     const V e = exp_of<V>(u + R(30), -1 / 6.0) + R(1);
@@ -249,7 +249,7 @@ struct CaLVA_m {
 struct CaLVA_h {
   static constexpr int index = 16;
   template <class V>
-  static Kinetics<V> at(V v) {
+  KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V u = v + R(10);
     const V e = exp_of<V>(u + R(80), 1 / 6.4) + R(1);
@@ -264,7 +264,7 @@ constexpr int kGates = 17;
 
 // Open fraction of the NMDA conductance, 1 / (1 + exp(-0.08 v) mg / 3.57), mg in mM.
 template <class V>
-inline V magnesium_block(V v, Real<V> mg_over_357) {
+KERNEL_INLINE V magnesium_block(V v, Real<V> mg_over_357) {
   return reciprocal(exp_of(v, -0.08) * mg_over_357 + Real<V>(1));
 }
 

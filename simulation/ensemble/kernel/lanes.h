@@ -10,6 +10,9 @@
 #include <immintrin.h>
 #endif
 
+// Everything that a time step calls is inlined, so that cursors and lanes stay in registers.
+#define KERNEL_INLINE inline __attribute__((always_inline))
+
 namespace ensemble {
 
 #if defined(__AVX512F__)
@@ -49,7 +52,7 @@ template <class V>
 using Integer = typename Lanes<V>::Integer;
 
 template <class To, class From>
-inline To reinterpret_bits(From from) {
+KERNEL_INLINE To reinterpret_bits(From from) {
   To to;
   static_assert(sizeof to == sizeof from, "");
   __builtin_memcpy(&to, &from, sizeof to);
@@ -57,30 +60,30 @@ inline To reinterpret_bits(From from) {
 }
 
 template <class V>
-inline V smaller(V a, V b) {
+KERNEL_INLINE V smaller(V a, V b) {
   return a < b ? a : b;
 }
 
 // The larger of two; b where a is not a number.
 template <class V>
-inline V larger(V a, V b) {
+KERNEL_INLINE V larger(V a, V b) {
   return a > b ? a : b;
 }
 
 // 1 / x. With AVX-512 by Newton's iteration from the hardware's estimate, which is several times
 // faster than the divider and as exact to a unit or two in the last place.
 template <class V>
-inline V reciprocal(V x) {
+KERNEL_INLINE V reciprocal(V x) {
   return Real<V>(1) / x;
 }
 #if defined(__AVX512F__)
 template <>
-inline FloatLanes reciprocal(FloatLanes x) {
+KERNEL_INLINE FloatLanes reciprocal(FloatLanes x) {
   FloatLanes r = (FloatLanes)_mm512_maskz_rcp14_ps(__mmask16(-1), (__m512)x);
   return r + r * (1.0f - x * r);
 }
 template <>
-inline DoubleLanes reciprocal(DoubleLanes x) {
+KERNEL_INLINE DoubleLanes reciprocal(DoubleLanes x) {
   DoubleLanes r = (DoubleLanes)_mm512_maskz_rcp14_pd(__mmask8(-1), (__m512d)x);
   r = r + r * (1.0 - x * r);
   return r + r * (1.0 - x * r);
@@ -104,7 +107,7 @@ struct FloatFormat<double> {
 
 // 2^f - 1 = f P(f) for |f| <= 1/2, minimax in relative error of 2^f: 4e-7 and 8e-14.
 template <class V>
-inline V exp2_fraction(V f) {
+KERNEL_INLINE V exp2_fraction(V f) {
   using R = Real<V>;
   if constexpr (sizeof(R) == 4) {
     V p = f * R(0.00111255092635440205) + R(0.00966628254749322903);
@@ -125,7 +128,7 @@ inline V exp2_fraction(V f) {
 
 // 2^t where the result neither overflows nor underflows.
 template <class V>
-inline V exp2_of(V t) {
+KERNEL_INLINE V exp2_of(V t) {
   using Format = FloatFormat<Real<V>>;
   const V shifted = t + Format::round_to_integer;
   const V fraction = t - (shifted - Format::round_to_integer);
@@ -136,7 +139,7 @@ inline V exp2_of(V t) {
 
 // 1 - 2^t, exact to rounding where t is near 0 too.
 template <class V>
-inline V one_minus_exp2(V t) {
+KERNEL_INLINE V one_minus_exp2(V t) {
   using R = Real<V>;
   using Format = FloatFormat<R>;
   const V shifted = t + Format::round_to_integer;
@@ -151,13 +154,13 @@ constexpr double kLog2E = 1.4426950408889634;
 
 // exp(x), with the constant factor of x folded into `scale`: exp_of(x, 0.1) = exp(0.1 x).
 template <class V>
-inline V exp_of(V x, double scale = 1) {
+KERNEL_INLINE V exp_of(V x, double scale = 1) {
   return exp2_of(x * Real<V>(scale * kLog2E));
 }
 
 // log2(x) for x > 0, by the series of atanh on a mantissa in [0.75, 1.5).
 template <class V>
-inline V log2_of(V x) {
+KERNEL_INLINE V log2_of(V x) {
   using R = Real<V>;
   using I = Integer<V>;
   using Format = FloatFormat<R>;
@@ -178,7 +181,7 @@ inline V log2_of(V x) {
 
 // table[index] for every lane; a table has 32 entries and index wraps around at 32.
 template <class V>
-inline V look_up(const Real<V>* table, Integer<V> index) {
+KERNEL_INLINE V look_up(const Real<V>* table, Integer<V> index) {
   if constexpr (Lanes<V>::count == 1) {
     return table[index & 31];
   } else {
@@ -189,7 +192,7 @@ inline V look_up(const Real<V>* table, Integer<V> index) {
 }
 #if defined(__AVX512F__)
 template <>
-inline FloatLanes look_up<FloatLanes>(const float* table, IntLanes index) {
+KERNEL_INLINE FloatLanes look_up<FloatLanes>(const float* table, IntLanes index) {
   return (FloatLanes)_mm512_permutex2var_ps(_mm512_loadu_ps(table), (__m512i)index,
                                             _mm512_loadu_ps(table + 16));
 }

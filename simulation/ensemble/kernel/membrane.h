@@ -12,18 +12,18 @@ struct ExactGates {
   V v;
   Real<V> minus_dt_log2e;
 
-  ExactGates(const Cell<Real<V>>& cell, V voltage)
+  KERNEL_INLINE ExactGates(const Cell<Real<V>>& cell, V voltage)
       : v(smaller<V>(larger<V>(voltage, V{} + Real<V>(-150)), V{} + Real<V>(100))),
         minus_dt_log2e(cell.minus_dt_log2e) {}
 
   // The gate's value one step later at constant voltage (NMODL's cnexp).
   template <class Gate>
-  V next(V x) const {
+  KERNEL_INLINE V next(V x) const {
     const Kinetics<V> kinetics = Gate::at(v);
     return x + one_minus_exp2<V>(kinetics.rate * minus_dt_log2e) * (kinetics.steady - x);
   }
 
-  V block(int, Real<V> magnesium) const { return magnesium_block(v, magnesium); }
+  KERNEL_INLINE V block(int, Real<V> magnesium) const { return magnesium_block(v, magnesium); }
 };
 
 // Gate kinetics from tables over the voltage.
@@ -32,17 +32,17 @@ struct TabulatedGates {
   TablePosition<V> position;
   const Real<V>* tables;
 
-  TabulatedGates(const Cell<Real<V>>& cell, V voltage)
+  KERNEL_INLINE TabulatedGates(const Cell<Real<V>>& cell, V voltage)
       : position(voltage), tables(cell.tables) {}
 
   template <class Gate>
-  V next(V x) const {
+  KERNEL_INLINE V next(V x) const {
     const V steady = position.value(tables + kTableSize * (2 * Gate::index));
     const V fraction = position.value(tables + kTableSize * (2 * Gate::index + 1));
     return x + fraction * (steady - x);
   }
 
-  V block(int kind, Real<V>) const {
+  KERNEL_INLINE V block(int kind, Real<V>) const {
     return position.value(tables + kTableSize * (2 * kGates + kind));
   }
 };
@@ -56,11 +56,11 @@ struct Membrane {
   V* state;
   V v, current, conductance;
 
-  Membrane(const Cell<R>& cell, V* state) : cell(cell), parameter(cell.parameters), state(state) {}
+  KERNEL_INLINE Membrane(const Cell<R>& cell, V* state) : cell(cell), parameter(cell.parameters), state(state) {}
 
   // The node's total current (mA/cm2) and its derivative by the voltage (S/cm2), at voltage v;
   // `change` is the solution of the step that led to v.
-  void sum_currents(uint32_t has, V voltage, V change) {
+  KERNEL_INLINE void sum_currents(uint32_t has, V voltage, V change) {
     v = voltage;
     current = conductance = V{};
     const Gates gates(cell, v);
@@ -75,18 +75,18 @@ struct Membrane {
   }
 
  private:
-  void ohmic(V g) {
+  KERNEL_INLINE void ohmic(V g) {
     current += g * (v - *parameter++);
     conductance += g;
   }
 
   template <class Gate>
-  V gate(const Gates& gates) {
+  KERNEL_INLINE V gate(const Gates& gates) {
     if (kAdvance) *state = gates.template next<Gate>(*state);
     return *state++;
   }
 
-  void add_ih(const Gates& gates) {
+  KERNEL_INLINE void add_ih(const Gates& gates) {
     const R g = *parameter++, reversal = *parameter++, shift = *parameter++;
     const V open = shift == 0 ? gate<Ih_m>(gates) : gate<Ih_m>(Gates(cell, v - shift));
     current += g * open * (v - reversal);
@@ -94,7 +94,7 @@ struct Membrane {
   }
 
   // Adds the calcium current; returns the conductance of the calcium-activated potassium channel.
-  V add_calcium(uint32_t has, const Gates& gates, V change) {
+  KERNEL_INLINE V add_calcium(uint32_t has, const Gates& gates, V change) {
     V* pool = nullptr;
     V log2_cai, reversal;
     if (has & kCalciumDynamics) {
@@ -121,7 +121,7 @@ struct Membrane {
   }
 
   // pool: concentration (mM), calcium current and its conductance before the step.
-  V advance_calcium(V* pool, V change) {
+  KERNEL_INLINE V advance_calcium(V* pool, V change) {
     const R fraction = *parameter++, gain = *parameter++, resting = *parameter++;
     if (kAdvance) {
       const V calcium = cell.second_order ? pool[1] + pool[2] * change : pool[1];
@@ -130,8 +130,8 @@ struct Membrane {
     return pool[0];
   }
 
-  V sk_conductance(V log2_cai) {
-    constexpr R log2_half = R(-11.183356113286903);  // log2(0.00043)
+  KERNEL_INLINE V sk_conductance(V log2_cai) {
+    constexpr R log2_half = R(-11.183375719734714);  // log2(0.00043)
     if (kAdvance) {
       const V steady = reciprocal(exp2_of<V>((log2_half - log2_cai) * R(4.8)) + R(1));
       *state += cell.sk_fraction * (steady - *state);
@@ -140,18 +140,18 @@ struct Membrane {
   }
 
   template <class M, class H>
-  V squared_gate(const Gates& gates) {
+  KERNEL_INLINE V squared_gate(const Gates& gates) {
     const V m = gate<M>(gates);
     return m * m * gate<H>(gates);
   }
 
   template <class M, class H>
-  V cubed_gate(const Gates& gates) {
+  KERNEL_INLINE V cubed_gate(const Gates& gates) {
     const V m = gate<M>(gates);
     return m * m * m * gate<H>(gates);
   }
 
-  void add_sodium(uint32_t has, const Gates& gates) {
+  KERNEL_INLINE void add_sodium(uint32_t has, const Gates& gates) {
     V g{};
     if (has & kNaTa) g += *parameter++ * cubed_gate<NaTa_m, NaTa_h>(gates);
     if (has & kNaTs2) g += *parameter++ * cubed_gate<NaTs2_m, NaTs2_h>(gates);
@@ -159,7 +159,7 @@ struct Membrane {
     ohmic(g);
   }
 
-  void add_potassium(uint32_t has, const Gates& gates, V g) {
+  KERNEL_INLINE void add_potassium(uint32_t has, const Gates& gates, V g) {
     if (has & kIm) g += *parameter++ * gate<Im_m>(gates);
     if (has & kSkv3) g += *parameter++ * gate<SKv3_m>(gates);
     if (has & kKTst) {
@@ -172,7 +172,7 @@ struct Membrane {
   }
 
   // The states, in S/cm2, already hold the events of this step; they decay for the next.
-  void add_synapse(int kind, const Gates& gates) {
+  KERNEL_INLINE void add_synapse(int kind, const Gates& gates) {
     const SynapseKind<R>& synapse = cell.synapse[kind];
     const V rise = state[0], decay = state[1];
     V g = decay - rise;
@@ -180,7 +180,9 @@ struct Membrane {
     if (synapse.magnesium != 0) {
       const V open = gates.block(kind, synapse.magnesium);
       current += g * open * drive;
-      g *= open + open * (R(1) - open) * R(0.08) * drive;
+      // NEURON differentiates over 0.001 mV; this is the slope in the middle of that.
+      const V middle = open + open * (R(1) - open) * R(0.08 * 0.0005);
+      g *= middle + middle * (R(1) - middle) * R(0.08) * (drive + R(0.0005));
     } else {
       current += g * drive;
     }

@@ -21,7 +21,7 @@ struct TablePosition {
   Integer<V> piece;
   V place;
 
-  explicit TablePosition(V voltage) {
+  KERNEL_INLINE explicit TablePosition(V voltage) {
     using R = Real<V>;
     constexpr R highest = R(kPieces - 0.501);
     const V number = voltage * R(1 / kPiece_mV) - R(kTableLow_mV / kPiece_mV + 0.5);
@@ -32,7 +32,7 @@ struct TablePosition {
   }
 
   // The polynomial of a table: coefficient k of piece j at table[32 k + j].
-  V value(const Real<V>* table) const {
+  KERNEL_INLINE V value(const Real<V>* table) const {
     V sum = look_up<V>(table + kPieces * (kCoefficients - 1), piece);
     for (int k = kCoefficients - 2; k >= 0; k--)
       sum = sum * place + look_up<V>(table + kPieces * k, piece);
@@ -42,7 +42,7 @@ struct TablePosition {
 
 // Interpolates f at the Chebyshev points of every piece; `table` has kTableSize entries.
 template <class R, class Function>
-inline void fill_table(R* table, const Function& f) {
+KERNEL_INLINE void fill_table(R* table, const Function& f) {
   constexpr int n = kCoefficients;
   // Chebyshev points cos(pi (2 j + 1) / 12), and T_k written in powers.
   const double points[n] = {0.9659258262890683,  0.7071067811865476,  0.25881904510252074,
@@ -64,7 +64,7 @@ inline void fill_table(R* table, const Function& f) {
 }
 
 template <class Gate, class R>
-inline void fill_gate(R* tables, double minus_dt_log2e) {
+KERNEL_INLINE void fill_gate(R* tables, double minus_dt_log2e) {
   R* table = tables + kTableSize * 2 * Gate::index;
   fill_table(table, [](double v) { return Gate::template at<double>(v).steady; });
   fill_table(table + kTableSize, [=](double v) {
@@ -73,13 +73,13 @@ inline void fill_gate(R* tables, double minus_dt_log2e) {
 }
 
 template <class R, class... Gates>
-inline void fill_gates(R* tables, double minus_dt_log2e) {
+KERNEL_INLINE void fill_gates(R* tables, double minus_dt_log2e) {
   (fill_gate<Gates>(tables, minus_dt_log2e), ...);
 }
 
 // Fills the tables (kTables x kTableSize) of a cell.
 template <class R>
-inline void fill_tables(const Cell<R>& cell, R* tables) {
+KERNEL_INLINE void fill_tables(const Cell<R>& cell, R* tables) {
   fill_gates<R, NaTa_m, NaTa_h, NaTs2_m, NaTs2_h, Nap_m, Nap_h, KTst_m, KTst_h, KPst_m, KPst_h,
              SKv3_m, Im_m, Ih_m, CaHVA_m, CaHVA_h, CaLVA_m, CaLVA_h>(tables, cell.minus_dt_log2e);
   for (int kind = 0; kind < kSynapseKinds; kind++) {
