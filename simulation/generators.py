@@ -208,7 +208,9 @@ class Ergodic(Published):
     )
     busy_spikes: int = Field(24, ge=0, description="See keep_busy.")
     keep_silent: Probability = Field(
-        1.0, description="Probability of keeping a trial without output spikes (not public)."
+        0.1,
+        description="Probability of keeping a trial without output spikes; chosen so that the "
+        "neuronio cell fires as often as in the published files.",
     )
 
     @model_validator(mode="after")
