@@ -63,7 +63,7 @@ def memory_recursion(
     """
     tensors = (drive_bth, memory_weight_hd, proposal_weight_dh, proposal_bias_d, decay_d, gain_d)
     keep = torch.is_grad_enabled() and any(x.requires_grad for x in tensors) and not recompute
-    return _MemoryRecursion.apply(*tensors, activation, keep)[0]
+    return _MemoryRecursion.apply(*tensors, activation, keep)
 
 
 def _call(name: str, dtype: torch.dtype, *arguments: object) -> None:
@@ -84,18 +84,14 @@ def _addresses(*tensors: torch.Tensor | None) -> ctypes.Array:
 
 class _EventConvolution(torch.autograd.Function):
     @staticmethod
-    def forward(kernel_nkc: torch.Tensor, events: EventBatch) -> torch.Tensor:
+    def forward(ctx, kernel_nkc: torch.Tensor, events: EventBatch) -> torch.Tensor:
+        ctx.events, ctx.kernel_shape = events, kernel_nkc.shape
         kernel_nkc = kernel_nkc.contiguous()
         out_btc = kernel_nkc.new_empty(events.n_rows, events.duration_ms, kernel_nkc.shape[2])
         shape = _shape(events.n_rows, events.duration_ms, *kernel_nkc.shape)
         spikes = _address(events.synapse), _address(events.offset)
         _call("convolve", kernel_nkc.dtype, shape, *spikes, _address(kernel_nkc), _address(out_btc))
         return out_btc
-
-    @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
-        kernel_nkc, ctx.events = inputs
-        ctx.kernel_shape = kernel_nkc.shape
 
     @staticmethod
     @once_differentiable
@@ -126,12 +122,9 @@ def _filtered(x_btc: torch.Tensor, decay: float, reverse: bool) -> torch.Tensor:
 
 class _ExponentialFilter(torch.autograd.Function):
     @staticmethod
-    def forward(x_btc: torch.Tensor, decay: float) -> torch.Tensor:
+    def forward(ctx, x_btc: torch.Tensor, decay: float) -> torch.Tensor:
+        ctx.decay = decay
         return _filtered(x_btc, decay, reverse=False)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
-        ctx.decay = inputs[1]
 
     @staticmethod
     @once_differentiable
@@ -141,36 +134,25 @@ class _ExponentialFilter(torch.autograd.Function):
 
 class _MemoryRecursion(torch.autograd.Function):
     @staticmethod
-    def forward(drive, memory_weight, proposal_weight, bias, decay, gain, activation, keep):
+    def forward(ctx, drive, memory_weight, proposal_weight, bias, decay, gain, activation, keep):
         weights = [x.contiguous() for x in (memory_weight, proposal_weight, bias, decay, gain)]
         drive = drive.contiguous()
-        rows, duration, hidden = drive.shape
+        rows, duration, hidden_units = drive.shape
         units = len(decay)
         memory = drive.new_empty(rows, duration, units)
-        hidden_out = torch.empty_like(drive) if keep else None
+        hidden = torch.empty_like(drive) if keep else None
         squashed = torch.empty_like(memory) if keep else None
-        shape = _shape(rows, duration, units, hidden, ACTIVATION_CODES[activation])
-        arrays = _addresses(drive, *weights, memory, hidden_out, squashed)
+        shape = _shape(rows, duration, units, hidden_units, ACTIVATION_CODES[activation])
+        arrays = _addresses(drive, *weights, memory, hidden, squashed)
         _call("memory_forward", drive.dtype, shape, arrays)
-        return memory, hidden_out, squashed
-
-    @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
-        *tensors, ctx.activation, ctx.keep = inputs
-        memory, hidden, squashed = output
-        ctx.set_materialize_grads(False)  # or zeros would be made for the outputs only kept here
-        if ctx.keep:
-            ctx.mark_non_differentiable(hidden, squashed)
-            tensors[0] = None  # the drive is not needed again
-        ctx.save_for_backward(*tensors, memory, hidden, squashed)
+        ctx.activation = activation
+        ctx.save_for_backward(None if keep else drive, *weights, memory, hidden, squashed)
+        return memory
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad, *_):
-        if grad is None:
-            return (None,) * 8
+    def backward(ctx, grad):
         drive, *weights, memory, hidden, squashed = ctx.saved_tensors
-        weights = [x.contiguous() for x in weights]
         grad = grad.contiguous()
         if hidden is None:
             hidden, squashed = _recomputed(drive, weights, memory, ctx.activation)

@@ -1,0 +1,263 @@
+"""Every model: published sizes, causality, gradients; the ELM against its literal form."""
+
+import numpy as np
+import pytest
+import torch
+
+from data.errors import NeuronIOError
+from data.trial import InputEvents
+from surrogate.events import EventBatch
+from surrogate.models import CLASSES, build_model
+from surrogate.options import (
+    MODELS,
+    BranchElmOptions,
+    ElmOptions,
+    TcnOptions,
+    option_values,
+    parse_options,
+    sized_options,
+)
+from surrogate.recurrence import reference
+
+SEGMENTS = 30
+SMALL = {"tcn": {"kernels": "5,3"}, "branch_elm": {}, "branch_elm_v2": {}}
+
+# Parameters of the published Branch-ELMs by number of memory units.
+PUBLISHED_PARAMETERS = {
+    1: 4601,
+    2: 4708,
+    3: 4823,
+    5: 5077,
+    7: 5363,
+    10: 5852,
+    15: 6827,
+    20: 8002,
+    25: 9377,
+    30: 10952,
+    40: 14702,
+    50: 19252,
+    75: 34127,
+    100: 54002,
+}
+
+
+def small_model(name, **options):
+    return build_model(
+        name, sized_options(name, 6, {"inputs": 2 * SEGMENTS, **SMALL.get(name, {}), **options})
+    )
+
+
+def random_inputs(duration_ms, seed=0, rate=0.05):
+    rng = np.random.default_rng(seed)
+    return InputEvents.from_dense(*(rng.random((2, SEGMENTS, duration_ms)) < rate))
+
+
+@pytest.mark.parametrize(("num_memory", "parameters"), PUBLISHED_PARAMETERS.items())
+@pytest.mark.parametrize("name", ["branch_elm", "branch_elm_v2"])
+def test_branch_elm_has_the_published_number_of_parameters(name, num_memory, parameters):
+    model = build_model(name, sized_options(name, num_memory, {}))
+    assert model.count_parameters() == parameters
+
+
+def test_headline_tcn():
+    model = build_model("tcn", TcnOptions())
+    assert model.receptive_field_ms == 153
+    assert model.count_parameters() == 9_232_002
+    other = TcnOptions(depth=8, channels=(512, 384, 256, 128), kernels=(3, 5, 7, 9, 19, 39, 59, 83))
+    assert 1 + sum(kernel - 1 for _, kernel in other.layers()) == 217
+    assert [channels for channels, _ in other.layers()] == [512, 384, 256] + [128] * 5
+
+
+def test_every_model_is_listed():
+    assert set(CLASSES) == set(MODELS)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_outputs_gradients_and_counts(name):
+    model = small_model(name)
+    batch = EventBatch.from_inputs([random_inputs(40, seed) for seed in range(3)])
+    logit, soma = model(batch)
+    assert logit.shape == soma.shape == (3, 40)
+    (logit.square().sum() + soma.square().sum()).backward()
+    for parameter_name, parameter in model.named_parameters():
+        assert torch.isfinite(parameter.grad).all(), parameter_name
+        assert parameter.grad.any(), parameter_name
+    assert model.count_parameters() == sum(p.numel() for p in model.parameters())
+    assert model.count_multiply_adds() > 0
+    assert model.accepts in ("events", "dense")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_output_depends_on_later_inputs(name):
+    model = small_model(name).eval()
+    first, second = random_inputs(60, 1), random_inputs(60, 2)
+    dense = np.concatenate([first.dense()[:, :35], second.dense()[:, 35:]], axis=1)
+    mixed = InputEvents.from_dense(dense[:SEGMENTS], dense[SEGMENTS:])
+    with torch.no_grad():
+        logit, soma = model(EventBatch.from_inputs([first, mixed]))
+    for out in (logit, soma):
+        torch.testing.assert_close(out[0, :35], out[1, :35])
+        assert not torch.allclose(out[0, 35:], out[1, 35:])
+
+
+@pytest.mark.parametrize("name", ["tcn", "tcn_residual"])
+def test_receptive_field_is_as_stated(name):
+    model = small_model(name, depth=2).eval()
+    field, duration_ms = model.receptive_field_ms, 80
+    silent = np.zeros((SEGMENTS, duration_ms), dtype=bool)
+    spike = silent.copy()
+    spike[:, 10] = True
+    inputs = [InputEvents.from_dense(x, x) for x in (silent, spike)]
+    with torch.no_grad():
+        difference = torch.stack(model(EventBatch.from_inputs(inputs))).diff(dim=1).squeeze(1)
+    reached = torch.nonzero(difference.abs().sum(0) > 1e-9).flatten()
+    assert reached.min() == 10
+    assert 10 + field - 3 <= reached.max() <= 10 + field - 1
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_seed_makes_the_weights_and_leaves_the_global_generator_alone(name):
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    first, again = (small_model(name).state_dict() for _ in range(2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert all(torch.equal(first[key], again[key]) for key in first)
+
+
+@pytest.mark.parametrize("name", ["elm", "branch_elm", "branch_elm_v2"])
+@pytest.mark.parametrize("activation", ["relu", "silu"])
+@pytest.mark.parametrize("learn_tau", [False, True])
+def test_elm_equals_its_literal_form(name, activation, learn_tau):
+    extra = {} if name == "elm" else {"num_branch": 7, "synapses_per_branch": 12}
+    model = small_model(name, activation=activation, learn_tau=learn_tau, **extra)
+    with torch.no_grad():
+        model.synapse_weight.uniform_(-0.2, 1.0, generator=torch.Generator().manual_seed(0))
+    batch = EventBatch.from_inputs([random_inputs(150, seed) for seed in range(2)])
+    dense = batch.dense().transpose(1, 2)
+    results = [model(batch), model.step_by_step(dense)]
+    model.compute = reference
+    results.append(model(batch))
+    gradients = [
+        torch.autograd.grad((logit.sum() + soma.square().sum()), list(model.parameters()))
+        for logit, soma in results
+    ]
+    for result, gradient in zip(results[1:], gradients[1:], strict=True):
+        torch.testing.assert_close(result, results[0], atol=1e-5, rtol=1e-5)
+        for ours, theirs in zip(gradient, gradients[0], strict=True):
+            assert (ours - theirs).norm() <= 1e-5 * theirs.norm().clamp(min=1e-6)
+
+
+def test_versions_differ_in_the_memory_gain_only():
+    first, second = (small_model(name) for name in ("branch_elm", "branch_elm_v2"))
+    tau = first.tau_ms()
+    decay, gain = first.decay_and_gain()
+    torch.testing.assert_close(gain, 5 * (1 - torch.exp(-1 / tau)))
+    other_decay, other_gain = second.decay_and_gain()
+    assert torch.equal(decay, other_decay)
+    torch.testing.assert_close(other_gain, 1 - torch.exp(-5 / tau))
+
+
+def test_memory_time_constants_are_log_spaced():
+    model = build_model("branch_elm", BranchElmOptions(num_memory=5))
+    wanted = torch.logspace(0, np.log10(150), 5)
+    torch.testing.assert_close(model.tau_ms(), wanted, rtol=1e-5, atol=1e-4)
+    assert not model.tau_logit.requires_grad
+    learned = build_model("branch_elm", BranchElmOptions(num_memory=5, learn_tau=True))
+    assert learned.count_parameters() == model.count_parameters() + 5
+
+
+def test_routing_interlaces_excitation_and_inhibition():
+    model = build_model("branch_elm", BranchElmOptions())
+    source, sign = (x.view(45, 100) for x in (model.synapse_source, model.synapse_sign))
+    assert source[0, :4].tolist() == [0, 639, 1, 640]
+    assert sign[0, :4].tolist() == [1, -1, 1, -1]
+    assert source[1, 0].item() == 639 + 14  # branch 1 begins at place 29 of the interlaced inputs
+    assert int((sign == 0).sum()) == 45 * 100 - sum(min(100, 1278 - 29 * j) for j in range(45))
+    reached = torch.unique(source[sign != 0])
+    assert len(reached) == 1278
+
+
+def test_elm_inhibition_opposes_excitation():
+    model = small_model("elm")
+    one = np.zeros((SEGMENTS, 20), dtype=bool)
+    one[3, 5] = True
+    none = np.zeros_like(one)
+    excited, inhibited = InputEvents.from_dense(one, none), InputEvents.from_dense(none, one)
+    with torch.no_grad():
+        model.mlp[0].weight[:, SEGMENTS + 3] = model.mlp[0].weight[:, 3]
+        drive = model.drive(EventBatch.from_inputs([excited, inhibited])) - model.mlp[0].bias
+    torch.testing.assert_close(drive[0], -drive[1])
+    assert drive[0, 5:].any()
+
+
+def test_recompute_gives_the_same_gradients():
+    kept, anew = (small_model("branch_elm", recompute=recompute) for recompute in (False, True))
+    batch = EventBatch.from_inputs([random_inputs(100)])
+    for model in (kept, anew):
+        torch.stack(model(batch)).square().sum().backward()
+    for first, second in zip(kept.parameters(), anew.parameters(), strict=True):
+        torch.testing.assert_close(first.grad, second.grad, atol=1e-5, rtol=1e-4)
+
+
+def test_lif_fires_more_with_more_current():
+    model = small_model("lif")
+    batch = EventBatch.from_inputs([random_inputs(200)])
+    with torch.no_grad():
+        fired = []
+        for current in (0.0, 0.15, 0.5):
+            model.bank.weight.zero_()
+            model.current_bias.fill_(current)
+            fired.append(int((model.potential(batch) > 1).sum()))
+    assert fired[0] == 0 < fired[1] < fired[2]
+
+
+def test_event_batch_equals_its_dense_form():
+    inputs = [random_inputs(30, seed) for seed in range(4)]
+    batch = EventBatch.from_inputs(inputs)
+    assert torch.equal(batch.dense(), torch.from_numpy(np.stack([i.dense() for i in inputs])))
+    assert batch.to("cpu").n_rows == 4
+    with pytest.raises(NeuronIOError, match="one length"):
+        EventBatch.from_inputs([random_inputs(30), random_inputs(31)])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_options_survive_json(name):
+    options = parse_options(name, {})
+    assert parse_options(name, option_values(options)) == options
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "message"),
+    [
+        ("elmo", {}, "there is no model 'elmo'"),
+        ("branch_elm", {"num_memroy": "20"}, "did you mean 'num_memory'"),
+        ("branch_elm", {"num_memory": "twenty"}, "num_memory is 'twenty'"),
+        ("branch_elm", {"num_memory": "0"}, "num_memory is 0 but must be at least 1"),
+        ("branch_elm", {"num_memory": 2.5}, "num_memory is 2.5"),
+        ("branch_elm", {"num_memory": True}, "num_memory is True"),
+        ("branch_elm", {"activation": "gelu"}, "'relu' or 'silu'"),
+        ("branch_elm", {"synapses_per_branch": 10}, "at least 29"),
+        ("branch_elm", {"tau_max_ms": "0.5"}, "above tau_min_ms"),
+        ("branch_elm", {"learn_tau": "yes"}, "true or false"),
+        ("tcn", {"kernels": "45,x"}, "kernels is 'x'"),
+        ("tcn", {"kernels": ""}, "at least one number"),
+        ("tcn", {"inputs": 7}, "inputs is 7 but must be even"),
+        ("lif", {"tau_min_ms": "nan"}, "tau_min_ms is nan"),
+    ],
+)
+def test_wrong_options_are_one_sentence(model, values, message):
+    with pytest.raises(NeuronIOError, match=message) as error:
+        parse_options(model, values)
+    assert "\n" not in str(error.value)
+
+
+def test_options_from_strings():
+    options = parse_options(
+        "branch_elm", {"num_memory": "7", "learn_tau": "true", "tau_max_ms": "100"}
+    )
+    assert (options.num_memory, options.learn_tau, options.tau_max_ms) == (7, True, 100.0)
+    assert parse_options("tcn", {"kernels": "45,19"}).kernels == (45, 19)
+    with pytest.raises(NeuronIOError, match="set by its size"):
+        sized_options("branch_elm", 5, {"num_memory": 6})
+    with pytest.raises(NeuronIOError, match="num_memory"):
+        ElmOptions(num_memory=-1)

@@ -1,0 +1,258 @@
+"""The compiled kernels against the plain reference, in value and in every gradient."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from data.trial import InputEvents
+from surrogate import recurrence
+from surrogate.events import EventBatch
+from surrogate.recurrence import compiled, reference
+
+ACTIVATIONS = ("relu", "silu")
+
+
+def recursion_arguments(rows, duration, units, hidden, dtype, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape, scale=1.0):
+        return torch.randn(*shape, dtype=dtype, generator=generator) * scale
+
+    tensors = [
+        normal(rows, duration, hidden),
+        normal(hidden, units, scale=0.5 * units**-0.5),
+        normal(units, hidden, scale=0.5 * hidden**-0.5),
+        normal(units),
+        torch.rand(units, dtype=dtype, generator=generator),
+        torch.rand(units, dtype=dtype, generator=generator),
+    ]
+    return [tensor.requires_grad_() for tensor in tensors]
+
+
+def plain(drive, memory_weight, weight, bias, decay, gain, activation):
+    layers = [(weight, bias)]
+    return reference.memory_recursion(drive, memory_weight, layers, decay, gain, activation)
+
+
+def value_and_gradients(function, arguments):
+    value = function(*arguments)
+    generator = torch.Generator().manual_seed(1)
+    weights = torch.randn(value.shape, generator=generator).to(value.dtype)
+    return value.detach(), torch.autograd.grad((value * weights).sum(), arguments)
+
+
+def random_events(rows, duration_ms, n_segments, rate=0.05, seed=0):
+    rng = np.random.default_rng(seed)
+    inputs = [
+        InputEvents.from_dense(*(rng.random((2, n_segments, duration_ms)) < rate))
+        for _ in range(rows)
+    ]
+    return EventBatch.from_inputs(inputs)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("recompute", [False, True])
+def test_memory_gradients_equal_finite_differences(activation, recompute):
+    arguments = recursion_arguments(3, 6, 5, 7, torch.float64)
+    assert torch.autograd.gradcheck(
+        lambda *x: compiled.memory_recursion(*x, activation, recompute), arguments
+    )
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize(
+    ("rows", "duration", "units", "hidden"),
+    [(1, 1, 1, 1), (1, 40, 1, 2), (8, 120, 20, 40), (13, 60, 33, 66), (2, 30, 100, 200)],
+)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
+def test_memory_equals_reference(
+    activation, recompute, rows, duration, units, hidden, dtype, tolerance
+):
+    arguments = recursion_arguments(rows, duration, units, hidden, dtype)
+    value, gradients = value_and_gradients(
+        lambda *x: compiled.memory_recursion(*x, activation, recompute), arguments
+    )
+    wanted, wanted_gradients = value_and_gradients(lambda *x: plain(*x, activation), arguments)
+    torch.testing.assert_close(value, wanted, atol=tolerance, rtol=tolerance)
+    for gradient, other in zip(gradients, wanted_gradients, strict=True):
+        assert (gradient - other).norm() <= tolerance * other.norm()
+
+
+def test_long_sums_in_float32_are_harmless():
+    """A 6 s trial: float32 gradients stay within 1e-5 of the same sums in float64."""
+    single = recursion_arguments(2, 6000, 4, 8, torch.float32)
+    double = [x.detach().double().requires_grad_() for x in single]
+
+    def run(*x):
+        return compiled.memory_recursion(*x, "silu", False)
+
+    value, gradients = value_and_gradients(run, single)
+    wanted, wanted_gradients = value_and_gradients(run, double)
+    assert (value - wanted).abs().max() < 1e-5
+    for gradient, other in zip(gradients, wanted_gradients, strict=True):
+        assert (gradient - other).norm() < 1e-5 * other.norm()
+
+
+def test_only_the_requested_gradients_and_no_grad():
+    arguments = recursion_arguments(2, 20, 3, 6, torch.float64)
+    with torch.no_grad():
+        quiet = compiled.memory_recursion(*arguments, "relu", False)
+    assert not quiet.requires_grad
+    constant = [x.detach() for x in arguments]
+    constant[1].requires_grad_()
+    value = compiled.memory_recursion(*constant, "relu", False)
+    assert torch.equal(value, quiet)
+    value.sum().backward()
+    assert constant[1].grad.abs().sum() > 0
+
+
+def test_arguments_need_not_be_contiguous():
+    drive, *rest = recursion_arguments(4, 10, 3, 6, torch.float64)
+    strided = drive.detach().transpose(0, 1).contiguous().transpose(0, 1).requires_grad_()
+    wide = torch.cat([torch.ones_like(rest[0]), rest[0]], dim=1).detach()
+    value = compiled.memory_recursion(strided, wide[:, 3:], *rest[1:], "relu", False)
+    assert torch.equal(value, compiled.memory_recursion(drive, *rest, "relu", False))
+
+
+def test_several_threads_at_once():
+    arguments = [x.detach() for x in recursion_arguments(4, 200, 10, 20, torch.float32)]
+    alone = compiled.memory_recursion(*arguments, "silu", False)
+    results = [None] * 6
+
+    def work(i):
+        results[i] = compiled.memory_recursion(*arguments, "silu", False)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(results))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(torch.equal(result, alone) for result in results)
+
+
+def test_same_bits_for_any_number_of_threads():
+    arguments = recursion_arguments(5, 50, 10, 20, torch.float32)
+    events = random_events(5, 60, 20)
+    kernel = torch.randn(40, 3, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    before, results = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3, 2):
+            torch.set_num_threads(threads)
+            memory = compiled.memory_recursion(*arguments, "relu", False)
+            (drive_grad,) = torch.autograd.grad(memory.sum(), arguments[:1])
+            out = compiled.event_convolution(events, kernel)
+            (kernel_grad,) = torch.autograd.grad(out.square().sum(), kernel)
+            results.append((memory.detach(), drive_grad, out.detach(), kernel_grad))
+    finally:
+        torch.set_num_threads(before)
+    for result in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(result, results[0], strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_extreme_drive_stays_finite_and_equals_reference(dtype, activation):
+    drive, *rest = recursion_arguments(2, 12, 4, 8, dtype)
+    drive = torch.zeros_like(drive.detach())
+    drive[0, ::3], drive[1, ::3] = 1e30, -1e30
+    drive[0, 1::3], drive[1, 1::3] = 90.0, -90.0
+    drive[0, 2::3], drive[1, 2::3] = 1e-42, -750.0
+    arguments = [drive.requires_grad_(), *rest]
+    value, gradients = value_and_gradients(
+        lambda *x: compiled.memory_recursion(*x, activation, False), arguments
+    )
+    wanted, _ = value_and_gradients(lambda *x: plain(*x, activation), arguments)
+    assert all(torch.isfinite(x).all() for x in (value, *gradients))
+    torch.testing.assert_close(value, wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_nan_spreads_forward_in_its_row_only(activation):
+    drive, *rest = (x.detach() for x in recursion_arguments(3, 10, 4, 8, torch.float32))
+    drive[1, 5] = float("nan")
+    value = compiled.memory_recursion(drive, *rest, activation, False)
+    assert torch.isnan(value[1, 5:]).all()
+    assert torch.isfinite(value[1, :5]).all()
+    assert torch.isfinite(value[[0, 2]]).all()
+
+
+@pytest.mark.parametrize("implementation", [compiled, reference])
+@pytest.mark.parametrize("taps", [1, 4, 70])
+def test_event_convolution_is_the_defining_sum(implementation, taps):
+    events = random_events(3, 50, 6)
+    generator = torch.Generator().manual_seed(1)
+    kernel = torch.randn(12, taps, 5, dtype=torch.float64, generator=generator)
+    dense, out = events.dense().double(), torch.zeros(3, 50, 5, dtype=torch.float64)
+    for tap in range(min(taps, 50)):
+        shifted = dense[:, :, : 50 - tap]
+        out[:, tap:] += torch.einsum("bnt,nc->btc", shifted, kernel[:, tap])
+    torch.testing.assert_close(implementation.event_convolution(events, kernel), out)
+
+
+@pytest.mark.parametrize("taps", [1, 4])
+def test_event_convolution_gradients(taps):
+    events = random_events(2, 20, 4)
+    kernel = torch.randn(8, taps, 3, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda k: compiled.event_convolution(events, k), kernel)
+
+
+def test_windows_without_events():
+    events = random_events(2, 20, 4, rate=0.0)
+    kernel = torch.randn(8, 2, 3).requires_grad_()
+    out = compiled.event_convolution(events, kernel)
+    out.sum().backward()
+    assert not out.any()
+    assert not kernel.grad.any()
+
+
+@pytest.mark.parametrize("duration", [1, 2, 7, 300])
+@pytest.mark.parametrize("decay", [0.0, 0.8, 1.0])
+def test_exponential_filter_is_its_recursion(duration, decay):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, duration, 3, dtype=torch.float64, generator=generator)
+    state, out = torch.zeros(2, 3, dtype=torch.float64), []
+    for now in x.unbind(1):
+        state = decay * state + now
+        out.append(state)
+    for implementation in (compiled, reference):
+        torch.testing.assert_close(
+            implementation.exponential_filter(x, decay), torch.stack(out, dim=1)
+        )
+
+
+def test_exponential_filter_gradients():
+    x = torch.randn(2, 9, 3, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda y: compiled.exponential_filter(y, 0.7), x)
+
+
+def test_more_layers_run_in_the_reference_with_a_notice():
+    drive, memory_weight, weight, bias, decay, gain = recursion_arguments(2, 5, 3, 6, torch.float64)
+    middle = torch.eye(6, dtype=torch.float64), torch.zeros(6, dtype=torch.float64)
+    layers = [middle, (weight, bias)]
+    recurrence._notice.cache_clear()
+    with pytest.warns(UserWarning, match="only one hidden layer is compiled"):
+        deep = recurrence.memory_recursion(drive, memory_weight, layers, decay, gain, "relu")
+    shallow = recurrence.memory_recursion(drive, memory_weight, layers[1:], decay, gain, "relu")
+    torch.testing.assert_close(deep, shallow)  # a ReLU on a ReLU changes nothing
+
+
+def test_without_a_compiler_the_reference_answers_with_a_notice(monkeypatch, tmp_path):
+    arguments = recursion_arguments(2, 5, 3, 6, torch.float64)
+    drive, memory_weight, weight, bias, decay, gain = arguments
+    wanted = compiled.memory_recursion(*arguments, "relu", False)
+    monkeypatch.setattr("data.native.compiler", lambda: "/bin/false")
+    monkeypatch.setenv("NEURONIO_CACHE", str(tmp_path))
+    for cached in (compiled.library, recurrence._compiles, recurrence._notice):
+        cached.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="plain PyTorch"):
+            value = recurrence.memory_recursion(
+                drive, memory_weight, [(weight, bias)], decay, gain, "relu"
+            )
+    finally:
+        for cached in (compiled.library, recurrence._compiles, recurrence._notice):
+            cached.cache_clear()
+    torch.testing.assert_close(value, wanted)
