@@ -23,7 +23,8 @@ test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks $(ARGS)
+	@set -e; for script in benchmarks/*.py; do \
+		echo "== $$script"; $(BIN)/python $$script $(ARGS); done
 
 lint: $(READY)
 	$(BIN)/ruff check .
