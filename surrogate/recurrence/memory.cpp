@@ -215,7 +215,7 @@ void backward(const Shape& s, const T* grad, const T* memory, Saved<T> saved, co
           const Vec<T> tanh = load(u.get() + j), moved = total * T(kScale) * tanh;
           const Vec<T> slope = T(kScale * kSlope) * (T(1) - tanh * tanh);
           store(g.get() + j, total);
-          store(carry.get() + j, total);
+          store(carry.get() + j, Vec<T>{});
           store(dp.get() + j, total * load(gain.get() + i) * slope);
           gain_sum.add(j, moved);
         }
@@ -225,11 +225,13 @@ void backward(const Shape& s, const T* grad, const T* memory, Saved<T> saved, co
       activate_backward<T, kActivation>(da.get(), a.get(), n * h);
       if (kActivation == kSilu) wide.write(a.get(), first, n, t, out.hidden);
       wide.write(da.get(), first, n, t, out.drive);
+      // Summed apart from what is carried, which may be far larger.
       from_hidden.multiply(da.get(), h, n, block, carry.get());
       for (int r = 0; r < n; ++r)
         for (int i = 0; i < d; i += kLanes<T>) {
           const int j = r * d + i;
-          const Vec<T> total = load(carry.get() + j), past = load(before.get() + j);
+          const Vec<T> total = load(g.get() + j) + load(carry.get() + j);
+          const Vec<T> past = load(before.get() + j);
           const Vec<T> kept = load(decay.get() + i), pull = total * past;
           decay_sum.add(j, pull);
           store(before.get() + j, past * kept);
