@@ -14,7 +14,8 @@ from data.errors import NeuronIOError
 from surrogate.checkpoint import copy_state, read_history, read_json, read_tensors
 from surrogate.models import build_model
 from surrogate.options import sized_options
-from surrogate.train import FitSpec, fit, learning_rate
+from surrogate.train import FitSpec, fit, learning_rate, start_at_means
+from surrogate.trials import TrialStore
 
 OPTIONS = {"inputs": 12, "num_branch": 3, "synapses_per_branch": 4}
 MEASURED = ("seconds", "data_wait_fraction")
@@ -165,7 +166,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_step(make_spec, monkeypatch):
 
     def poisoned(name, options, seed):
         model = build_model(name, options, seed=seed)
-        model.readout.bias.data[1] = math.nan
+        model.readout.weight.data[1] = math.nan
         return model
 
     monkeypatch.setattr("surrogate.train.build_model", poisoned)
@@ -204,3 +205,16 @@ def test_the_learning_rate_falls_along_a_cosine_to_zero():
     assert learning_rate(t, 0) == 5e-4
     assert learning_rate(t, 500) == pytest.approx(2.5e-4)
     assert 0 < learning_rate(t, 999) < 1e-8
+
+
+@pytest.mark.parametrize("model", ["branch_elm", "tcn", "gru", "linear"])
+def test_a_fit_begins_at_the_spike_rate_and_mean_voltage_of_the_data(make_shard, model):
+    store = TrialStore([make_shard(4, 16, 1000)])
+    options = OPTIONS if model == "branch_elm" else {"inputs": 12}
+    module = build_model(model, sized_options(model, 4, options))
+    start_at_means(module, store)
+    bias = module.readout.bias if hasattr(module, "readout") else module.bias
+    rate = sum(int(store[i].spikes.sum()) for i in range(16)) / 16_000
+    assert torch.sigmoid(bias[0]).item() == pytest.approx(rate, rel=1e-4)
+    clipped = [(min(v, -55.0) + 67.7) / 10 for i in range(16) for v in store[i].soma_mV.tolist()]
+    assert bias[1].item() == pytest.approx(sum(clipped) / len(clipped), rel=1e-4)
