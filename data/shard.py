@@ -11,8 +11,9 @@ Layout (n trials, S segments, T ms, E input events in all, K output spikes in al
     trial_index           (n,) int64        index of each trial in the dataset
     segments/...          (S,)              type, length_um, distance_um, section
     soma_8khz_mV          (n, 8 T) float32  optional
-    segments_mV           (n, S, T) int16   optional, times its attribute `scale_mV` (float16 as
-                                            it came where a published pickle was imported)
+    segments_mV           (n, S, T) int16   optional: difference from the segment before, in units
+                                            of the attribute `scale_mV` (float16 voltages as they
+                                            came where a published pickle was imported)
 
 Every dataset carries its `units`; the file's attributes say how the trials were made. A file is
 written under a temporary name and renamed when complete, and the same trials give the same bytes.
@@ -36,7 +37,7 @@ from data.trial import SAMPLES_PER_MS, InputEvents, Recording
 
 FORMAT = "neuronio-shard"
 FORMAT_VERSION = 1
-SEGMENT_SCALE_MV = 0.02
+SEGMENT_SCALE_MV = 0.04
 EVENT_CHUNK = 1 << 16
 
 TRACES = {"soma_mV": 1, "nexus_mV": 1, "soma_8khz_mV": SAMPLES_PER_MS}
@@ -198,7 +199,10 @@ class Shard:
     def segments_mV(self, i: int) -> np.ndarray:
         """Voltage of every dendritic segment at 1 kHz, (S, T) float32, mV, where it was kept."""
         stored = self._read("segments_mV", i)
-        return stored * np.float32(self.file["segments_mV"].attrs["scale_mV"])
+        if stored.dtype == np.float16:
+            return stored.astype(np.float32)
+        counts = np.cumsum(stored, axis=0, dtype=np.int16)
+        return counts * np.float32(self.file["segments_mV"].attrs["scale_mV"])
 
     def spike_ms(self, i: int) -> np.ndarray:
         """Output spike times of the i-th trial, (spikes,) float64, ms."""
@@ -309,7 +313,9 @@ def _create(file: h5py.File, inputs: InputEvents, recording: Recording) -> None:
         half = recording.segments_mV.dtype == np.float16
         dtype, chunk = np.float16 if half else np.int16, (1, min(32, shape[0]), duration)
         dataset = growing("segments_mV", shape, dtype, "mV", chunk)
-        dataset.attrs["scale_mV"] = 1.0 if half else SEGMENT_SCALE_MV
+        if not half:
+            dataset.attrs["scale_mV"] = SEGMENT_SCALE_MV
+            dataset.attrs["encoding"] = "difference from the segment before, in units of scale_mV"
 
 
 def _dataset(file: h5py.File, name: str, units: str, **options) -> h5py.Dataset:
@@ -324,7 +330,8 @@ def _plain(file: h5py.File, name: str, array: np.ndarray, units: str) -> None:
 
 def _stored(name: str, trace: np.ndarray) -> np.ndarray:
     if name == "segments_mV" and trace.dtype != np.float16:
-        return np.rint(trace / SEGMENT_SCALE_MV).astype(np.int16)
+        counts = np.rint(trace / SEGMENT_SCALE_MV).astype(np.int16)
+        return np.diff(counts, axis=0, prepend=np.int16(0))
     return trace
 
 
