@@ -10,7 +10,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from data.errors import NeuronIOError
@@ -283,12 +283,6 @@ def option_values(options: ModelOptions) -> dict[str, object]:
     """The options as a dictionary that JSON can hold and `parse_options` reads back."""
     values = {field.name: getattr(options, field.name) for field in fields(options)}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
-
-
-def default_of(cls: type[ModelOptions], name: str) -> object:
-    """The default of an option, for help texts."""
-    (field,) = (f for f in fields(cls) if f.name == name)
-    return None if field.default is MISSING else field.default
 
 
 def _is_a(value: object, wanted: object) -> bool:

@@ -30,6 +30,35 @@ inline int64_t run_length(const Shape& s, int t) {
   return static_cast<int64_t>(std::min(s.taps, s.duration - t)) * s.channels;
 }
 
+// out = the sum of the kernel rows of some synapses, for kVectors vectors of channels of which the
+// last holds `rest`.
+template <typename T, int kVectors>
+void gather(const int32_t* first, const int32_t* last, const T* kernel, int64_t stride, int rest,
+            T* out) {
+  constexpr int lanes = simd::kLanes<T>, end = (kVectors - 1) * lanes;
+  simd::Vec<T> sum[kVectors] = {};
+  for (const int32_t* n = first; n < last; ++n) {
+    const T* row = kernel + *n * stride;
+    for (int v = 0; v < kVectors - 1; ++v) sum[v] += simd::load(row + v * lanes);
+    sum[kVectors - 1] += simd::load_part(row + end, rest);
+  }
+  for (int v = 0; v < kVectors - 1; ++v) simd::store(out + v * lanes, sum[v]);
+  simd::store_part(out + end, sum[kVectors - 1], rest);
+}
+
+template <typename T>
+void gather_all(const int32_t* first, const int32_t* last, const T* kernel, int channels, T* out) {
+  constexpr int lanes = simd::kLanes<T>;
+  for (int c = 0; c < channels; c += 4 * lanes) {
+    const int left = std::min(channels - c, 4 * lanes), vectors = (left + lanes - 1) / lanes;
+    const auto run = vectors == 1   ? gather<T, 1>
+                     : vectors == 2 ? gather<T, 2>
+                     : vectors == 3 ? gather<T, 3>
+                                    : gather<T, 4>;
+    run(first, last, kernel + c, channels, left - (vectors - 1) * lanes, out + c);
+  }
+}
+
 // The bins of each synapse's events, in order, as one array and where each synapse's begin, for the
 // bins [first, last).
 struct BySynapse {
@@ -55,19 +84,20 @@ void convolve(const Shape& s, const int32_t* synapse, const int64_t* offset, con
 #pragma omp parallel for num_threads(s.threads) schedule(dynamic, 1)
   for (int row = 0; row < s.rows; ++row) {
     const int first = row * s.duration, last = first + s.duration;
-    const auto event = [&](int n, int64_t b) {
-      add(out + b * s.channels, kernel + n * stride, run_length(s, static_cast<int>(b - first)));
-    };
+    if (s.taps == 1) {
+      for (int64_t b = first; b < last; ++b)
+        gather_all(synapse + offset[b], synapse + offset[b + 1], kernel, s.channels,
+                   out + b * s.channels);
+      continue;
+    }
     std::memset(out + static_cast<int64_t>(first) * s.channels, 0,
                 sizeof(T) * s.duration * s.channels);
-    if (s.taps > 1) {
-      const BySynapse events(s, synapse, offset, first, last);
-      for (int n = 0; n < s.synapses; ++n)
-        for (int64_t e = events.start[n]; e < events.start[n + 1]; ++e) event(n, events.bin[e]);
-    } else {
-      for (int b = first; b < last; ++b)
-        for (int64_t e = offset[b]; e < offset[b + 1]; ++e) event(synapse[e], b);
-    }
+    const BySynapse events(s, synapse, offset, first, last);
+    for (int n = 0; n < s.synapses; ++n)
+      for (int64_t e = events.start[n]; e < events.start[n + 1]; ++e) {
+        const int64_t b = events.bin[e];
+        add(out + b * s.channels, kernel + n * stride, run_length(s, static_cast<int>(b - first)));
+      }
   }
 }
 
