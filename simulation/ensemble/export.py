@@ -197,7 +197,7 @@ def _parameters(segment, layout: MechanismLayout, dt_ms: float) -> list[float]:
 
 def _states(segment, layout: MechanismLayout) -> list[float]:
     if layout.name == "CaDynamics_E2":
-        return [segment.cai, 0.0, 0.0]
+        return [segment.cai, 0.0, 0.0, 0.0]
     return [getattr(getattr(segment, layout.name), name) for name in layout.states]
 
 

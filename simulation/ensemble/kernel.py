@@ -68,7 +68,7 @@ def structures(precision: str) -> tuple[type, type]:
     pointers = ("parent", "mechanisms", "diagonal", "to_parent", "from_parent", "parameters")
 
     class SynapseKind(ctypes.Structure):
-        _fields_ = _fields(real, "keep_rise", "keep_decay", "reversal_mV", "magnesium")
+        _fields_ = _fields(real, "rise_loss", "decay_loss", "reversal_mV", "magnesium")
 
     class CellStructure(ctypes.Structure):
         _fields_ = [

@@ -186,8 +186,8 @@ class LaneGroup:
         cell.sk_fraction = -np.expm1(-dt_ms / model.sk_tau_ms)
         cell.nernst_mV, cell.log2_cao = model.nernst_mV, np.log2(model.cao_mM)
         for kind, synapse in zip(cell.synapse, model.synapse_types, strict=False):
-            kind.keep_rise = np.exp(-dt_ms / synapse.tau_rise_ms)
-            kind.keep_decay = np.exp(-dt_ms / synapse.tau_decay_ms)
+            kind.rise_loss = -np.expm1(-dt_ms / synapse.tau_rise_ms)
+            kind.decay_loss = -np.expm1(-dt_ms / synapse.tau_decay_ms)
             kind.reversal_mV, kind.magnesium = synapse.reversal_mV, synapse.magnesium
         if settings.gate_tables:
             tables = aligned((library().ensemble_table_values(),), self._real)

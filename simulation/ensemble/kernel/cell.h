@@ -33,15 +33,15 @@ enum Mechanism : uint32_t {
 
 // "NAME|parameters|states" of each bit in turn.
 constexpr const char* kLayout =
-    "pas|g,e|;Ih|gIhbar,e,vshift|m;CaDynamics_E2|fraction,gain,minCai|cai,ica,conductance;"
+    "pas|g,e|;Ih|gIhbar,e,vshift|m;CaDynamics_E2|fraction,gain,minCai|cai,ica,conductance,remainder;"
     "ca_ion|eca,log2_cai|;SK_E2|gSK_E2bar|z;Ca_HVA|gCa_HVAbar|m,h;Ca_LVAst|gCa_LVAstbar|m,h;"
     "NaTa_t|gNaTa_tbar|m,h;NaTs2_t|gNaTs2_tbar|m,h;Nap_Et2|gNap_Et2bar|m,h;na_ion|ena|;"
     "Im|gImbar|m;SKv3_1|gSKv3_1bar|m;K_Tst|gK_Tstbar|m,h;K_Pst|gK_Pstbar|m,h;k_ion|ek|";
 
-// A dual-exponential synapse type: what its states keep of themselves over a step.
+// A dual-exponential synapse type: the fractions of themselves that its states lose in a step.
 template <class R>
 struct SynapseKind {
-  R keep_rise, keep_decay;
+  R rise_loss, decay_loss;
   R reversal_mV;
   R magnesium;  // mg / 3.57 mM of an NMDA synapse, 0 for one without a block
 };

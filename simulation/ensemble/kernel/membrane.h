@@ -99,7 +99,7 @@ struct Membrane {
     V log2_cai, reversal;
     if (has & kCalciumDynamics) {
       pool = state;
-      state += 3;
+      state += 4;
       log2_cai = log2_of(advance_calcium(pool, change));
       reversal = (cell.log2_cao - log2_cai) * cell.nernst_mV;
     } else {
@@ -125,7 +125,10 @@ struct Membrane {
     const R fraction = *parameter++, gain = *parameter++, resting = *parameter++;
     if (kAdvance) {
       const V calcium = cell.second_order ? pool[1] + pool[2] * change : pool[1];
-      pool[0] += fraction * (resting + gain * calcium - pool[0]);
+      const V before = pool[0];
+      const V added = fraction * (resting + gain * calcium - before) + pool[3];
+      pool[0] = before + added;
+      pool[3] = added - (pool[0] - before);
     }
     return pool[0];
   }
@@ -187,8 +190,8 @@ struct Membrane {
       current += g * drive;
     }
     conductance += g;
-    state[0] = rise * synapse.keep_rise;
-    state[1] = decay * synapse.keep_decay;
+    state[0] = rise - rise * synapse.rise_loss;
+    state[1] = decay - decay * synapse.decay_loss;
     state += 2;
   }
 };
