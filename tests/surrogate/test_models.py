@@ -100,6 +100,16 @@ def test_no_output_depends_on_later_inputs(name):
         assert not torch.allclose(out[0, 35:], out[1, 35:])
 
 
+@pytest.mark.filterwarnings("ignore:on meta")
+@pytest.mark.parametrize("name", MODELS)
+def test_every_tensor_follows_the_model_to_another_device(name):
+    """The meta device computes shapes only, and refuses to mix with tensors left on the CPU."""
+    model = small_model(name).to("meta")
+    logit, soma = model(EventBatch.from_inputs([random_inputs(20)] * 2).to("meta"))
+    assert logit.shape == soma.shape == (2, 20)
+    assert logit.device.type == soma.device.type == "meta"
+
+
 @pytest.mark.parametrize("name", ["tcn", "tcn_residual"])
 def test_receptive_field_is_as_stated(name):
     model = small_model(name, depth=2).eval()
