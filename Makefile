@@ -37,8 +37,8 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt $(SMK_FILES)
 
-clean:
-	rm -rf results .snakemake
+clean: # the environment and caches; results/ stays
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

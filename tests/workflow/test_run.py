@@ -1,6 +1,7 @@
 """The real workflow, end to end, on config/smoke.yaml."""
 
 import csv
+import fcntl
 import json
 import os
 import re
@@ -146,6 +147,16 @@ def test_wrong_configuration_is_one_sentence_before_anything_runs(tmp_path, chan
     assert told[0].startswith("error: ")
     assert named in told[0]
     assert not (tmp_path / "results").exists()
+
+
+def test_second_run_in_a_folder_at_work_is_refused(tmp_path):
+    lock = tmp_path / ".snakemake" / "make-run.lock"
+    lock.parent.mkdir()
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        result = run(tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: another run is at work in")
 
 
 @pytest.mark.slow
