@@ -7,6 +7,7 @@ well. The same input gives the same bytes: no dates, and fixed identifiers in th
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ FAMILIES = {
     "lstm": ("LSTM", "^", "#009E73"),
     "gru": ("GRU", "v", "#00583F"),
     "lif": ("leaky integrate-and-fire", "X", "#CC79A7"),
-    "linear": ("linear-nonlinear", "*", "#6E6E6E"),
+    "linear": ("linear-nonlinear", "*", "#E69F00"),
 }
 REFERENCE_STYLES = (("--", "0.45"), (":", "0.45"), ("-.", "0.6"))
 STYLE = {
@@ -53,7 +54,10 @@ STYLE = {
     "svg.hashsalt": "neuronio",
     "svg.fonttype": "path",
 }
-PANELS = (("auc", "Spike prediction, ROC AUC"), ("soma_rmse_mV", "Soma voltage, RMSE (mV)"))
+PANELS = (
+    ("auc", "Spikes: ROC AUC (log scale of 1 \N{MINUS SIGN} AUC)"),
+    ("soma_rmse_mV", "Soma voltage: RMSE (mV)"),
+)
 KINDS = ("svg", "png")
 
 
@@ -88,11 +92,12 @@ def accuracy_figure(evaluations: Sequence[dict[str, Any]], reference: Sequence[R
         axis.set_xlabel("Parameters")
         axis.set_ylabel(label)
         axis.set_title(letter, loc="left", fontweight="bold")
-    x = np.concatenate([axis.dataLim.intervalx for axis in axes])
+    x = np.array([row["parameters"] for row in [*rows, *reference]])
     for axis in axes:
         axis.set_xscale("log")
         axis.set_xlim(x.min() / 1.5, x.max() * 1.5)
         _count_ticks(axis)
+    _stretch_towards_one(axes[0])
     axes[1].set_ylim(bottom=0)
     _legend(figure, axes)
     return figure
@@ -183,6 +188,26 @@ def _count_ticks(axis: Axes) -> None:
     axis.xaxis.set_minor_formatter(NullFormatter())
 
 
+def _stretch_towards_one(axis: Axes) -> None:
+    """Space AUC as log(1 - AUC), so that 0.9 to 0.99 takes as much room as 0.99 to 0.999."""
+    low, high = axis.dataLim.intervaly
+    if low > high:  # nothing drawn: no evaluation has a spike
+        return
+    nearest = 1e-6
+
+    def forward(auc):
+        return -np.log10(np.maximum(1.0 - np.asarray(auc), nearest))
+
+    axis.set_yscale("function", functions=(forward, lambda y: 1.0 - 10.0 ** -np.asarray(y)))
+    margin = 0.06 * (forward(high) - forward(low)) + 0.03
+    limits = 1.0 - 10.0 ** -(np.array([forward(low) - margin, forward(high) + margin]))
+    axis.set_ylim(*limits)
+    ticks = np.array([0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999])
+    axis.set_yticks(ticks[(ticks >= limits[0]) & (ticks <= limits[1])])
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
+
+
 def _short(value: float) -> str:
     for unit, name in ((1e6, "M"), (1e3, "k")):
         if value >= unit:
@@ -198,13 +223,13 @@ def learning_figure(histories: dict[str, list[dict[str, float | None]]]) -> Figu
     """
     figure = Figure(figsize=(7.1, 3.0), layout="constrained")
     loss, auc = figure.subplots(1, 2)
-    names = sorted(histories)
+    names = sorted(histories, key=_natural)
     for rank, name in enumerate(names):
         rows = histories[name]
         family = name.split("-")[0]
         _, marker, colour = FAMILIES.get(family, (family, "h", "0.2"))
         same = [other for other in names if other.split("-")[0] == family]
-        shade = 1.0 - 0.6 * same.index(name) / max(1, len(same))
+        shade = 0.4 + 0.6 * (same.index(name) + 1) / len(same)
         style = {"color": colour, "alpha": shade, "linewidth": 1, "zorder": 2 + rank / 100}
         step = [row["step"] for row in rows]
         mark = {"marker": marker, "markersize": 3, "markevery": [len(rows) - 1]}
@@ -212,8 +237,9 @@ def learning_figure(histories: dict[str, list[dict[str, float | None]]]) -> Figu
         loss.plot(step, _column(rows, "train_loss"), linestyle=":", **style)
         auc.plot(step, _column(rows, "valid_auc"), **style, **mark)
     loss.set_yscale("log")
-    for formatter in (loss.yaxis.set_major_formatter, loss.yaxis.set_minor_formatter):
-        formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    loss.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    loss.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    loss.yaxis.set_minor_formatter(NullFormatter())
     loss.set_ylabel("Loss (dotted: training)")
     auc.set_ylabel("Validation ROC AUC")
     for axis, letter in zip((loss, auc), "ab", strict=True):
@@ -221,6 +247,12 @@ def learning_figure(histories: dict[str, list[dict[str, float | None]]]) -> Figu
         axis.set_title(letter, loc="left", fontweight="bold")
     figure.legend(loc="outside right upper")
     return figure
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """Sorts numbers in a name by their value: elm-3 before elm-20."""
+    parts = re.split(r"(\d+)", name)
+    return [(p.isdigit(), int(p) if p.isdigit() else 0, p) for p in parts]
 
 
 def _column(rows: Sequence[dict[str, float | None]], name: str) -> list[float]:

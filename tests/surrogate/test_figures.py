@@ -77,6 +77,15 @@ def test_undefined_scores_are_left_out_of_the_figure(tmp_path):
     figure = accuracy_figure(documents)
     assert [c.get_label() for c in figure.axes[0].containers] == ["leaky integrate-and-fire"]
     save_figure(lambda: accuracy_figure(documents), tmp_path / "figure")
+    save_figure(lambda: accuracy_figure(documents[:1]), tmp_path / "no_spikes")
+
+
+def test_extreme_scores_stay_on_the_figure():
+    values = (0.2, 0.5, 0.9995, 1.0)
+    documents = [made_up_evaluation("tcn", i + 1, 0, auc) for i, auc in enumerate(values)]
+    axis = accuracy_figure(documents).axes[0]
+    assert axis.get_ylim()[0] < min(values)
+    assert axis.transData.transform((100, 0.9995))[1] < axis.bbox.y1
 
 
 def test_the_table_has_a_row_for_each_fit(tmp_path):
