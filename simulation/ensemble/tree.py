@@ -126,7 +126,8 @@ def _linked(sections: list) -> list[Node]:
             node.attach(above, node.segment.ri())
             above = node
         ends[section].attach(above, section(1).ri())
-    return list({id(n): n for n in [*starts.values(), *sum(at.values(), []), *ends.values()]}.values())
+    nodes = [*starts.values(), *(node for inner in at.values() for node in inner), *ends.values()]
+    return list({id(node): node for node in nodes}.values())
 
 
 def _root(nodes: list[Node]) -> Node:
