@@ -8,26 +8,31 @@ ways for the Branch-ELM, equal in result:
   reference        everything linear in time hoisted, the memory recursion a loop in PyTorch
   compiled         what training uses
 
-On a machine with other work to do, set OMP_WAIT_POLICY=PASSIVE: threads that spin while they wait
-for one that is not scheduled make every way many times slower.
+On a machine with other work to do, threads that spin while they wait for one that is not scheduled
+make every way many times slower, so there they sleep (OMP_WAIT_POLICY=PASSIVE), for all ways alike.
 """
 
+# ruff: noqa: E402  (the wait policy must be set before torch loads)
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+BUSY = os.getloadavg()[0] > 0.75 * os.cpu_count()
+if BUSY:  # read once, when torch loads its OpenMP
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from data.trial import InputEvents
 from surrogate.events import EventBatch
@@ -48,7 +53,10 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     generator = np.random.default_rng(0)
     results = {}
-    print(f"{arguments.threads} threads, windows of {WINDOW_MS} ms, median of the timed steps\n")
+    print(f"{arguments.threads} threads, windows of {WINDOW_MS} ms, median of the timed steps")
+    if BUSY:
+        print("the machine is busy: waiting threads sleep, and all figures are worse than need be")
+    print()
     print(f"{'training step':<22}{'published':>12}{'reference':>12}{'compiled':>12}{'gain':>8}")
     for num_memory, rows in SIZES:
         row = measure_elm(num_memory, rows, generator)
