@@ -93,7 +93,7 @@ def trial(
     spec = load_cell(cell, cell_variant(variant))
     with working(f"building the cell {spec.name}"):
         runner = build_engine(spec, settings, t0_artefact)
-    segments = runner.cell.segment_table()
+    segments = runner.segment_table()
     events = given or draw_trial_inputs(drawn, segments, duration_ms or 6000, seed, split, index)
     with working(f"simulating {events.duration_ms} ms"):
         recording = run_trial(runner, events)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from data.config import EngineConfig
+from data.shard import SegmentTable
 from data.trial import InputEvents, Recording
 from simulation.cell_spec import CellSpec
 
@@ -28,6 +29,10 @@ class TrialFailure:
 
 class Engine(Protocol):
     """Integrates trials of one cell."""
+
+    def segment_table(self) -> SegmentTable:
+        """The cell's dendritic segments."""
+        ...
 
     def run(self, inputs: Sequence[InputEvents]) -> list[Recording | TrialFailure]:
         """One recording, or failure, for each trial's inputs."""

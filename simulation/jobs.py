@@ -149,7 +149,7 @@ def serve(setup: tuple[Job, Path], connection) -> None:
     """
     job, folder = setup
     engine, parts = job.make_engine(), Parts(folder)
-    segments = engine.cell.segment_table()
+    segments = engine.segment_table()
     connection.send(Ready(segments, getattr(engine, "batch_size", 1)))
     careful = None
     while True:

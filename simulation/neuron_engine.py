@@ -9,6 +9,7 @@ import numpy as np
 
 from data.config import EngineConfig
 from data.errors import NeuronIOError
+from data.shard import SegmentTable
 from data.trial import SAMPLES_PER_MS, InputEvents, Recording, detect_spikes
 from simulation.cell import Cell, build_cell
 from simulation.cell_spec import CellSpec
@@ -55,6 +56,10 @@ class NeuronEngine:
             h.Vector().record(segment._ref_v, 1.0)
             for segment in (self.cell.segments if record_segments else [])
         ]
+
+    def segment_table(self) -> SegmentTable:
+        """The cell's dendritic segments."""
+        return self.cell.segment_table()
 
     def run(self, inputs: Sequence[InputEvents]) -> list[Recording | TrialFailure]:
         """Simulate each trial from its initial state."""

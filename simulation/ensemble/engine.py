@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import numpy as np
 
 from data.config import EngineConfig
 from data.errors import NeuronIOError
+from data.shard import SegmentTable
 from data.trial import SAMPLES_PER_MS, InputEvents, Recording, detect_spikes
 from simulation.cell import build_cell
 from simulation.cell_spec import CellSpec
@@ -51,8 +53,16 @@ class EnsembleEngine:
         self._record_soma_8khz, self._record_segments = record_soma_8khz, record_segments
         layout = MechanismLayout.parse(library().ensemble_layout().decode())
         kinds = library().ensemble_synapse_kinds()
-        self.cell = build_cell(spec)
-        self.model = export_cell(self.cell, layout, kinds, settings.dt_ms)
+        cell = build_cell(spec)
+        self.model = export_cell(cell, layout, kinds, settings.dt_ms)
+        self._segment_table = cell.segment_table()
+        # Let the NEURON cell go: NEURON would integrate it along with any other of this process.
+        del cell
+        gc.collect()
+
+    def segment_table(self) -> SegmentTable:
+        """The cell's dendritic segments."""
+        return self._segment_table
 
     @property
     def batch_size(self) -> int:

@@ -9,7 +9,7 @@ from neuron import h
 
 from data.errors import NeuronIOError
 from simulation.cell import Cell
-from simulation.ensemble.tree import Node, Tree, read_tree
+from simulation.ensemble.tree import Node, read_tree
 
 JUNCTION = 30  # bit of a node that marks a junction, after those of mechanisms
 CHANNELS_OF = {
@@ -47,10 +47,12 @@ class SynapseType:
 
 @dataclass(frozen=True)
 class CellModel:
-    """A cell for the kernel; see kernel/cell.h. N nodes, M states, S dendritic segments.
+    """A cell for the kernel; see source/cell.h. N nodes, M states, S dendritic segments.
 
     Attributes:
-        tree: nodes and axial coefficients.
+        parent: (N,) int32 index of the parent, which follows its children; the root's is its own.
+        to_parent, from_parent: (N,) axial coefficients, S/cm2; see `Tree`.
+        axial_diagonal: (N,) what axial currents add to the diagonal, S/cm2.
         mechanisms: (N,) uint32, the bits of each node's mechanisms.
         capacitance: (N,) uF/cm2, 0 for points.
         parameters: every node's parameters, in node order.
@@ -63,7 +65,10 @@ class CellModel:
         v_init_mV, nernst_mV (eca per factor of two in concentration), cao_mM, sk_tau_ms.
     """
 
-    tree: Tree
+    parent: np.ndarray
+    to_parent: np.ndarray
+    from_parent: np.ndarray
+    axial_diagonal: np.ndarray
     mechanisms: np.ndarray
     capacitance: np.ndarray
     parameters: np.ndarray
@@ -120,14 +125,19 @@ def export_cell(cell: Cell, layout: list[MechanismLayout], max_types: int, dt_ms
         bits.append(own)
     n_excitatory = sum(t.excitatory for t in types)
     return CellModel(
-        tree=tree,
+        parent=tree.parent,
+        to_parent=tree.to_parent,
+        from_parent=tree.from_parent,
+        axial_diagonal=tree.axial_diagonal(),
         mechanisms=np.array(bits, dtype=np.uint32),
         capacitance=np.array([n.segment.cm if n.segment else 0.0 for n in tree.nodes]),
         parameters=np.array(parameters),
         initial=np.array(initial),
         synapse_types=types,
         synapse_state=np.concatenate([first_state, first_state + 2 * n_excitatory]),
-        synapse_kinds=np.repeat([n_excitatory, len(types) - n_excitatory], len(at)).astype(np.int32),
+        synapse_kinds=np.repeat([n_excitatory, len(types) - n_excitatory], len(at)).astype(
+            np.int32
+        ),
         synapse_weight=_synapse_weights(cell, groups, max_types),
         soma=position[cell.soma(0.5)],
         nexus=position[cell.nexus.sec(cell.nexus.x)],
@@ -213,9 +223,7 @@ def _synapse_type(group) -> SynapseType:
             f"the ensemble engine does not know the synapse {unknown[0]}; use engine neuron"
         )
     blocked = kinds == {"NMDA"}
-    constants = {
-        (p.tau1, p.tau2, p.e, p.mg / 3.57 if blocked else 0.0) for p in group.points
-    }
+    constants = {(p.tau1, p.tau2, p.e, p.mg / 3.57 if blocked else 0.0) for p in group.points}
     if len(constants) != 1 or len(kinds) != 1:
         raise NeuronIOError(
             f"the synapse component {group.name} differs among segments, which the ensemble "

@@ -10,7 +10,7 @@ import numpy as np
 
 from data.native import load_library
 
-SOURCE = Path(__file__).parent / "kernel"
+SOURCE = Path(__file__).parent / "source"
 # Contracting a * b + c and dropping traps and the sign of zero change no result that matters here.
 # Reassociation and finite-math stay off: exponentials round by adding a large number, and a lane
 # that became NaN must be seen.
@@ -62,7 +62,7 @@ def _fields(real: type, *names: str) -> list[tuple[str, type]]:
 
 @cache
 def structures(precision: str) -> tuple[type, type]:
-    """The kernel's Cell and Span (kernel/cell.h, kernel/kernel.cpp) for 'float32' or 'float64'."""
+    """The kernel's Cell and Span (source/cell.h, source/kernel.cpp) for 'float32' or 'float64'."""
     real = ctypes.c_float if precision == "float32" else ctypes.c_double
     kinds = library().ensemble_synapse_kinds()
     pointers = ("parent", "mechanisms", "diagonal", "to_parent", "from_parent", "parameters")

@@ -57,7 +57,7 @@ class LaneGroup:
         self._steps_per_sample = round(1 / SAMPLES_PER_MS / settings.dt_ms)
         self._arrays: dict[str, np.ndarray] = {}
         self._cell = self._cell_structure(settings)
-        nodes, states = len(model.tree.nodes), max(len(model.initial), 1)
+        nodes, states = len(model.parent), max(len(model.initial), 1)
         self._voltage = aligned((nodes, self.n_lanes), self._real)
         self._scratch = [aligned((nodes, self.n_lanes), self._real) for _ in range(4)]
         self._state = aligned((states, self.n_lanes), self._real)
@@ -126,7 +126,11 @@ class LaneGroup:
             "failed_ms": failed,
         }
         span = span_structure(
-            span_ms, self._steps_per_sample, len(step), 1, len(recorded),
+            span_ms,
+            self._steps_per_sample,
+            len(step),
+            1,
+            len(recorded),
             **{name: pointer(array) for name, array in arrays.items()},
         )
         self._advance_kernel(ctypes.byref(self._cell), self._variables, ctypes.byref(span))
@@ -160,26 +164,23 @@ class LaneGroup:
             synapse.append(window.synapse)
             owner.append(np.full(window.n_events, i))
         order = np.argsort(np.concatenate(step), kind="stable")
-        return [
-            np.concatenate(part).astype(np.int32)[order] for part in (step, synapse, owner)
-        ]
+        return [np.concatenate(part).astype(np.int32)[order] for part in (step, synapse, owner)]
 
     def _cell_structure(self, settings: EngineConfig) -> ctypes.Structure:
         """The kernel's Cell; the arrays it points to live in `self._arrays`."""
         model, dt_ms = self._model, settings.dt_ms
-        tree = model.tree
         per_ms = (2 if settings.order == 2 else 1) / dt_ms
         reals = {
-            "diagonal": per_ms * 1e-3 * model.capacitance + tree.axial_diagonal(),
-            "to_parent": tree.to_parent,
-            "from_parent": tree.from_parent,
+            "diagonal": per_ms * 1e-3 * model.capacitance + model.axial_diagonal,
+            "to_parent": model.to_parent,
+            "from_parent": model.from_parent,
             "parameters": model.parameters,
             "synapse_weight": model.synapse_weight,
         }
         self._arrays = {name: np.ascontiguousarray(a, self._real) for name, a in reals.items()}
-        self._arrays |= {"parent": tree.parent, "mechanisms": model.mechanisms}
+        self._arrays |= {"parent": model.parent, "mechanisms": model.mechanisms}
         cell_structure, _ = structures(self._real.name)
-        cell = cell_structure(nodes=len(tree.nodes), second_order=settings.order == 2)
+        cell = cell_structure(nodes=len(model.parent), second_order=settings.order == 2)
         for name in ("parent", "mechanisms", "diagonal", "to_parent", "from_parent", "parameters"):
             setattr(cell, name, pointer(self._arrays[name]))
         cell.minus_dt_log2e = -dt_ms * np.log2(np.e)
