@@ -21,6 +21,7 @@ from surrogate.events import EventBatch
 from surrogate.trials import SomaScale, Trial, TrialStore
 
 POOL = 256
+FIRST_POOL = 32
 WINDOWS_PER_TRIAL = 8
 
 
@@ -63,10 +64,11 @@ def window_batch(trials: Sequence[Trial], starts: Sequence[int], window_ms: int)
 class WindowSampler:
     """Random windows, drawn anew for every (seed, epoch, step); starts are uniform.
 
-    Trials are uniform over all of them if there are at most `POOL` trials. Of a larger dataset,
-    windows come from a pool of `POOL` trials that moves through an endless shuffled list of all
+    Trials come from a pool of at most `POOL` that moves through an endless shuffled list of all
     trials, slowly enough that a trial gives `WINDOWS_PER_TRIAL` windows on average before it
-    leaves: a trial is then read that much more seldom, however small the memory for trials is.
+    leaves: trials are then read that much more seldom, however small the memory for them is. The
+    pool begins with `FIRST_POOL` trials and grows by one a step, so that a fit need not wait until
+    it is full. Of `POOL` trials or fewer, all stay in it.
 
     Raises:
         NeuronIOError: the window is longer than the trials.
@@ -91,10 +93,10 @@ class WindowSampler:
         last_start = self.store.duration_ms - self.window_ms
         starts = rng.integers(last_start + 1, size=self.batch_size)
         n_trials = len(self.store)
-        if n_trials <= POOL:
-            return rng.integers(n_trials, size=self.batch_size), starts
-        first = step * self.batch_size // WINDOWS_PER_TRIAL
-        round_, place = np.divmod(first + rng.integers(POOL, size=self.batch_size), n_trials)
+        first = step * self.batch_size // WINDOWS_PER_TRIAL if n_trials > POOL else 0
+        pool = min(POOL, n_trials, FIRST_POOL + step)
+        position = first + rng.integers(pool, size=self.batch_size)
+        round_, place = np.divmod(position, n_trials)
         shuffled = {r: self._shuffled(r) for r in np.unique(round_).tolist()}
         trials = [shuffled[r][i] for r, i in zip(round_.tolist(), place, strict=True)]
         return np.array(trials), starts

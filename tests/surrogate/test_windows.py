@@ -123,3 +123,12 @@ def test_a_large_dataset_is_read_through_a_moving_pool(make_shard, monkeypatch):
     counts = np.bincount(drawn.ravel(), minlength=20)
     assert counts.min() > 0.6 * counts.mean()
     assert counts.max() < 1.4 * counts.mean()
+
+
+def test_the_pool_grows_until_it_holds_every_trial_of_a_small_dataset(make_shard, monkeypatch):
+    monkeypatch.setattr(windows, "FIRST_POOL", 2)
+    sampler = WindowSampler(TrialStore([make_shard(1, n_trials=12)]), 8, 50, 10, seed=0)
+    assert len(np.unique(sampler.draw(0)[0])) <= 2
+    drawn = np.array([sampler.draw(step)[0] for step in range(10, 210)])
+    counts = np.bincount(drawn.ravel(), minlength=12)
+    assert counts.min() > 0.7 * counts.mean()
