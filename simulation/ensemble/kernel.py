@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from data.config import EngineConfig
 from data.native import load_library
+from simulation.ensemble.export import CellModel
 
 SOURCE = Path(__file__).parent / "source"
 # Contracting a * b + c and dropping traps and the sign of zero change no result that matters here.
@@ -88,3 +90,83 @@ def structures(precision: str) -> tuple[type, type]:
         ]
 
     return CellStructure, SpanStructure
+
+
+class KernelCell:
+    """A cell in the kernel's own form and precision.
+
+    Args:
+        model: the exported cell; settings: dt, order, precision and gate_tables.
+    """
+
+    def __init__(self, model: CellModel, settings: EngineConfig):
+        self._real = np.dtype(settings.precision)
+        self._synapses = {
+            "synapse_state": model.synapse_state,
+            "synapse_kinds": model.synapse_kinds,
+            "synapse_weight": np.ascontiguousarray(model.synapse_weight, self._real),
+        }
+        self._arrays = _cell_arrays(model, settings)
+        cell_structure, self._span_structure = structures(settings.precision)
+        self._cell = cell_structure(
+            nodes=len(model.parent),
+            second_order=settings.order == 2,
+            **{name: pointer(array) for name, array in self._arrays.items()},
+        )
+        self._set_constants(model, settings.dt_ms)
+        if settings.gate_tables:
+            tables = aligned((library().ensemble_table_values(),), self._real)
+            self._function("fill_tables")(ctypes.byref(self._cell), _POINTER(pointer(tables)))
+            self._arrays["tables"], self._cell.tables = tables, pointer(tables)
+
+    def advance(
+        self,
+        variables: list[np.ndarray],
+        duration_ms: int,
+        steps_per_sample: int,
+        arrays: dict[str, np.ndarray],
+    ) -> None:
+        """Integrate all lanes over `duration_ms`, from the state that `variables` hold.
+
+        Args:
+            variables: as in source/cell.h's Variables, changed in place.
+            steps_per_sample: time steps in 1/8 ms.
+            arrays: events, nodes to record and where to, by their names in source/kernel.cpp.
+        """
+        span = self._span_structure(
+            duration_ms=duration_ms,
+            steps_per_sample=steps_per_sample,
+            events=len(arrays["event_step"]),
+            fast_nodes=len(arrays["fast_node"]),
+            slow_nodes=len(arrays["slow_node"]),
+            **{name: pointer(array) for name, array in (arrays | self._synapses).items()},
+        )
+        rows = (_POINTER * len(variables))(*map(pointer, variables))
+        self._function("advance")(ctypes.byref(self._cell), rows, ctypes.byref(span))
+
+    def _function(self, name: str):
+        suffix = "float" if self._real.itemsize == 4 else "double"
+        return getattr(library(), f"ensemble_{name}_{suffix}")
+
+    def _set_constants(self, model: CellModel, dt_ms: float) -> None:
+        cell = self._cell
+        cell.minus_dt_log2e = -dt_ms * np.log2(np.e)
+        cell.sk_fraction = -np.expm1(-dt_ms / model.sk_tau_ms)
+        cell.nernst_mV, cell.log2_cao = model.nernst_mV, np.log2(model.cao_mM)
+        for kind, synapse in zip(cell.synapse, model.synapse_types, strict=False):
+            kind.rise_loss = -np.expm1(-dt_ms / synapse.tau_rise_ms)
+            kind.decay_loss = -np.expm1(-dt_ms / synapse.tau_decay_ms)
+            kind.reversal_mV, kind.magnesium = synapse.reversal_mV, synapse.magnesium
+
+
+def _cell_arrays(model: CellModel, settings: EngineConfig) -> dict[str, np.ndarray]:
+    """The arrays that the kernel's Cell points to, by their names there."""
+    per_ms = (2 if settings.order == 2 else 1) / settings.dt_ms
+    reals = {
+        "diagonal": per_ms * 1e-3 * model.capacitance + model.axial_diagonal,
+        "to_parent": model.to_parent,
+        "from_parent": model.from_parent,
+        "parameters": model.parameters,
+    }
+    arrays = {name: np.ascontiguousarray(a, settings.precision) for name, a in reals.items()}
+    return arrays | {"parent": model.parent, "mechanisms": model.mechanisms}
