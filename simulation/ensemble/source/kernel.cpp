@@ -51,9 +51,7 @@ class FlushSubnormals {
 };
 
 template <class V>
-void record(const Span<Real<V>>& span, const Variables<V>& at, int step) {
-  if (step % span.steps_per_sample) return;
-  const int sample = step / span.steps_per_sample;
+void record(const Span<Real<V>>& span, const Variables<V>& at, int sample) {
   V* fast = reinterpret_cast<V*>(span.fast) + int64_t(sample) * span.fast_nodes;
   for (int k = 0; k < span.fast_nodes; k++) fast[k] = at.voltage[span.fast_node[k]];
   if (sample % 8) return;
@@ -96,19 +94,21 @@ int deliver(const Span<Real<V>>& span, const Variables<V>& at, int event, int st
 
 template <class V, class Gates>
 void advance(const Cell<Real<V>>& cell, const Variables<V>& at, const Span<Real<V>>& span) {
-  const FlushSubnormals guard;
-  const int steps_per_ms = 8 * span.steps_per_sample;
-  const int steps = span.duration_ms * steps_per_ms;
+  FlushSubnormals guard;
+  (void)guard;
+  const int steps = span.duration_ms * 8 * span.steps_per_sample;
   for (int step = 0, event = 0; step < steps; step++) {
-    record(span, at, step);
+    if (step % span.steps_per_sample == 0) {
+      const int sample = step / span.steps_per_sample;
+      record(span, at, sample);
+      watch(span, at, cell.nodes, sample / 8);
+    }
     event = deliver(span, at, event, step);
     if (step == 0)
       eliminate<V, Gates, false>(cell, at);
     else
       eliminate<V, Gates, true>(cell, at);
     substitute(cell, at);
-    if (step % steps_per_ms == steps_per_ms - 1)
-      watch(span, at, cell.nodes, step / steps_per_ms);
   }
   finish_step<V, Gates>(cell, at);
 }
