@@ -6,7 +6,6 @@ import csv
 import hashlib
 import importlib.util
 import os
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import NeuronIOError
+from data.files import write_atomic
 from data.native import cache_dir
 
 SOURCES = Path(__file__).with_name("sources.tsv")
@@ -102,17 +102,10 @@ def _download(source: Source, target: Path) -> None:
             reason = str(getattr(error, "reason", error))
             continue
         if _matches(content, source):
-            _write_atomically(target, content)
+            write_atomic(target, content)
             return
         reason = "what came had the wrong checksum"
     raise NeuronIOError(
         f"cannot fetch {source.name} from {source.url} after {ATTEMPTS} attempts ({reason}); put "
         f"the file into a folder and set NEURONIO_MIRROR to that folder"
     )
-
-
-def _write_atomically(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-        file.write(content)
-    Path(file.name).replace(target)

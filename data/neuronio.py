@@ -6,7 +6,6 @@ The published files (Beniaguev, Segev & London 2021) are dicts `{'Params': ..., 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import NeuronIOError
+from data.files import replacing
 from data.pickles import dump_plain, load_plain
 from data.shard import SegmentTable, Shard, write_shard
 from data.trial import SAMPLES_PER_MS, InputEvents, Recording, detect_spikes
@@ -70,19 +70,12 @@ def export_neuronio(
         NeuronIOError: the shard cannot be read, or the file cannot be written.
     """
     out_path = Path(out_path)
-    temporary = out_path.with_name(f".{out_path.name}.{os.getpid()}.tmp")
-    try:
-        out_path.parent.mkdir(parents=True, exist_ok=True)
-        with Shard(shard_path) as shard, open(temporary, "wb", buffering=1 << 20) as file:
-            imported_half = bool(shard.info.get("half_precision", False))
-            half = imported_half if half_precision is None else half_precision
-            trials = (_trial_dict(shard, i, half) for i in range(len(shard)))
+    with replacing(out_path) as temporary, Shard(shard_path) as shard:
+        imported_half = bool(shard.info.get("half_precision", False))
+        half = imported_half if half_precision is None else half_precision
+        trials = (_trial_dict(shard, i, half) for i in range(len(shard)))
+        with temporary.open("wb", buffering=1 << 20) as file:
             dump_plain({"Params": _params(shard), "Results": {TRIALS: trials}}, file.write)
-        temporary.replace(out_path)
-    except OSError as error:
-        raise NeuronIOError(f"cannot write {out_path}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return out_path
 
 

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +32,7 @@ import h5py
 import numpy as np
 
 from data.errors import NeuronIOError
+from data.files import replacing
 from data.trial import SAMPLES_PER_MS, InputEvents, Recording
 
 FORMAT = "neuronio-shard"
@@ -243,19 +243,11 @@ def write_shard(
         NeuronIOError: there are no trials, or the disk refuses.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with h5py.File(temporary, "w", libver=("v110", "v110")) as file:
-            _write_trials(file, iter(trials), segments)
-            for key, value in {"format": FORMAT, "format_version": FORMAT_VERSION, **info}.items():
-                file.attrs[key] = _encode(value)
-            file.attrs["content_sha256"] = content_sha256(file)
-        temporary.replace(path)
-    except OSError as error:
-        raise NeuronIOError(f"cannot write {path}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, h5py.File(temporary, "w", libver=("v110", "v110")) as file:
+        _write_trials(file, iter(trials), segments)
+        for key, value in {"format": FORMAT, "format_version": FORMAT_VERSION, **info}.items():
+            file.attrs[key] = _encode(value)
+        file.attrs["content_sha256"] = content_sha256(file)
     return path
 
 

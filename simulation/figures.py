@@ -6,20 +6,16 @@ give the same bytes: no dates, and fixed identifiers in the SVG.
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from data.errors import NeuronIOError
+from data.drawing import save_figure
 from data.shard import SegmentTable, Shard
 from data.trial import SAMPLES_PER_MS, InputEvents, Recording
 from simulation.compare import TOLERANCES_MS, Comparison
@@ -27,58 +23,6 @@ from simulation.quality import ISI_EDGES_MS, PUBLISHED, SOMA_EDGES_MV, SplitQual
 
 EXCITATORY, INHIBITORY, SOMA, NEXUS = "#D55E00", "#0072B2", "#000000", "#AA5FA0"
 SPLITS = (("#000000", "-"), ("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"))
-STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "legend.frameon": False,
-    "lines.linewidth": 1.0,
-    "svg.hashsalt": "neuronio",
-}
-KINDS = (".svg", ".png", ".pdf")
-
-
-def save_figure(draw: Callable[[], Figure], path: str | Path) -> list[Path]:
-    """Draw in the project's style and write `path`, or .svg and .png of it where it has no suffix.
-
-    Raises:
-        NeuronIOError: the suffix is none of .svg, .png, .pdf, or the disk refuses.
-    """
-    path = Path(path)
-    if path.suffix and path.suffix not in KINDS:
-        raise NeuronIOError(f"cannot draw to '{path.name}'; end its name in {', '.join(KINDS)}")
-    paths = [path] if path.suffix else [path.with_suffix(kind) for kind in KINDS[:2]]
-    with mpl.rc_context(STYLE):
-        figure = draw()
-        FigureCanvasAgg(figure)
-        for target in paths:
-            buffer = io.BytesIO()
-            metadata = {".svg": {"Date": None}, ".png": {"Software": None}}.get(
-                target.suffix, {"CreationDate": None}
-            )
-            figure.savefig(buffer, format=target.suffix[1:], dpi=200, metadata=metadata)
-            write_atomic(target, buffer.getvalue())
-    return paths
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it when complete."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise NeuronIOError(f"cannot write {path}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def plot_trial(

@@ -14,8 +14,8 @@ from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from data.drawing import save_figure
 from data.errors import NeuronIOError
-from simulation.figures import save_figure
 
 if TYPE_CHECKING:
     from simulation.cell import Cell

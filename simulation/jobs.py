@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from data.config import EngineConfig, InputsConfig, RunConfig
 from data.errors import NeuronIOError
+from data.files import replacing
 from data.trial import InputEvents, Recording
 from simulation.cell_spec import CellSpec, load_cell
 from simulation.engine import TrialFailure, make_engine
@@ -120,16 +120,8 @@ class Parts:
         else:
             kept = {key: value for key, value in vars(outcome).items() if value is not None}
             arrays |= {f"recording_{key}": value for key, value in kept.items()}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".{draw.index}.{os.getpid()}.tmp"
-        try:
-            with temporary.open("wb") as file:
-                np.savez(file, **arrays)
-            temporary.replace(self.path(draw.index))
-        except OSError as error:
-            raise NeuronIOError(f"cannot write {self.path(draw.index)}: {error}") from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(self.path(draw.index)) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)
 
     def load(self, index: int) -> tuple[dict, InputEvents, Recording | None]:
         """A kept trial: facts, inputs, and the recording unless the trial failed."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from data.errors import NeuronIOError
+from data.files import replacing
 from data.shard import Shard
 from data.verify import verify_shard
 
@@ -44,15 +44,10 @@ def write_manifest(target: str | Path, shards: Mapping[str, Sequence[str | Path]
                 raise NeuronIOError(f"{problems[0]}; delete it and run again")
             rows += _manifest_rows(path, split)
     target = Path(target)
-    temporary = target.with_name(f".manifest.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, MANIFEST_FIELDS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(target) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, MANIFEST_FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
     return target
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from data.config import EngineConfig, InputsConfig
 from data.errors import NeuronIOError
+from data.files import replacing
 from data.shard import SegmentTable
 from data.trial import InputEvents, Recording
 from simulation.cell_spec import CellSpec
@@ -73,15 +73,6 @@ def save_trial(path: str | Path, inputs: InputEvents, recording: Recording, info
     Raises:
         NeuronIOError: the file cannot be written.
     """
-    path = Path(path)
     traces = {key: value for key, value in vars(recording).items() if value is not None}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, **traces, **inputs.packed(), **info)
-        temporary.replace(path)
-    except OSError as error:
-        raise NeuronIOError(f"cannot write {path}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **traces, **inputs.packed(), **info)

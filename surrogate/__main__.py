@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from data.command import pairs, run_command
 from data.errors import NeuronIOError
 
-# The class of typer's usage errors, wherever this version of typer keeps it.
-USAGE_ERROR = typer.BadParameter.__mro__[2]
 MANY = ("--train", "--valid", "--data", "--set", "--training", "--evaluation", "--evaluations")
 
 app = typer.Typer(
@@ -135,12 +134,11 @@ def predict(
     prediction = predict_one(model, shards(data), trial, settings, device)
     write_arrays(out, prediction)
     if plot:
-        from surrogate.figures import prediction_figure, save_figure
+        from data.drawing import save_figure
+        from surrogate.figures import prediction_figure
 
         title = f"{model.resolve().name}, trial {trial}"
-        save_figure(
-            lambda: prediction_figure(prediction, title), plot.with_suffix(""), [plot.suffix[1:]]
-        )
+        save_figure(lambda: prediction_figure(prediction, title), plot)
 
 
 @app.command()
@@ -155,8 +153,9 @@ def plot(
 
     Learning curves are drawn too for evaluations that lie beside the history of their fit.
     """
+    from data.drawing import save_figure
     from surrogate.checkpoint import read_history
-    from surrogate.figures import accuracy_figure, learning_figure, save_figure
+    from surrogate.figures import accuracy_figure, learning_figure
     from surrogate.table import read_evaluations, read_reference, write_table
 
     paths = [Path(path) for path in evaluations or ()]
@@ -207,19 +206,6 @@ def shards(paths: Many) -> list[Path]:
     return found
 
 
-def pairs(texts: list[str] | None) -> dict[str, Any]:
-    """key=value texts as a dictionary of strings."""
-    out = {}
-    for text in texts or ():
-        key, equals, value = text.partition("=")
-        if not (key and equals and value):
-            raise NeuronIOError(f"'{text}' is not of the form key=value")
-        if key in out:
-            raise NeuronIOError(f"'{key}' is given twice; keep one")
-        out[key] = value
-    return out
-
-
 def check_suffix(path: Path, wanted: tuple[str, ...]) -> None:
     """Reject a file name whose ending would make another kind of file than asked for."""
     if path.suffix not in wanted:
@@ -241,20 +227,9 @@ def spread(arguments: list[str]) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command line; problems are one sentence on stderr and exit code 1."""
-    try:
-        app(spread(arguments), prog_name="python -m surrogate", standalone_mode=False)
-    except NeuronIOError as error:
-        message = str(error)
-    except USAGE_ERROR as error:
-        message = f"{error.format_message()} (see --help)"
-    except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted; a fit goes on from its last checkpoint when run again", err=True)
-        return 130
-    else:
-        return 0
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
-    return 1
+    """Run a command line."""
+    hint = "interrupted; the same command goes on from the last checkpoint"
+    return run_command(app, spread(arguments), "python -m surrogate", hint)
 
 
 if __name__ == "__main__":

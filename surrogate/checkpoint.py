@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import errno
 import io
 import json
-import os
 import pickle
 import platform
 import zipfile
@@ -29,31 +27,7 @@ import numpy as np
 import torch
 
 from data.errors import NeuronIOError
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, flush it to the disk, and rename it.
-
-    Raises:
-        NeuronIOError: the disk is full or refuses.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NeuronIOError(
-                f"no space left for {path} ({len(content)} bytes); free some and run again"
-            ) from error
-        raise NeuronIOError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        if temporary.exists():
-            temporary.unlink()
+from data.files import write_atomic
 
 
 def write_json(path: Path, document: Any) -> None:

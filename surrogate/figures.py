@@ -6,20 +6,15 @@ well. The same input gives the same bytes: no dates, and fixed identifiers in th
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from surrogate.checkpoint import write_atomic
 from surrogate.table import Row, table_rows
 
 # Okabe-Ito colours, ordered so that neighbours differ in lightness too.
@@ -35,45 +30,10 @@ FAMILIES = {
     "linear": ("linear-nonlinear", "*", "#E69F00"),
 }
 REFERENCE_STYLES = (("--", "0.45"), (":", "0.45"), ("-.", "0.6"))
-STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "legend.fontsize": 7,
-    "legend.title_fontsize": 7,
-    "legend.frameon": False,
-    "lines.linewidth": 1.2,
-    "svg.hashsalt": "neuronio",
-    "svg.fonttype": "path",
-}
 PANELS = (
     ("auc", "Spikes: ROC AUC (log scale of 1 \N{MINUS SIGN} AUC)"),
     ("soma_rmse_mV", "Soma voltage: RMSE (mV)"),
 )
-KINDS = ("svg", "png")
-
-
-def save_figure(draw: Callable[[], Figure], stem: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
-    """Draw a figure in the project's style and write it as `stem`.svg and `stem`.png."""
-    paths = []
-    with mpl.rc_context(STYLE):
-        figure = draw()
-        FigureCanvasAgg(figure)
-        for kind in kinds:
-            buffer = io.BytesIO()
-            metadata = {"Date": None} if kind == "svg" else {"Software": None}
-            figure.savefig(buffer, format=kind, dpi=200, metadata=metadata)
-            paths.append(Path(f"{stem}.{kind}"))
-            write_atomic(paths[-1], buffer.getvalue())
-    return paths
 
 
 def accuracy_figure(evaluations: Sequence[dict[str, Any]], reference: Sequence[Row] = ()) -> Figure:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from data.config import RunConfig, TrainingConfig, load_config, validate
 from data.errors import NeuronIOError
-from surrogate.checkpoint import write_atomic
+from data.files import write_atomic
 from surrogate.options import ModelOptions, options_class, parse_options, sized_options
 
 

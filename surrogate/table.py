@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import NeuronIOError
-from surrogate.checkpoint import read_json, write_atomic, write_json
+from data.files import write_atomic
+from surrogate.checkpoint import read_json, write_json
 
 REFERENCE = Path(__file__).parent.parent / "data" / "reference" / "published_neuronio.csv"
 Row = dict[str, Any]

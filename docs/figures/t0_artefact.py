@@ -9,9 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from data.config import EngineConfig
+from data.drawing import save_figure
 from data.trial import InputEvents, Recording
 from simulation.cell_spec import load_cell
-from simulation.figures import EXCITATORY, SOMA, save_figure
+from simulation.figures import EXCITATORY, SOMA
 from simulation.inputs import make_inputs, trial_rng
 from simulation.neuron_engine import NeuronEngine
 

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from data import drawing
 from data.errors import NeuronIOError
 from data.trial import InputEvents, Recording
 from simulation import figures, figures_cell
@@ -28,7 +29,7 @@ def trial():
 def drawn(monkeypatch):
     """Figures are kept as they are drawn, so that their artists can be read."""
     kept: list[Figure] = []
-    save = figures.save_figure
+    save = drawing.save_figure
 
     def keep(draw, path):
         return save(lambda: kept.append(draw()) or kept[-1], path)

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from data.errors import NeuronIOError
+from data.files import write_atomic
 from surrogate.checkpoint import (
     load_weights,
     read_history,
     read_json,
     read_tensors,
-    write_atomic,
     write_history,
     write_json,
     write_tensors,

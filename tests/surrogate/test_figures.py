@@ -4,13 +4,13 @@ import json
 import numpy as np
 import pytest
 
+from data.drawing import save_figure
 from data.errors import NeuronIOError
 from surrogate.figures import (
     FAMILIES,
     accuracy_figure,
     learning_figure,
     prediction_figure,
-    save_figure,
 )
 from surrogate.options import MODELS
 from surrogate.table import read_evaluations, read_reference, write_table
@@ -129,5 +129,5 @@ def test_learning_curves_and_predictions_are_drawn(tmp_path):
     trace = np.linspace(-70, -60, 50)
     prediction = {"soma_mV": trace, "true_soma_mV": trace, "spike_probability": trace * 0}
     prediction["true_spikes"] = np.arange(50) == 20
-    save_figure(lambda: prediction_figure(prediction, "trial"), tmp_path / "prediction", ["png"])
+    save_figure(lambda: prediction_figure(prediction, "trial"), tmp_path / "prediction.png")
     assert (tmp_path / "prediction.png").stat().st_size > 5000

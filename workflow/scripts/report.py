@@ -8,10 +8,11 @@ from job import Job
 from tables import accuracy_page, facts_page
 
 from data.config import EvaluationConfig
+from data.drawing import save_figure
 from data.shard import Shard
 from surrogate.checkpoint import read_history, write_json
 from surrogate.evaluate import predict_one
-from surrogate.figures import accuracy_figure, learning_figure, prediction_figure, save_figure
+from surrogate.figures import accuracy_figure, learning_figure, prediction_figure
 from surrogate.table import read_evaluations, read_reference, table_rows, write_table
 
 PACKAGES = ("neuronio", "neuron", "torch", "numpy", "scipy", "h5py", "snakemake")
