@@ -74,7 +74,12 @@ class EngineConfig(Section):
     integrator: Literal["fixed", "cvode"] = Field(
         "fixed", description="Fixed time step, or NEURON's variable step (engine neuron only)."
     )
-    dt_ms: float = Field(0.025, gt=0, le=0.125, description="Time step, ms; 0.125 holds a whole.")
+    dt_ms: float = Field(
+        0.025,
+        gt=0,
+        le=0.125,
+        description="Time step, ms; 0.125 ms must be a whole number of steps.",
+    )
     order: Literal[1, 2] = Field(2, description="Order of the fixed step in time.")
     cvode_atol: float = Field(
         1e-3, gt=0, le=1e-1, description="Absolute tolerance of the variable step."
