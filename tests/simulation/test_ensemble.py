@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from data.config import EngineConfig
 from data.errors import NeuronIOError
+from data.native import load_library
 from data.trial import InputEvents
 from simulation.cell import h
-from simulation.ensemble.kernel import lane_count
+from simulation.ensemble.kernel import FLAGS, SOURCE, lane_count
 from simulation.ensemble.lanes import LaneGroup
 from tests.simulation.ensemble_toy import (
     CONDUCTANCE,
@@ -123,6 +126,16 @@ def test_a_lane_out_of_bounds_leaves_the_others_alone():
     assert both[1].failed_ms == 50
     for i in (0, 2):
         assert np.array_equal(both[i].soma_8khz_mV, alone[0].soma_8khz_mV)
+
+
+def test_a_step_with_one_lane_needs_no_library():
+    """The form a GPU thread would run: plain numbers for lanes, linked against nothing at all."""
+    source = Path(__file__).with_name("one_lane_kernel.cpp")
+    alone = ("-nostdlib", "-Wl,--no-undefined")
+    library = load_library("one_lane", [source], flags=(*FLAGS, *alone), include=[SOURCE])
+    assert library.step_float
+    assert library.step_float_tables
+    assert library.step_double
 
 
 def test_an_unknown_mechanism_is_named():

@@ -6,7 +6,7 @@
 #pragma once
 
 #include <cstdint>
-#if defined(__AVX512F__)
+#if defined(__AVX__)
 #include <immintrin.h>
 #endif
 
@@ -70,7 +70,7 @@ KERNEL_INLINE V larger(V a, V b) {
   return a > b ? a : b;
 }
 
-// 1 / x. With AVX-512 by Newton's iteration from the hardware's estimate, which is several times
+// 1 / x. Where the hardware has an estimate, by Newton's iteration from it, which is several times
 // faster than the divider and as exact to a unit or two in the last place.
 template <class V>
 KERNEL_INLINE V reciprocal(V x) {
@@ -87,6 +87,12 @@ KERNEL_INLINE DoubleLanes reciprocal(DoubleLanes x) {
   DoubleLanes r = (DoubleLanes)_mm512_maskz_rcp14_pd(__mmask8(-1), (__m512d)x);
   r = r + r * (1.0 - x * r);
   return r + r * (1.0 - x * r);
+}
+#elif defined(__AVX__)
+template <>
+KERNEL_INLINE FloatLanes reciprocal(FloatLanes x) {
+  FloatLanes r = (FloatLanes)_mm256_rcp_ps((__m256)x);
+  return r + r * (1.0f - x * r);
 }
 #endif
 
