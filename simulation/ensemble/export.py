@@ -9,7 +9,7 @@ from neuron import h
 
 from data.errors import NeuronIOError
 from simulation.cell import Cell
-from simulation.ensemble.tree import Node, read_tree
+from simulation.ensemble.tree import Node, Tree, read_tree
 
 JUNCTION = 30  # bit of a node that marks a junction, after those of mechanisms
 CHANNELS_OF = {
@@ -60,7 +60,7 @@ class CellModel:
         synapse_types: excitatory ones first.
         synapse_state: (2 S,) int32, first state of the synapse.
         synapse_kinds: (2 S,) int32, how many components the synapse has.
-        synapse_weight: (2 S, kinds) what an event adds to the states, S/cm2, zero-padded.
+        synapse_weight: (2 S, most types) what an event adds to the states, S/cm2, zero-padded.
         soma, nexus: node indices; segments: (S,) node indices.
         v_init_mV, nernst_mV (eca per factor of two in concentration), cao_mM, sk_tau_ms.
     """
@@ -86,7 +86,9 @@ class CellModel:
     sk_tau_ms: float
 
 
-def export_cell(cell: Cell, layout: list[MechanismLayout], max_types: int, dt_ms: float):
+def export_cell(
+    cell: Cell, layout: list[MechanismLayout], max_types: int, dt_ms: float
+) -> CellModel:
     """The numbers of a built cell.
 
     Args:
@@ -99,54 +101,66 @@ def export_cell(cell: Cell, layout: list[MechanismLayout], max_types: int, dt_ms
     h.celsius = cell.spec.celsius_degC
     h.finitialize(cell.spec.v_init_mV)
     groups = sorted(cell.synapses, key=lambda group: not group.excitatory)
-    types = [_synapse_type(group) for group in groups]
-    if len(types) > max_types:
+    if len(groups) > max_types:
         raise NeuronIOError(
-            f"the cell {cell.spec.name} has {len(types)} synapse components but the ensemble "
+            f"the cell {cell.spec.name} has {len(groups)} synapse components but the ensemble "
             f"engine holds {max_types}; use engine neuron"
         )
     _check_points(cell)
     tree = read_tree(cell.sections)
     position = tree.index()
-    at = np.array([position[segment] for segment in cell.segments], dtype=np.int32)
-    with_synapses = {node: s for s, node in enumerate(at)}
-    bits, parameters, initial, first_state = [], [], [], np.zeros(len(at), dtype=np.int32)
-    for i, node in enumerate(tree.nodes):
-        own = int(tree.junction[i]) << JUNCTION
-        for bit, mechanism in enumerate(_present(node, layout)):
-            if mechanism is not None:
-                own |= 1 << bit
-                parameters.extend(_parameters(node.segment, mechanism, dt_ms))
-                initial.extend(_states(node.segment, mechanism))
-        if i in with_synapses:
-            own |= ((1 << len(types)) - 1) << len(layout)
-            first_state[with_synapses[i]] = len(initial)
-            initial.extend([0.0] * (2 * len(types)))
-        bits.append(own)
-    n_excitatory = sum(t.excitatory for t in types)
+    segments = np.array([position[segment] for segment in cell.segments], dtype=np.int32)
     return CellModel(
         parent=tree.parent,
         to_parent=tree.to_parent,
         from_parent=tree.from_parent,
         axial_diagonal=tree.axial_diagonal(),
-        mechanisms=np.array(bits, dtype=np.uint32),
         capacitance=np.array([n.segment.cm if n.segment else 0.0 for n in tree.nodes]),
-        parameters=np.array(parameters),
-        initial=np.array(initial),
-        synapse_types=types,
-        synapse_state=np.concatenate([first_state, first_state + 2 * n_excitatory]),
-        synapse_kinds=np.repeat([n_excitatory, len(types) - n_excitatory], len(at)).astype(
-            np.int32
-        ),
+        **_membrane(tree, layout, segments, [group.excitatory for group in groups], dt_ms),
+        synapse_types=[_synapse_type(group) for group in groups],
         synapse_weight=_synapse_weights(cell, groups, max_types),
         soma=position[cell.soma(0.5)],
         nexus=position[cell.nexus.sec(cell.nexus.x)],
-        segments=at,
+        segments=segments,
         v_init_mV=cell.spec.v_init_mV,
         nernst_mV=h.nernst(1, 2, 2),
         cao_mM=h.cao0_ca_ion,
         sk_tau_ms=h.ztau_SK_E2,
     )
+
+
+def _membrane(
+    tree: Tree,
+    layout: list[MechanismLayout],
+    segments: np.ndarray,
+    excitatory: list[bool],
+    dt_ms: float,
+) -> dict[str, np.ndarray]:
+    """Mechanisms, parameters and states of all nodes in order, and where synapses have theirs."""
+    synapse_of = {node: s for s, node in enumerate(segments)}
+    first_state = np.zeros(len(segments), dtype=np.int32)
+    mechanisms, parameters, initial = [], [], []
+    for i, node in enumerate(tree.nodes):
+        bits = int(tree.junction[i]) << JUNCTION
+        for bit, mechanism in enumerate(_present(node, layout)):
+            if mechanism is not None:
+                bits |= 1 << bit
+                parameters.extend(_parameters(node.segment, mechanism, dt_ms))
+                initial.extend(_states(node.segment, mechanism))
+        if i in synapse_of:
+            bits |= ((1 << len(excitatory)) - 1) << len(layout)
+            first_state[synapse_of[i]] = len(initial)
+            initial.extend([0.0] * (2 * len(excitatory)))
+        mechanisms.append(bits)
+    n_excitatory = sum(excitatory)
+    kinds = [n_excitatory, len(excitatory) - n_excitatory]
+    return {
+        "mechanisms": np.array(mechanisms, dtype=np.uint32),
+        "parameters": np.array(parameters),
+        "initial": np.array(initial),
+        "synapse_state": np.concatenate([first_state, first_state + 2 * n_excitatory]),
+        "synapse_kinds": np.repeat(np.array(kinds, dtype=np.int32), len(segments)),
+    }
 
 
 def _words(text: str) -> tuple[str, ...]:

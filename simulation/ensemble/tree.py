@@ -78,8 +78,6 @@ def read_tree(sections: list) -> Tree:
     """
     root = _root(_linked(sections))
     nodes = _preorder(root)[::-1]
-    if sum(n.segment is not None for n in nodes) != sum(section.nseg for section in sections):
-        raise NeuronIOError("the cell is not a single tree; connect every section to the others")
     position = {id(node): i for i, node in enumerate(nodes)}
     parent = np.array([position[id(n.parent or n)] for n in nodes], dtype=np.int32)
     to_parent, from_parent = np.zeros(len(nodes)), np.zeros(len(nodes))
@@ -137,7 +135,12 @@ def _root(nodes: list[Node]) -> Node:
             node.parent.children.remove(node)
             for child in node.children:
                 child.attach(node.parent, node.resistance_Mohm + child.resistance_Mohm)
-    (root,) = (n for n in nodes if n.parent is None)
+    roots = [node for node in nodes if node.parent is None]
+    if len(roots) != 1:
+        raise NeuronIOError(
+            f"the cell is {len(roots)} trees, but must be one; connect every section to another"
+        )
+    root = roots[0]
     if root.segment is None and len(root.children) == 1:
         root = root.children[0]
         root.parent, root.resistance_Mohm = None, 0.0

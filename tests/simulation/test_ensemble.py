@@ -168,3 +168,10 @@ def test_sections_joined_by_their_far_end_are_refused():
     toy.sections.append(reversed_end)
     with pytest.raises(NeuronIOError, match="1 end"):
         export_toy(toy)
+
+
+def test_two_trees_are_refused():
+    toy = make_toy()
+    toy.sections.append(h.Section("alone"))
+    with pytest.raises(NeuronIOError, match="2 trees"):
+        export_toy(toy)
