@@ -194,7 +194,7 @@ def _bac_response(cell, soma: bool, dendrite: bool) -> tuple[int, float]:
     h.finitialize(cell.spec.v_init_mV)
     for _ in range(len(time)):
         h.fadvance()
-    v, d = v.as_numpy()[8000:], d.as_numpy()[8000:]
+    v, d = np.array(v)[8000:], np.array(d)[8000:]
     return int(((v[1:] > -20) & (v[:-1] <= -20)).sum()), float(d.max())
 
 
