@@ -28,6 +28,12 @@ rule quality:
     output:
         summary=f"{RESULTS}/quality/quality.json",
         table=f"{RESULTS}/quality/quality.csv",
+        page=report(
+            f"{RESULTS}/quality/quality.html",
+            caption="../report/quality_table.rst",
+            category="Data",
+            labels={"what": "Rates and inputs beside the published figures"},
+        ),
         png=expand(f"{RESULTS}/quality/{{name}}.png", name=("quality", "quality_trials")),
         figure=report(
             f"{RESULTS}/quality/quality.svg",

@@ -38,6 +38,12 @@ def accuracy_page(rows: Sequence[dict[str, Any]]) -> str:
     return page(head, body)
 
 
+def quality_page(rows: Sequence[dict[str, Any]]) -> str:
+    """The dataset's rates and inputs beside the published figures."""
+    body = [["" if value is None else str(value) for value in row.values()] for row in rows]
+    return page(rows[0], body)
+
+
 def facts_page(facts: dict[str, Any]) -> str:
     """Names and values, one a line; nested ones with dotted names."""
     return page(["what", "value"], [[name, str(value)] for name, value in flattened(facts)])
