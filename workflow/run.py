@@ -72,9 +72,14 @@ def finish(command: list[str], results: Path) -> int:
     fresh = report.is_file() and report.stat().st_mtime >= newest
     if not fresh:
         print("Write the report", flush=True)
-        code = subprocess.call([*command, "--quiet", "all", "--report", str(report.resolve())])
-        if code:
-            return code
+        made = subprocess.run(
+            [*command, "--quiet", "rules", "--report", str(report.resolve())],
+            capture_output=True,
+            text=True,
+        )
+        if made.returncode:
+            print(f"{made.stdout}{made.stderr}error: the report was not written", file=sys.stderr)
+            return made.returncode
     print(f"\nNothing to do: {results} is up to date." if fresh else f"\nDone: {results}")
     for what, path in (
         ("figure", results / "figures" / "accuracy.png"),
