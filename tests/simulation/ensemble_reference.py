@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -35,30 +36,33 @@ def reference_inputs(segments, count: int = TRIALS, duration_ms: int = DURATION_
     ]
 
 
-def neuron_trial(task: tuple[str, int, float]):
-    """The recording of one reference trial in NEURON: task is (cell, trial, dt_ms)."""
+def neuron_trials(name: str, trials: list[int], dt_ms: float) -> list:
+    """Recordings of reference trials in NEURON."""
     from data.config import EngineConfig
     from simulation.cell_spec import load_cell
     from simulation.neuron_engine import NeuronEngine
 
-    name, trial, dt_ms = task
     settings = EngineConfig(name="neuron", dt_ms=dt_ms)
     engine = NeuronEngine(load_cell(name), settings, record_soma_8khz=True)
-    inputs = reference_inputs(engine.segment_table(), trial + 1)[trial]
-    return engine.run([inputs])[0]
+    inputs = reference_inputs(engine.segment_table())
+    return engine.run([inputs[trial] for trial in trials])
 
 
 def refresh(cells: list[str], processes: int) -> None:
-    """Run NEURON and write the golden file."""
+    """Run NEURON and write the golden file; each process runs a share of a cell's trials."""
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
-    with ProcessPoolExecutor(processes, max_tasks_per_child=1) as pool:
-        for name in cells:
-            halved = [("spike_ms_half_dt", HALF_DT_MS)] if name == "packaged" else []
-            for key, dt_ms in [("spike_ms", DT_MS), *halved]:
-                tasks = [(name, trial, dt_ms) for trial in range(TRIALS)]
-                spikes = [r.spike_ms.tolist() for r in pool.map(neuron_trial, tasks)]
-                golden.setdefault(name, {})[key] = spikes
-                GOLDEN.write_text(json.dumps(golden, indent=1) + "\n")
+    for name in cells:
+        halved = [("spike_ms_half_dt", HALF_DT_MS)] if name == "packaged" else []
+        for key, dt_ms in [("spike_ms", DT_MS), *halved]:
+            spikes: list = [None] * TRIALS
+            with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+                shares = [list(range(TRIALS))[k::processes] for k in range(processes)]
+                parts = [pool.submit(neuron_trials, name, share, dt_ms) for share in shares]
+                for share, part in zip(shares, parts, strict=True):
+                    for trial, recording in zip(share, part.result(), strict=True):
+                        spikes[trial] = recording.spike_ms.tolist()
+            golden.setdefault(name, {})[key] = spikes
+            GOLDEN.write_text(json.dumps(golden, indent=1) + "\n")
 
 
 def nearest_ms(found: list[list[float]], expected: list[list[float]]) -> np.ndarray:
@@ -119,7 +123,7 @@ def draw_trial(axes, expected: list, halved: list, runs: dict[str, list]) -> Non
         ("NEURON, dt 0.025", DT_MS, {"color": "black", "lw": 2.2}),
         ("NEURON, dt 0.0125", HALF_DT_MS, {"color": "tab:orange", "lw": 1.2}),
     ):
-        trace = neuron_trial(("packaged", trial, dt_ms)).soma_8khz_mV[window]
+        trace = neuron_trials("packaged", [trial], dt_ms)[0].soma_8khz_mV[window]
         axes.plot(time_ms, trace, label=label, **style)
     label = "ensemble float32, tables"
     trace = runs[label][trial].soma_8khz_mV[window]
