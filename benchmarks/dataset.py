@@ -9,9 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from data.config import validate_config
-from simulation.dataset import simulate_shard
-from simulation.mechanisms import compile_mechanisms
+from neuronio.config import validate_config
+from neuronio.simulation.dataset import simulate_shard
+from neuronio.simulation.mechanisms import compile_mechanisms
 
 
 def seconds_a_trial(engine: str, n_trials: int, duration_ms: int) -> float:

@@ -34,11 +34,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from data.trial import InputEvents
-from surrogate.events import EventBatch
-from surrogate.models import build_model
-from surrogate.options import TcnOptions, sized_options
-from surrogate.recurrence import reference
+from neuronio.data.trial import InputEvents
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.models import build_model
+from neuronio.surrogate.options import TcnOptions, sized_options
+from neuronio.surrogate.recurrence import reference
 
 SIZES = ((5, 8), (20, 8), (50, 8), (100, 8), (100, 32))
 SEGMENTS, RATE_PER_MS = 639, 15.0  # the input rate of NeuronIO over all synapses

@@ -23,12 +23,12 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data.config import EngineConfig
-from data.trial import InputEvents
-from simulation.cell_spec import CellSpec, load_cell
-from simulation.ensemble import EnsembleEngine
-from simulation.inputs import make_inputs, trial_rng
-from simulation.neuron_engine import NeuronEngine
+from neuronio.config import EngineConfig
+from neuronio.data.trial import InputEvents
+from neuronio.simulation.cell_spec import CellSpec, load_cell
+from neuronio.simulation.engines.ensemble import EnsembleEngine
+from neuronio.simulation.engines.neuron import NeuronEngine
+from neuronio.simulation.inputs.draw import make_inputs, trial_rng
 
 ENSEMBLES = {
     "ensemble_float64": {"precision": "float64"},

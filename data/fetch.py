@@ -12,9 +12,9 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.errors import NeuronIOError
-from data.files import write_atomic
-from data.native import cache_dir
+from neuronio.errors import NeuronIOError
+from neuronio.files import write_atomic
+from neuronio.native import cache_dir
 
 SOURCES = Path(__file__).with_name("sources.tsv")
 ATTEMPTS = 3

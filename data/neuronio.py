@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import NeuronIOError
-from data.files import replacing
-from data.pickles import dump_plain, load_plain
-from data.shard import SegmentTable, Shard, write_shard
-from data.trial import SAMPLES_PER_MS, InputEvents, Recording, detect_spikes
+from neuronio.data.pickles import dump_plain, load_plain
+from neuronio.data.shard import SegmentTable, Shard, write_shard
+from neuronio.data.trial import SAMPLES_PER_MS, InputEvents, Recording, detect_spikes
+from neuronio.errors import NeuronIOError
+from neuronio.files import replacing
 
 TRIALS = "listOfSingleSimulationDicts"
 SEGMENT_KEYS = {

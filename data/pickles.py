@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import NeuronIOError
+from neuronio.errors import NeuronIOError
 
 MEMORY_PER_BYTE = 32
 MEMORY_FLOOR = 1 << 30

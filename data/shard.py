@@ -31,9 +31,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from data.errors import NeuronIOError
-from data.files import replacing
-from data.trial import SAMPLES_PER_MS, InputEvents, Recording
+from neuronio.data.trial import SAMPLES_PER_MS, InputEvents, Recording
+from neuronio.errors import NeuronIOError
+from neuronio.files import replacing
 
 FORMAT = "neuronio-shard"
 FORMAT_VERSION = 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import NeuronIOError
+from neuronio.errors import NeuronIOError
 
 SPIKE_THRESHOLD_MV = -25.0
 SAMPLES_PER_MS = 8

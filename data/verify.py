@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import NeuronIOError
-from data.shard import DAMAGE, TRACES, Shard, content_sha256
+from neuronio.data.shard import DAMAGE, TRACES, Shard, content_sha256
+from neuronio.errors import NeuronIOError
 
 
 def verify_shard(path: str | Path) -> list[str]:

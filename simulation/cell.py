@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.errors import NeuronIOError
-from data.shard import SegmentTable
-from simulation.cell_spec import CellSpec, Region
-from simulation.expressions import evaluate
-from simulation.mechanisms import load_mechanisms
+from neuronio.data.shard import SegmentTable
+from neuronio.errors import NeuronIOError
+from neuronio.simulation.cell_spec import CellSpec, Region
+from neuronio.simulation.expressions import evaluate
+from neuronio.simulation.mechanisms import load_mechanisms
 
 load_mechanisms()
 
 from neuron import h  # noqa: E402
 
-from simulation.morphology import find_morphology, read_morphology  # noqa: E402
+from neuronio.simulation.morphology import find_morphology, read_morphology  # noqa: E402
 
 NEXUS_X = 0.9
 

@@ -11,8 +11,8 @@ from typing import Literal
 import yaml
 from pydantic import Field
 
-from data.config import Section, Variant, validate
-from data.errors import NeuronIOError
+from neuronio.config import Section, Variant, validate
+from neuronio.errors import NeuronIOError
 
 CELLS = Path(__file__).parent / "cells"
 PASSIVE = "pas"

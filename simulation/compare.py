@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import NeuronIOError
-from data.shard import Shard
-from data.trial import SAMPLES_PER_MS, Recording
+from neuronio.data.shard import Shard
+from neuronio.data.trial import SAMPLES_PER_MS, Recording
+from neuronio.errors import NeuronIOError
 
 TOLERANCES_MS = (0.25, 1.0, 2.0)
 SPIKE_MARGIN_MS = 3.0

@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.config import RunConfig
-from data.errors import NeuronIOError
-from data.shard import Shard, write_shard
-from data.trial import InputEvents, Recording
-from simulation.engine import TrialFailure
-from simulation.inputs import SPLITS
-from simulation.jobs import Draw, Job, Parts, draw_inputs
-from simulation.manifest import write_manifest
-from simulation.provenance import versions
-from simulation.worker import WorkerPool
+from neuronio.config import RunConfig
+from neuronio.data.manifest import write_manifest
+from neuronio.data.shard import Shard, write_shard
+from neuronio.data.trial import InputEvents, Recording
+from neuronio.errors import NeuronIOError
+from neuronio.recipe import versions
+from neuronio.simulation.engines.base import TrialFailure
+from neuronio.simulation.inputs.draw import SPLITS
+from neuronio.simulation.jobs import Draw, Job, Parts, draw_inputs
+from neuronio.simulation.worker import WorkerPool
 
 Progress = Callable[[int, int], None]
 

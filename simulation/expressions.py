@@ -7,7 +7,7 @@ import math
 import operator
 from collections.abc import Callable
 
-from data.errors import NeuronIOError
+from neuronio.errors import NeuronIOError
 
 _OPERATORS: dict[type, Callable] = {
     ast.Add: operator.add,

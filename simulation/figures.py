@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from data.drawing import save_figure
-from data.shard import SegmentTable, Shard
-from data.trial import SAMPLES_PER_MS, InputEvents, Recording
-from simulation.compare import TOLERANCES_MS, Comparison
-from simulation.quality import ISI_EDGES_MS, PUBLISHED, SOMA_EDGES_MV, SplitQuality
+from neuronio.data.shard import SegmentTable, Shard
+from neuronio.data.trial import SAMPLES_PER_MS, InputEvents, Recording
+from neuronio.drawing import save_figure
+from neuronio.simulation.compare import TOLERANCES_MS, Comparison
+from neuronio.simulation.quality import ISI_EDGES_MS, PUBLISHED, SOMA_EDGES_MV, SplitQuality
 
 EXCITATORY, INHIBITORY, SOMA, NEXUS = "#D55E00", "#0072B2", "#000000", "#AA5FA0"
 SPLITS = (("#000000", "-"), ("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"))

@@ -14,11 +14,11 @@ from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from data.drawing import save_figure
-from data.errors import NeuronIOError
+from neuronio.drawing import save_figure
+from neuronio.errors import NeuronIOError
 
 if TYPE_CHECKING:
-    from simulation.cell import Cell
+    from neuronio.simulation.cell import Cell
 
 REGIONS = {"soma": "#000000", "axon": "#009E73", "basal": "#0072B2", "apical": "#D55E00"}
 ABSENT = "0.82"

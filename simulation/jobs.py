@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from data.config import EngineConfig, InputsConfig, RunConfig
-from data.errors import NeuronIOError
-from data.files import replacing
-from data.trial import InputEvents, Recording
-from simulation.cell_spec import CellSpec, load_cell
-from simulation.engine import TrialFailure, make_engine
-from simulation.inputs import accept_trial, make_inputs, trial_rng
-from simulation.worker import Ready
+from neuronio.config import EngineConfig, InputsConfig, RunConfig
+from neuronio.data.trial import InputEvents, Recording
+from neuronio.errors import NeuronIOError
+from neuronio.files import replacing
+from neuronio.simulation.cell_spec import CellSpec, load_cell
+from neuronio.simulation.engines.base import TrialFailure, make_engine
+from neuronio.simulation.inputs.draw import accept_trial, make_inputs, trial_rng
+from neuronio.simulation.worker import Ready
 
 MAX_ATTEMPTS = 1000
 

@@ -15,8 +15,8 @@ os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
 
 import neuron
 
-from data.errors import NeuronIOError
-from data.native import cache_dir, compiler
+from neuronio.errors import NeuronIOError
+from neuronio.native import cache_dir, compiler
 
 MOD = Path(__file__).parent / "mod"
 

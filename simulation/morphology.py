@@ -6,8 +6,8 @@ from pathlib import Path
 
 from neuron import h
 
-from data.errors import NeuronIOError
-from data.fetch import fetch, sources
+from neuronio.data.fetch import fetch, sources
+from neuronio.errors import NeuronIOError
 
 READERS = {".asc": "Import3d_Neurolucida3", ".swc": "Import3d_SWC_read"}
 

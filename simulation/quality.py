@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import NeuronIOError
-from data.files import write_atomic
-from data.shard import Shard
-from data.trial import InputEvents, Recording
+from neuronio.data.shard import Shard
+from neuronio.data.trial import InputEvents, Recording
+from neuronio.errors import NeuronIOError
+from neuronio.files import write_atomic
 
 WINDOW_MS = 100
 BUSY_SPIKES = 24
@@ -132,7 +132,7 @@ def quality_report(shards: Mapping[str, Sequence[str | Path]], out_dir: str | Pa
     Raises:
         NeuronIOError: a shard cannot be read, or there is none.
     """
-    from simulation.figures import plot_examples, plot_quality
+    from neuronio.simulation.figures import plot_examples, plot_quality
 
     splits = [measure_split(name, paths) for name, paths in shards.items()]
     if not splits:

@@ -15,8 +15,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from data.errors import NeuronIOError
-from data.shard import SegmentTable
+from neuronio.data.shard import SegmentTable
+from neuronio.errors import NeuronIOError
 
 ROOT = Path(__file__).resolve().parents[1]
 START_LIMIT_S = 600.0
@@ -55,7 +55,7 @@ class WorkerPool:
     """Worker processes that each build an engine and then run tasks.
 
     Args:
-        job: picklable; passed to every worker's `simulation.jobs.serve`.
+        job: picklable; passed to every worker's `neuronio.simulation.jobs.serve`.
         size: number of processes.
         limit_s: longest wall time of one task of one trial, s; beyond it the process is killed.
     """
@@ -140,7 +140,7 @@ class WorkerPool:
     def _start(self) -> Worker:
         ours, theirs = socket.socketpair()
         errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by Worker.stop)
-        code = f"from simulation.worker import main; main({theirs.fileno()})"
+        code = f"from neuronio.simulation.worker import main; main({theirs.fileno()})"
         process = subprocess.Popen(
             [sys.executable, "-c", code],
             pass_fds=[theirs.fileno()],
@@ -161,7 +161,7 @@ def _python_path() -> str:
 
 def main(descriptor: int) -> None:
     """What a worker process runs: serve the job that comes over the socket until it closes."""
-    from simulation.jobs import serve
+    from neuronio.simulation.jobs import serve
 
     connection = Connection(descriptor)
     # A closed connection means that the parent has gone: there is nobody left to serve.

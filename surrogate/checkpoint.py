@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from data.errors import NeuronIOError
-from data.files import write_atomic
+from neuronio.errors import NeuronIOError
+from neuronio.files import write_atomic
 
 
 def write_json(path: Path, document: Any) -> None:

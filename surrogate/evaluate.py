@@ -18,16 +18,16 @@ import numpy as np
 from scipy.special import expit
 from torch import nn
 
-from data.config import EvaluationConfig
-from data.errors import NeuronIOError
-from surrogate.checkpoint import load_weights, read_json, read_tensors, versions
-from surrogate.inference import predict_trials, predictions
-from surrogate.matching import TOLERANCES_MS, best_threshold
-from surrogate.metrics import Resamples, legacy_scores, score
-from surrogate.models import build_model
-from surrogate.options import option_values, parse_options
-from surrogate.published import MODEL_NAME, is_published, load_published
-from surrogate.trials import SomaScale, TrialStore
+from neuronio.config import EvaluationConfig
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate.checkpoint import load_weights, read_json, read_tensors, versions
+from neuronio.surrogate.inference import predict_trials, predictions
+from neuronio.surrogate.matching import TOLERANCES_MS, best_threshold
+from neuronio.surrogate.metrics import Resamples, legacy_scores, score
+from neuronio.surrogate.models import build_model
+from neuronio.surrogate.options import option_values, parse_options
+from neuronio.surrogate.published import MODEL_NAME, is_published, load_published
+from neuronio.surrogate.store import SomaScale, TrialStore
 
 FROM_FIT = "validation data of the fit"
 FROM_GIVEN = "validation data given to the evaluation"

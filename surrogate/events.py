@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from data.errors import NeuronIOError
-from data.trial import InputEvents
+from neuronio.data.trial import InputEvents
+from neuronio.errors import NeuronIOError
 
 
 @dataclass(frozen=True)

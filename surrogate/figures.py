@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from surrogate.table import Row, table_rows
+from neuronio.surrogate.results_table import Row, table_rows
 
 # Okabe-Ito colours, ordered so that neighbours differ in lightness too.
 FAMILIES = {

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from data.config import TrainingConfig
-from data.errors import NeuronIOError
-from surrogate.checkpoint import (
+from neuronio.config import TrainingConfig
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate.checkpoint import (
     copy_state,
     load_weights,
     read_json,
@@ -22,10 +22,10 @@ from surrogate.checkpoint import (
     write_json,
     write_tensors,
 )
-from surrogate.options import ModelOptions, option_values
-from surrogate.settings import check_device
-from surrogate.trials import SomaScale, TrialStore
-from surrogate.windows import WindowSampler
+from neuronio.surrogate.options import ModelOptions, option_values
+from neuronio.surrogate.settings import check_device
+from neuronio.surrogate.store import SomaScale, TrialStore
+from neuronio.surrogate.windows import WindowSampler
 
 # Settings that say how fast a fit is computed, not what: another value may go on with it.
 ONLY_SPEED = ("threads", "cache_mib", "device")

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from data.config import EvaluationConfig
-from data.errors import NeuronIOError
-from surrogate.events import EventBatch
-from surrogate.metrics import Predictions
-from surrogate.trials import SomaScale, TrialStore
+from neuronio.config import EvaluationConfig
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.metrics import Predictions
+from neuronio.surrogate.store import SomaScale, TrialStore
 
 MS_AT_ONCE = 48_000
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from surrogate.matching import TOLERANCES_MS, called_spikes, matched_per_trial, spike_list
+from neuronio.surrogate.matching import TOLERANCES_MS, called_spikes, matched_per_trial, spike_list
 
 FALSE_POSITIVE_RATES = (0.0025, 0.01)
 MAX_SCORE_BINS = 2048

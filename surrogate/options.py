@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from data.errors import NeuronIOError
+from neuronio.errors import NeuronIOError
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from data.errors import NeuronIOError
-from surrogate.models import build_model
-from surrogate.models.elm import Elm, synapse_routing
-from surrogate.options import BranchElmOptions
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate.models import build_model
+from neuronio.surrogate.models.elm import Elm, synapse_routing
+from neuronio.surrogate.options import BranchElmOptions
 
 CONFIG_FILE = "model_config.json"
 STATE_FILE = "neuronio_best_model_state.pt"

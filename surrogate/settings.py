@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from pydantic import BaseModel
 
-from data.config import RunConfig, TrainingConfig, load_config, validate
-from data.errors import NeuronIOError
-from data.files import write_atomic
-from surrogate.options import ModelOptions, options_class, parse_options, sized_options
+from neuronio.config import RunConfig, TrainingConfig, load_config, validate
+from neuronio.errors import NeuronIOError
+from neuronio.files import write_atomic
+from neuronio.surrogate.options import ModelOptions, options_class, parse_options, sized_options
 
 
 def typed(section: type[BaseModel], texts: Mapping[str, str]) -> dict[str, Any]:

@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
-from data.config import EvaluationConfig, TrainingConfig
-from data.errors import NeuronIOError
-from surrogate.checkpoint import (
+from neuronio.config import EvaluationConfig, TrainingConfig
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate.checkpoint import (
     copy_state,
     load_weights,
     read_json,
@@ -31,7 +31,7 @@ from surrogate.checkpoint import (
     write_json,
     write_tensors,
 )
-from surrogate.fit_directory import (
+from neuronio.surrogate.fit_directory import (
     FitSpec,
     FitState,
     claim_directory,
@@ -39,13 +39,13 @@ from surrogate.fit_directory import (
     resume,
     save_checkpoint,
 )
-from surrogate.inference import predictions
-from surrogate.losses import surrogate_loss
-from surrogate.matching import best_threshold
-from surrogate.metrics import Predictions, point_scores
-from surrogate.models import build_model
-from surrogate.trials import SomaScale, TrialStore
-from surrogate.windows import Prefetcher, WindowBatch, WindowSampler
+from neuronio.surrogate.inference import predictions
+from neuronio.surrogate.losses import surrogate_loss
+from neuronio.surrogate.matching import best_threshold
+from neuronio.surrogate.metrics import Predictions, point_scores
+from neuronio.surrogate.models import build_model
+from neuronio.surrogate.store import SomaScale, TrialStore
+from neuronio.surrogate.windows import Prefetcher, WindowBatch, WindowSampler
 
 __all__ = ["FitSpec", "fit"]
 

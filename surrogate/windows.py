@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data.errors import NeuronIOError
-from surrogate.events import EventBatch
-from surrogate.trials import SomaScale, Trial, TrialStore
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.store import SomaScale, Trial, TrialStore
 
 POOL = 256
 FIRST_POOL = 32

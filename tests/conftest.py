@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.trial import InputEvents
+from neuronio.data.trial import InputEvents
 
 MIRROR = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -20,13 +20,13 @@ import h5py
 import numpy as np
 import torch
 
-from data.config import TrainingConfig, validate_config
-from data.native import _compiler_version, _cpu
-from data.shard import SegmentTable, write_shard
-from data.trial import InputEvents, Recording
-from simulation.dataset import simulate_shard
-from surrogate.options import parse_options
-from surrogate.train import FitSpec, fit
+from neuronio.config import TrainingConfig, validate_config
+from neuronio.data.shard import SegmentTable, write_shard
+from neuronio.data.trial import InputEvents, Recording
+from neuronio.native import _compiler_version, _cpu
+from neuronio.simulation.dataset import simulate_shard
+from neuronio.surrogate.options import parse_options
+from neuronio.surrogate.train import FitSpec, fit
 
 GOLDEN = Path(__file__).with_suffix(".json")
 PACKAGES = ("neuron", "numpy", "torch", "h5py")

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from data.config import load_config
-from data.errors import NeuronIOError
+from neuronio.config import load_config
+from neuronio.errors import NeuronIOError
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILE = ROOT / "workflow" / "profiles" / "local"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from data.config import RunConfig
+from neuronio.config import RunConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from data.config import EngineConfig
-from data.drawing import save_figure
-from data.trial import InputEvents, Recording
-from simulation.cell_spec import load_cell
-from simulation.figures import EXCITATORY, SOMA
-from simulation.inputs import make_inputs, trial_rng
-from simulation.neuron_engine import NeuronEngine
+from neuronio.config import EngineConfig
+from neuronio.data.trial import InputEvents, Recording
+from neuronio.drawing import save_figure
+from neuronio.simulation.cell_spec import load_cell
+from neuronio.simulation.engines.neuron import NeuronEngine
+from neuronio.simulation.figures import EXCITATORY, SOMA
+from neuronio.simulation.inputs.draw import make_inputs, trial_rng
 
 DURATION_MS = 1000
 SEED, TRIAL = 1, 3

@@ -7,12 +7,12 @@ A model takes an `EventBatch` and returns the spike logit and the soma voltage i
 import torch
 from torch import nn
 
-from surrogate.models.elm import Elm
-from surrogate.models.lif import LeakyIntegrateAndFire
-from surrogate.models.linear import LinearNonlinear
-from surrogate.models.recurrent import Gru, Lstm
-from surrogate.models.tcn import ResidualTcn, Tcn
-from surrogate.options import ModelOptions, options_class
+from neuronio.surrogate.models.elm import Elm
+from neuronio.surrogate.models.lif import LeakyIntegrateAndFire
+from neuronio.surrogate.models.linear import LinearNonlinear
+from neuronio.surrogate.models.recurrent import Gru, Lstm
+from neuronio.surrogate.models.tcn import ResidualTcn, Tcn
+from neuronio.surrogate.options import ModelOptions, options_class
 
 __all__ = ["CLASSES", "build_model"]
 

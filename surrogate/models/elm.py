@@ -8,9 +8,9 @@ import math
 import torch
 from torch import nn
 
-from surrogate import recurrence
-from surrogate.events import EventBatch
-from surrogate.options import BranchElmOptions, ElmOptions
+from neuronio.surrogate import recurrence
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.options import BranchElmOptions, ElmOptions
 
 INITIAL_SYNAPSE_WEIGHT = 0.5
 # A time constant at the very bound would have an infinite logit.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from surrogate.events import EventBatch
-from surrogate.models.linear import FilterBank
-from surrogate.options import LifOptions
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.models.linear import FilterBank
+from neuronio.surrogate.options import LifOptions
 
 INITIAL_TAU_MS = 10.0
 

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import nn
 
-from surrogate.events import EventBatch
-from surrogate.options import FilterOptions
-from surrogate.recurrence import event_convolution, exponential_filter
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.options import FilterOptions
+from neuronio.surrogate.recurrence import event_convolution, exponential_filter
 
 
 class FilterBank(nn.Module):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from surrogate.events import EventBatch
-from surrogate.options import RecurrentOptions
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.options import RecurrentOptions
 
 
 class Recurrent(nn.Module):

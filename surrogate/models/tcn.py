@@ -7,9 +7,9 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
-from surrogate import recurrence
-from surrogate.events import EventBatch
-from surrogate.options import ResidualTcnOptions, TcnOptions
+from neuronio.surrogate import recurrence
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.options import ResidualTcnOptions, TcnOptions
 
 
 class EventConvolution(nn.Module):

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import torch
 
-from data.errors import NeuronIOError
-from surrogate.events import EventBatch
-from surrogate.recurrence import compiled, reference
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.recurrence import compiled, reference
 
 __all__ = ["event_convolution", "exponential_filter", "memory_recursion", "reference"]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch.autograd.function import once_differentiable
 
-from data.native import load_library
-from surrogate.events import EventBatch
-from surrogate.recurrence.reference import ACTIVATIONS, PROPOSAL_SLOPE
+from neuronio.native import load_library
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.recurrence.reference import ACTIVATIONS, PROPOSAL_SLOPE
 
 # The last flag keeps short copies of vectors inline, where GCC would call memmove.
 FLAGS = ("-fopenmp", "-ffp-contract=fast", "-fno-tree-loop-distribute-patterns")

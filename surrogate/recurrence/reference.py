@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch.nn import functional
 
-from surrogate.events import EventBatch
+from neuronio.surrogate.events import EventBatch
 
 PROPOSAL_SCALE = 1.7159
 PROPOSAL_SLOPE = 2.0 / 3.0

@@ -2,9 +2,9 @@ import hashlib
 
 import pytest
 
-from data import fetch as module
-from data.errors import NeuronIOError
-from data.fetch import Source, fetch, sources
+from neuronio.data import fetch as module
+from neuronio.data.fetch import Source, fetch, sources
+from neuronio.errors import NeuronIOError
 
 CONTENT = b"a morphology\r\nof two lines\r\n"
 SHA256 = hashlib.sha256(CONTENT.replace(b"\r\n", b"\n")).hexdigest()

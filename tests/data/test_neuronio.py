@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.errors import NeuronIOError
-from data.neuronio import export_neuronio, import_neuronio
-from data.shard import SegmentTable, Shard, write_shard
-from data.trial import InputEvents, Recording
-from data.verify import verify_shard
+from neuronio.data.neuronio import export_neuronio, import_neuronio
+from neuronio.data.shard import SegmentTable, Shard, write_shard
+from neuronio.data.trial import InputEvents, Recording
+from neuronio.data.verify import verify_shard
+from neuronio.errors import NeuronIOError
 
 N_SEGMENTS, DURATION_MS, N_TRIALS = 5, 600, 3
 

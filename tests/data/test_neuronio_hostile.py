@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from data.errors import NeuronIOError
-from data.pickles import dump_plain, load_plain
+from neuronio.data.pickles import dump_plain, load_plain
+from neuronio.errors import NeuronIOError
 
 
 class Calls:

@@ -2,10 +2,10 @@ import h5py
 import numpy as np
 import pytest
 
-from data.errors import NeuronIOError
-from data.shard import SEGMENT_SCALE_MV, SegmentTable, Shard, write_shard
-from data.trial import InputEvents, Recording
-from data.verify import verify_shard
+from neuronio.data.shard import SEGMENT_SCALE_MV, SegmentTable, Shard, write_shard
+from neuronio.data.trial import InputEvents, Recording
+from neuronio.data.verify import verify_shard
+from neuronio.errors import NeuronIOError
 
 S, T = 5, 40
 SEGMENTS = SegmentTable(

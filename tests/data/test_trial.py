@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from data.errors import NeuronIOError
-from data.trial import InputEvents, detect_spikes
+from neuronio.data.trial import InputEvents, detect_spikes
+from neuronio.errors import NeuronIOError
 
 DENSE = arrays(bool, (6, 17))
 

@@ -30,7 +30,7 @@ FIGURE_TRIAL, FIGURE_WINDOW_MS = 22, (740, 990)  # a spike so near threshold tha
 
 def reference_inputs(segments, count: int = TRIALS, duration_ms: int = DURATION_MS) -> list:
     """Inputs of the reference trials for a cell's dendritic segments."""
-    from simulation.inputs import make_inputs, trial_rng
+    from neuronio.simulation.inputs.draw import make_inputs, trial_rng
 
     return [
         make_inputs("published", {}, segments, duration_ms, trial_rng(SEED, i))
@@ -40,9 +40,9 @@ def reference_inputs(segments, count: int = TRIALS, duration_ms: int = DURATION_
 
 def neuron_trials(name: str, trials: list[int], dt_ms: float) -> list:
     """Recordings of reference trials in NEURON."""
-    from data.config import EngineConfig
-    from simulation.cell_spec import load_cell
-    from simulation.neuron_engine import NeuronEngine
+    from neuronio.config import EngineConfig
+    from neuronio.simulation.cell_spec import load_cell
+    from neuronio.simulation.engines.neuron import NeuronEngine
 
     settings = EngineConfig(name="neuron", dt_ms=dt_ms)
     engine = NeuronEngine(load_cell(name), settings, record_soma_8khz=True)
@@ -78,9 +78,9 @@ def nearest_ms(found: list[list[float]], expected: list[list[float]]) -> np.ndar
 
 def ensemble_run(**changes) -> list:
     """Recordings of the packaged cell's trials in the ensemble engine, FIGURE_TRIALS of them."""
-    from data.config import EngineConfig
-    from simulation.cell_spec import load_cell
-    from simulation.ensemble import EnsembleEngine
+    from neuronio.config import EngineConfig
+    from neuronio.simulation.cell_spec import load_cell
+    from neuronio.simulation.engines.ensemble import EnsembleEngine
 
     settings = EngineConfig(name="ensemble", **changes)
     engine = EnsembleEngine(load_cell("packaged"), settings, record_soma_8khz=True)

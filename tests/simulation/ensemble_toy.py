@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from data.config import EngineConfig
-from data.trial import SAMPLES_PER_MS, InputEvents
-from simulation.cell import SynapseGroup, h
-from simulation.ensemble.export import MechanismLayout, export_cell
-from simulation.ensemble.kernel import library
-from simulation.ensemble.lanes import LaneGroup
+from neuronio.config import EngineConfig
+from neuronio.data.trial import SAMPLES_PER_MS, InputEvents
+from neuronio.simulation.cell import SynapseGroup, h
+from neuronio.simulation.engines.ensemble.export import MechanismLayout, export_cell
+from neuronio.simulation.engines.ensemble.kernel import library
+from neuronio.simulation.engines.ensemble.lanes import LaneGroup
 
 CONDUCTANCE = {
     "Ih": 2e-4,

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import yaml
 
-from data.config import Variant
-from data.errors import NeuronIOError
-from simulation.cell import build_cell, h
-from simulation.cell_spec import CELLS, load_cell
-from simulation.expressions import evaluate
+from neuronio.config import Variant
+from neuronio.errors import NeuronIOError
+from neuronio.simulation.cell import build_cell, h
+from neuronio.simulation.cell_spec import CELLS, load_cell
+from neuronio.simulation.expressions import evaluate
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from data.errors import NeuronIOError
-from data.shard import SegmentTable, write_shard
-from data.trial import InputEvents, Recording
-from simulation.compare import away_from, compare_recordings, compare_shards, match_spikes
-from simulation.figures import plot_comparison
+from neuronio.data.shard import SegmentTable, write_shard
+from neuronio.data.trial import InputEvents, Recording
+from neuronio.errors import NeuronIOError
+from neuronio.simulation.compare import away_from, compare_recordings, compare_shards, match_spikes
+from neuronio.simulation.figures import plot_comparison
 
 TIMES = st.lists(st.integers(0, 400), unique=True, max_size=25).map(lambda t: np.sort(t) / 8.0)
 DURATION_MS = 200

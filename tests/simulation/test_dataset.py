@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import yaml
 
-from data.config import validate_config
-from data.errors import NeuronIOError
-from data.shard import Shard
-from data.trial import InputEvents, Recording
-from simulation import jobs
-from simulation.dataset import Queue, _settle, make_dataset, shard_trials, simulate_shard
-from simulation.engine import TrialFailure
-from simulation.jobs import Draw, Job, Parts
-from simulation.worker import WorkerPool
+from neuronio.config import validate_config
+from neuronio.data.shard import Shard
+from neuronio.data.trial import InputEvents, Recording
+from neuronio.errors import NeuronIOError
+from neuronio.simulation import jobs
+from neuronio.simulation.dataset import Queue, _settle, make_dataset, shard_trials, simulate_shard
+from neuronio.simulation.engines.base import TrialFailure
+from neuronio.simulation.jobs import Draw, Job, Parts
+from neuronio.simulation.worker import WorkerPool
 
 DOCUMENT = {
     "name": "test",

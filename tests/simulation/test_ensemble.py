@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.config import EngineConfig
-from data.errors import NeuronIOError
-from data.native import load_library
-from data.trial import InputEvents
-from simulation.cell import h
-from simulation.ensemble.kernel import FLAGS, SOURCE, lane_count
-from simulation.ensemble.lanes import LaneGroup
+from neuronio.config import EngineConfig
+from neuronio.data.trial import InputEvents
+from neuronio.errors import NeuronIOError
+from neuronio.native import load_library
+from neuronio.simulation.cell import h
+from neuronio.simulation.engines.ensemble.kernel import FLAGS, SOURCE, lane_count
+from neuronio.simulation.engines.ensemble.lanes import LaneGroup
 from tests.simulation.ensemble_toy import (
     CONDUCTANCE,
     export_toy,

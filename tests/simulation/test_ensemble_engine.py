@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from data.config import EngineConfig, Variant
-from data.errors import NeuronIOError
-from data.trial import InputEvents, detect_spikes
-from simulation.cell_spec import load_cell
-from simulation.engine import TrialFailure, make_engine
-from simulation.ensemble import EnsembleEngine
-from simulation.ensemble.lanes import LaneGroup
+from neuronio.config import EngineConfig, Variant
+from neuronio.data.trial import InputEvents, detect_spikes
+from neuronio.errors import NeuronIOError
+from neuronio.simulation.cell_spec import load_cell
+from neuronio.simulation.engines.base import TrialFailure, make_engine
+from neuronio.simulation.engines.ensemble import EnsembleEngine
+from neuronio.simulation.engines.ensemble.lanes import LaneGroup
 from tests.simulation.ensemble_reference import CELLS, GOLDEN, reference_inputs
 
 VARIANTS = {

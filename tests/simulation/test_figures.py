@@ -5,12 +5,12 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from data import drawing
-from data.errors import NeuronIOError
-from data.trial import InputEvents, Recording
-from simulation import figures, figures_cell
-from simulation.figures import plot_trial
-from simulation.figures_cell import parameters, plot_cell
+from neuronio.data import drawing
+from neuronio.data.trial import InputEvents, Recording
+from neuronio.errors import NeuronIOError
+from neuronio.simulation import figures, figures_cell
+from neuronio.simulation.figures import plot_trial
+from neuronio.simulation.figures_cell import parameters, plot_cell
 
 DURATION_MS = 1000
 
@@ -87,8 +87,8 @@ def test_other_kinds_of_file_are_refused(trial, tmp_path):
 
 @pytest.fixture(scope="module")
 def cell():
-    from simulation.cell import build_cell
-    from simulation.cell_spec import load_cell
+    from neuronio.simulation.cell import build_cell
+    from neuronio.simulation.cell_spec import load_cell
 
     return build_cell(load_cell("packaged"))
 

@@ -6,12 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from data.errors import NeuronIOError
-from data.shard import SegmentTable
-from simulation.generators import Ergodic, OutOfDistribution, Published
-from simulation.inputs import GENERATORS, accept_trial, make_generator, make_inputs, trial_rng
-from simulation.quality import input_percentiles
-from simulation.rates import tree_shares
+from neuronio.data.shard import SegmentTable
+from neuronio.errors import NeuronIOError
+from neuronio.simulation.inputs.draw import (
+    GENERATORS,
+    accept_trial,
+    make_generator,
+    make_inputs,
+    trial_rng,
+)
+from neuronio.simulation.inputs.generators import Ergodic, OutOfDistribution, Published
+from neuronio.simulation.inputs.rates import tree_shares
+from neuronio.simulation.quality import input_percentiles
 
 N_BASAL, N_APICAL = 262, 377
 EXCITATORY, INHIBITORY = slice(0, 639), slice(639, 1278)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from data.config import EngineConfig
-from data.errors import NeuronIOError
-from data.trial import SAMPLES_PER_MS, InputEvents
-from simulation.cell_spec import load_cell
-from simulation.compare import away_from
-from simulation.engine import TrialFailure, make_engine
+from neuronio.config import EngineConfig
+from neuronio.data.trial import SAMPLES_PER_MS, InputEvents
+from neuronio.errors import NeuronIOError
+from neuronio.simulation.cell_spec import load_cell
+from neuronio.simulation.compare import away_from
+from neuronio.simulation.engines.base import TrialFailure, make_engine
 
 GOLDEN = (101, 102, 253)
 

@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from data.errors import NeuronIOError
-from data.shard import SegmentTable, write_shard
-from data.trial import InputEvents, Recording
-from simulation.inputs import make_inputs, trial_rng
-from simulation.quality import (
+from neuronio.data.shard import SegmentTable, write_shard
+from neuronio.data.trial import InputEvents, Recording
+from neuronio.errors import NeuronIOError
+from neuronio.simulation.inputs.draw import make_inputs, trial_rng
+from neuronio.simulation.quality import (
     FILE_DURATION_MS,
     PUBLISHED,
     SOMA_EDGES_MV,

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from simulation.rates import (
+from neuronio.simulation.inputs.rates import (
     Rates,
     clusters,
     gaussian_window,

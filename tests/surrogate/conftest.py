@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from data.shard import SegmentTable, write_shard
-from data.trial import InputEvents, Recording
+from neuronio.data.shard import SegmentTable, write_shard
+from neuronio.data.trial import InputEvents, Recording
 
 N_SEGMENTS = 6
 

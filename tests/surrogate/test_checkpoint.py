@@ -5,9 +5,9 @@ import pickle
 import pytest
 import torch
 
-from data.errors import NeuronIOError
-from data.files import write_atomic
-from surrogate.checkpoint import (
+from neuronio.errors import NeuronIOError
+from neuronio.files import write_atomic
+from neuronio.surrogate.checkpoint import (
     load_weights,
     read_history,
     read_json,

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from surrogate.__main__ import main, spread
+from neuronio.command.surrogate import main, spread
 
 SMALL = ["--set", "inputs=12", "num_branch=3", "synapses_per_branch=4"]
 FAST = ["--training", "steps=20", "validate_every=10", "window_ms=100", "burn_in_ms=20"]

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.config import EvaluationConfig, TrainingConfig
-from data.errors import NeuronIOError
-from data.shard import SegmentTable, write_shard
-from data.trial import InputEvents, Recording
-from surrogate.evaluate import (
+from neuronio.config import EvaluationConfig, TrainingConfig
+from neuronio.data.shard import SegmentTable, write_shard
+from neuronio.data.trial import InputEvents, Recording
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate.evaluate import (
     FROM_FIT,
     FROM_GIVEN,
     FROM_SAME,
@@ -19,10 +19,10 @@ from surrogate.evaluate import (
     predict_one,
     scored_trials,
 )
-from surrogate.inference import predict_trials
-from surrogate.options import sized_options
-from surrogate.train import FitSpec, fit
-from surrogate.trials import TrialStore
+from neuronio.surrogate.inference import predict_trials
+from neuronio.surrogate.options import sized_options
+from neuronio.surrogate.store import TrialStore
+from neuronio.surrogate.train import FitSpec, fit
 
 MIRROR = os.environ.get("NEURONIO_MIRROR")
 needs_mirror = pytest.mark.skipif(not MIRROR, reason="NEURONIO_MIRROR is not set")

@@ -4,16 +4,16 @@ import json
 import numpy as np
 import pytest
 
-from data.drawing import save_figure
-from data.errors import NeuronIOError
-from surrogate.figures import (
+from neuronio.drawing import save_figure
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate.figures import (
     FAMILIES,
     accuracy_figure,
     learning_figure,
     prediction_figure,
 )
-from surrogate.options import MODELS
-from surrogate.table import read_evaluations, read_reference, write_table
+from neuronio.surrogate.options import MODELS
+from neuronio.surrogate.results_table import read_evaluations, read_reference, write_table
 
 
 def made_up_evaluation(model, size, seed, auc, rmse=1.0):

@@ -1,6 +1,6 @@
 import torch
 
-from surrogate.losses import surrogate_loss
+from neuronio.surrogate.losses import surrogate_loss
 
 
 def test_loss_is_the_mean_of_bce_and_mse_after_the_burn_in():

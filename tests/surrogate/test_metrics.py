@@ -6,7 +6,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.stats import norm
 
-from surrogate.matching import (
+from neuronio.surrogate.matching import (
     SpikeList,
     best_threshold,
     called_spikes,
@@ -14,7 +14,7 @@ from surrogate.matching import (
     matched_per_trial,
     spike_list,
 )
-from surrogate.metrics import (
+from neuronio.surrogate.metrics import (
     Predictions,
     Resamples,
     legacy_scores,

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from data.errors import NeuronIOError
-from data.trial import InputEvents
-from surrogate.events import EventBatch
-from surrogate.models import CLASSES, build_model
-from surrogate.options import (
+from neuronio.data.trial import InputEvents
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.models import CLASSES, build_model
+from neuronio.surrogate.options import (
     MODELS,
     BranchElmOptions,
     ElmOptions,
@@ -17,7 +17,7 @@ from surrogate.options import (
     parse_options,
     sized_options,
 )
-from surrogate.recurrence import reference
+from neuronio.surrogate.recurrence import reference
 
 SEGMENTS = 30
 SMALL = {"tcn": {"kernels": "5,3"}, "branch_elm": {}, "branch_elm_v2": {}}

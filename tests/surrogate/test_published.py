@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from data.errors import NeuronIOError
-from data.trial import InputEvents
-from surrogate.events import EventBatch
-from surrogate.published import CONFIG_FILE, STATE_FILE, is_published, load_published
+from neuronio.data.trial import InputEvents
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.published import CONFIG_FILE, STATE_FILE, is_published, load_published
 
 MIRROR = os.environ.get("NEURONIO_MIRROR")
 needs_mirror = pytest.mark.skipif(

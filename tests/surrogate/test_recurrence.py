@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from data.trial import InputEvents
-from surrogate import recurrence
-from surrogate.events import EventBatch
-from surrogate.recurrence import compiled, reference
+from neuronio.data.trial import InputEvents
+from neuronio.surrogate import recurrence
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.recurrence import compiled, reference
 
 ACTIVATIONS = ("relu", "silu")
 
@@ -243,7 +243,7 @@ def test_without_a_compiler_the_reference_answers_with_a_notice(monkeypatch, tmp
     arguments = recursion_arguments(2, 5, 3, 6, torch.float64)
     drive, memory_weight, weight, bias, decay, gain = arguments
     wanted = compiled.memory_recursion(*arguments, "relu", False)
-    monkeypatch.setattr("data.native.compiler", lambda: "/bin/false")
+    monkeypatch.setattr("neuronio.native.compiler", lambda: "/bin/false")
     monkeypatch.setenv("NEURONIO_CACHE", str(tmp_path))
     for cached in (compiled.library, recurrence._compiles, recurrence._notice):
         cached.cache_clear()

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from data.config import TrainingConfig
-from data.errors import NeuronIOError
-from surrogate.checkpoint import copy_state, read_history, read_json, read_tensors
-from surrogate.models import build_model
-from surrogate.options import sized_options
-from surrogate.train import FitSpec, fit, learning_rate, start_at_means
-from surrogate.trials import TrialStore
+from neuronio.config import TrainingConfig
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate.checkpoint import copy_state, read_history, read_json, read_tensors
+from neuronio.surrogate.models import build_model
+from neuronio.surrogate.options import sized_options
+from neuronio.surrogate.store import TrialStore
+from neuronio.surrogate.train import FitSpec, fit, learning_rate, start_at_means
 
 OPTIONS = {"inputs": 12, "num_branch": 3, "synapses_per_branch": 4}
 MEASURED = ("seconds", "data_wait_fraction")
@@ -71,7 +71,9 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(make_spec):
 
 
 def test_the_best_weights_are_those_of_the_best_validation(make_spec, monkeypatch):
-    monkeypatch.setattr("surrogate.train.learning_rate", lambda t, step: 1e-3 * 9 ** (step // 15))
+    monkeypatch.setattr(
+        "neuronio.surrogate.train.learning_rate", lambda t, step: 1e-3 * 9 ** (step // 15)
+    )
     spec = make_spec(steps=60, validate_every=3)
     summary = fit(spec, quiet=True)
     losses = [row["valid_loss"] for row in read_history(spec.out / "history.csv")]
@@ -92,9 +94,9 @@ def test_copied_weights_do_not_follow_the_model():
 RUN = """
 import sys
 from pathlib import Path
-from data.config import TrainingConfig
-from surrogate.options import sized_options
-from surrogate.train import FitSpec, fit
+from neuronio.config import TrainingConfig
+from neuronio.surrogate.options import sized_options
+from neuronio.surrogate.train import FitSpec, fit
 train, valid, out = map(Path, sys.argv[1:])
 options = sized_options("tcn", 4, {"inputs": 12, "depth": 2, "kernels": (5, 3)})
 training = TrainingConfig(
@@ -170,7 +172,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_step(make_spec, monkeypatch):
         model.readout.weight.data[1] = math.nan
         return model
 
-    monkeypatch.setattr("surrogate.train.build_model", poisoned)
+    monkeypatch.setattr("neuronio.surrogate.train.build_model", poisoned)
     with pytest.raises(NeuronIOError, match="the loss is nan at step 1"):
         fit(spec, quiet=True)
     assert not (spec.out / "best.pt").exists()

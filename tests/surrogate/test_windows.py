@@ -5,11 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.errors import NeuronIOError
-from data.shard import Shard
-from surrogate import windows
-from surrogate.trials import SomaScale, TrialStore, spike_bins
-from surrogate.windows import Prefetcher, WindowSampler
+from neuronio.data.shard import Shard
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate import windows
+from neuronio.surrogate.store import SomaScale, TrialStore, spike_bins
+from neuronio.surrogate.windows import Prefetcher, WindowSampler
 
 
 def same(a, b):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from data.config import load_config, validate_config
-from data.errors import NeuronIOError
+from neuronio.config import load_config, validate_config
+from neuronio.errors import NeuronIOError
 
 ROOT = Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location("workflow_schema", ROOT / "workflow" / "schema.py")

@@ -4,14 +4,14 @@ import sys
 import time
 from pathlib import Path
 
-from data.config import validate_config
-from data.errors import NeuronIOError
-from simulation.cell_spec import load_cell
-from simulation.dataset import shard_path, shard_trials, trial_counts
-from simulation.inputs import SPLITS, make_generator
-from simulation.jobs import Job
-from simulation.mechanisms import MOD
-from surrogate.options import sized_options
+from neuronio.config import validate_config
+from neuronio.errors import NeuronIOError
+from neuronio.simulation.cell_spec import load_cell
+from neuronio.simulation.dataset import shard_path, shard_trials, trial_counts
+from neuronio.simulation.inputs.draw import SPLITS, make_generator
+from neuronio.simulation.jobs import Job
+from neuronio.simulation.mechanisms import MOD
+from neuronio.surrogate.options import sized_options
 
 STARTED = time.time()
 

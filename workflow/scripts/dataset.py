@@ -1,8 +1,8 @@
 """Verify every shard and list every trial in one manifest."""
 
-from job import Job
+from rule_log import Job
 
-from simulation.manifest import write_manifest
+from neuronio.data.manifest import write_manifest
 
 job = Job(snakemake.log[0])
 shards = snakemake.params.shards

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from job import Job
+from rule_log import Job
 
-from data.config import EvaluationConfig
-from surrogate.checkpoint import write_json
-from surrogate.evaluate import evaluate
+from neuronio.config import EvaluationConfig
+from neuronio.surrogate.checkpoint import write_json
+from neuronio.surrogate.evaluate import evaluate
 
 job = Job(snakemake.log[0])
 folder = Path(snakemake.input.summary).parent

@@ -5,12 +5,12 @@ import json
 import shutil
 from pathlib import Path
 
-from job import Job
+from rule_log import Job
 
-from data.config import TrainingConfig
-from data.shard import Shard
-from surrogate.options import sized_options
-from surrogate.train import FitSpec, fit
+from neuronio.config import TrainingConfig
+from neuronio.data.shard import Shard
+from neuronio.surrogate.options import sized_options
+from neuronio.surrogate.train import FitSpec, fit
 
 
 def claim(folder: Path, settings: dict, manifest: Path) -> None:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from job import Job
+from rule_log import Job
 
-from simulation.mechanisms import compile_mechanisms, mechanism_hash
+from neuronio.simulation.mechanisms import compile_mechanisms, mechanism_hash
 
 job = Job(snakemake.log[0])
 library = compile_mechanisms()

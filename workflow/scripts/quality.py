@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from job import Job
-from tables import quality_page
+from pages import quality_page
+from rule_log import Job
 
-from simulation.quality import quality_report
+from neuronio.simulation.quality import quality_report
 
 job = Job(snakemake.log[0])
 report = quality_report(snakemake.params.shards, Path(snakemake.output.summary).parent)

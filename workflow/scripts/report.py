@@ -4,16 +4,21 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from job import Job
-from tables import accuracy_page, facts_page
+from pages import accuracy_page, facts_page
+from rule_log import Job
 
-from data.config import EvaluationConfig
-from data.drawing import save_figure
-from data.shard import Shard
-from surrogate.checkpoint import read_history, write_json
-from surrogate.evaluate import predict_one
-from surrogate.figures import accuracy_figure, learning_figure, prediction_figure
-from surrogate.table import read_evaluations, read_reference, table_rows, write_table
+from neuronio.config import EvaluationConfig
+from neuronio.data.shard import Shard
+from neuronio.drawing import save_figure
+from neuronio.surrogate.checkpoint import read_history, write_json
+from neuronio.surrogate.evaluate import predict_one
+from neuronio.surrogate.figures import accuracy_figure, learning_figure, prediction_figure
+from neuronio.surrogate.results_table import (
+    read_evaluations,
+    read_reference,
+    table_rows,
+    write_table,
+)
 
 PACKAGES = ("neuronio", "neuron", "torch", "numpy", "scipy", "h5py", "snakemake")
 

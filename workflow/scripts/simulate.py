@@ -1,9 +1,9 @@
 """Simulate one shard of trials, or go on with one that was interrupted."""
 
-from job import Job
+from rule_log import Job
 
-from data.config import validate_config
-from simulation.dataset import simulate_shard
+from neuronio.config import validate_config
+from neuronio.simulation.dataset import simulate_shard
 
 job = Job(snakemake.log[0])
 split, shard = snakemake.wildcards.split, int(snakemake.wildcards.shard)

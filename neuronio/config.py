@@ -1,0 +1,320 @@
+"""The configuration of a run: one YAML file, validated strictly before anything runs."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from neuronio.errors import NeuronIOError
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, strict, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Variant(Section):
+    """Changes to a cell model that the field uses."""
+
+    synapses: Literal["ampa_nmda", "ampa"] = Field(
+        "ampa_nmda", description="Excitatory synapses: AMPA with NMDA, or AMPA alone."
+    )
+    nmda_ratio: float = Field(
+        1.0, ge=0, le=100, description="NMDA conductance as a multiple of the cell's own."
+    )
+    passive_dendrites: bool = Field(
+        False, description="Leave the active channels out of the basal and apical dendrites."
+    )
+    sk_multiplier: float = Field(
+        1.0, ge=0, le=100, description="SK_E2 conductance as a multiple of the cell's own."
+    )
+    ih_vshift_mV: float = Field(
+        0.0, ge=-50, le=50, description="Shift of the Ih kinetics along the voltage axis, mV."
+    )
+    gaba_b: bool = Field(False, description="Give inhibitory synapses a GABA_B component too.")
+    morphology: str | None = Field(
+        None, description="Path of a morphology (.asc or .swc) to use in place of the cell's own."
+    )
+
+
+class CellConfig(Section):
+    """Which neuron is simulated."""
+
+    model: str = Field(
+        "packaged",
+        description="A cell of simulation/cells (packaged, neuronio, hay2011) or a YAML file.",
+    )
+    variant: Variant = Field(Variant(), description="Changes to the cell.")
+
+
+class InputsConfig(Section):
+    """How the input spikes are generated."""
+
+    generator: Literal["published", "ergodic", "subthreshold", "constant", "ood"] = Field(
+        "published", description="The generator of input rates and spikes."
+    )
+    parameters: dict[str, Any] = Field(
+        {}, description="Parameters of the generator that differ from its defaults."
+    )
+
+
+class EngineConfig(Section):
+    """What integrates the cell."""
+
+    name: Literal["neuron", "ensemble"] = Field(
+        "ensemble", description="NEURON itself (the reference), or many trials in lockstep."
+    )
+    integrator: Literal["fixed", "cvode"] = Field(
+        "fixed", description="Fixed time step, or NEURON's variable step (engine neuron only)."
+    )
+    dt_ms: float = Field(
+        0.025,
+        gt=0,
+        le=0.125,
+        description="Time step, ms; 0.125 ms must be a whole number of steps.",
+    )
+    order: Literal[1, 2] = Field(2, description="Order of the fixed step in time.")
+    cvode_atol: float = Field(
+        1e-3, gt=0, le=1e-1, description="Absolute tolerance of the variable step."
+    )
+    precision: Literal["float32", "float64"] = Field(
+        "float32", description="Arithmetic of the ensemble engine."
+    )
+    gate_tables: bool = Field(
+        False, description="Take gate kinetics from tables of 0.1 mV in the ensemble engine."
+    )
+    threads: int = Field(0, ge=0, le=1024, description="Threads or processes; 0 means every core.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> EngineConfig:
+        steps = 0.125 / self.dt_ms
+        if abs(steps - round(steps)) > 1e-9:
+            raise ValueError(
+                f"dt_ms is {self.dt_ms}, but 0.125 ms (the 8 kHz sampling) must hold a whole "
+                "number of steps: take 0.025, 0.0125, 0.0625 or 0.125"
+            )
+        if self.name == "ensemble" and self.integrator == "cvode":
+            raise ValueError(
+                "integrator cvode needs engine neuron; the ensemble engine takes fixed steps"
+            )
+        return self
+
+
+class TrialCounts(Section):
+    """Trials of each split at scale 1."""
+
+    train: int = Field(ge=1, le=10_000_000, description="Trials to fit on.")
+    valid: int = Field(ge=1, le=10_000_000, description="Trials that choose the best weights.")
+    test: int = Field(ge=1, le=10_000_000, description="Trials that are reported on.")
+
+
+class DatasetConfig(Section):
+    """How many trials, how long, and what is kept of them."""
+
+    duration_ms: int = Field(6000, ge=10, le=60_000, description="Length of a trial, ms.")
+    trials: TrialCounts = Field(description="Trials of each split at scale 1.")
+    scale: float = Field(
+        1.0, gt=0, le=1000, description="Multiplies the trials of every split (at least one each)."
+    )
+    trials_per_shard: int = Field(128, ge=1, le=10_000, description="Trials in one HDF5 file.")
+    test_generator: InputsConfig | None = Field(
+        None, description="Inputs of the test split where they differ from the others'."
+    )
+    record_soma_8khz: bool = Field(False, description="Keep the soma voltage at 8 kHz too.")
+    record_segments: bool = Field(False, description="Keep the voltage of every segment too.")
+    trial_limit_s: float = Field(
+        600.0, gt=0, description="Longest wall time of one trial in NEURON, s; then it failed."
+    )
+
+
+class TrainingConfig(Section):
+    """How a surrogate is fitted."""
+
+    steps: int = Field(2000, ge=1, le=100_000_000, description="Optimiser steps of a fit.")
+    batch_size: int = Field(8, ge=1, le=4096, description="Windows in a step.")
+    window_ms: int = Field(500, ge=2, le=60_000, description="Length of a training window, ms.")
+    burn_in_ms: int = Field(
+        150, ge=0, lt=60_000, description="Start of a window that the loss leaves out, ms."
+    )
+    learning_rate: float = Field(
+        5e-4, gt=0, le=1, description="Adam's first learning rate; it falls to 0 along a cosine."
+    )
+    gradient_clip: float = Field(1.0, gt=0, description="Largest norm of the whole gradient.")
+    spike_weight: float = Field(
+        0.5, ge=0, le=1, description="Weight of the spike loss; the soma loss has the rest."
+    )
+    validate_every: int = Field(
+        500, ge=1, le=10_000_000, description="Steps between validations, each with a checkpoint."
+    )
+    validation_trials: int = Field(
+        64, ge=1, le=1_000_000, description="Validation trials scored each time, from the first."
+    )
+    cache_mib: int = Field(
+        512, ge=1, le=1_000_000, description="Memory for trials already read, MiB."
+    )
+    threads: int = Field(1, ge=1, le=1024, description="CPU threads of one fit.")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="Where a surrogate is fitted.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainingConfig:
+        if self.burn_in_ms >= self.window_ms:
+            raise ValueError(
+                f"burn_in_ms is {self.burn_in_ms} but must be less than window_ms, {self.window_ms}"
+            )
+        return self
+
+
+class FitConfig(Section):
+    """One model family: a fit for every size and seed."""
+
+    model: str = Field(description="Surrogate: branch_elm, elm, tcn, lstm, gru, lif, linear, ...")
+    sizes: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
+        min_length=1, description="Memory units of an ELM, width of a TCN, hidden units, ..."
+    )
+    seeds: list[Seed] = Field([0], min_length=1, description="One fit for each seed.")
+    options: dict[str, Any] = Field({}, description="Options of the model other than its size.")
+    training: dict[str, Any] = Field(
+        {}, description="Keys of `training` that differ for this model."
+    )
+
+
+class EvaluationConfig(Section):
+    """How a fitted surrogate is judged on the test split."""
+
+    mode: Literal["streaming", "published"] = Field(
+        "streaming",
+        description="Each trial in one pass, or in overlapping windows as published.",
+    )
+    ignore_ms: int = Field(
+        500, ge=0, le=60_000, description="Start of every trial that no score counts, ms."
+    )
+    window_ms: int = Field(500, ge=2, le=60_000, description="Windows of the published mode, ms.")
+    overlap_ms: int = Field(
+        150, ge=0, lt=60_000, description="Overlap (burn-in) of those windows, ms."
+    )
+    max_spikes_per_trial: int = Field(
+        24, ge=0, le=1_000_000, description="Trials with more output spikes are left out."
+    )
+    bootstrap: int = Field(
+        1000, ge=0, le=100_000, description="Bootstrap resamples of trials; 0 means no intervals."
+    )
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Coverage of the intervals.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the bootstrap.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> EvaluationConfig:
+        if self.overlap_ms >= self.window_ms:
+            raise ValueError(
+                f"overlap_ms is {self.overlap_ms} but must be less than window_ms, {self.window_ms}"
+            )
+        return self
+
+
+class RunConfig(Section):
+    """A whole run, from the cell to the figure."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(
+        description="Name of the run: its results go to results/<name>."
+    )
+    seed: Seed = Field(1, description="Seed of the dataset: every trial's inputs follow from it.")
+    cell: CellConfig = Field(CellConfig(), description="Which neuron is simulated.")
+    inputs: InputsConfig = Field(InputsConfig(), description="How inputs are generated.")
+    t0_artefact: bool = Field(
+        False, description="Silence synapses with a spike in the first ms, as in NeuronIO."
+    )
+    engine: EngineConfig = Field(EngineConfig(), description="What integrates the cell.")
+    dataset: DatasetConfig = Field(description="How many trials, and what is kept of them.")
+    training: TrainingConfig = Field(TrainingConfig(), description="How surrogates are fitted.")
+    fits: list[FitConfig] = Field([], description="The surrogates to fit.")
+    evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How they are judged.")
+
+    def training_of(self, fit: FitConfig) -> TrainingConfig:
+        """The training settings of one model family: the common ones and its own."""
+        return TrainingConfig.model_validate({**self.training.model_dump(), **fit.training})
+
+    @model_validator(mode="after")
+    def _trainings(self) -> RunConfig:
+        for i, fit in enumerate(self.fits):
+            try:
+                self.training_of(fit)
+            except ValidationError as error:
+                message = sentence(error, TrainingConfig, f"fits.{i}.training")
+                raise ValueError(f"!{message}") from error
+        return self
+
+
+def load_config(path: str | Path) -> RunConfig:
+    """Read and validate a configuration file.
+
+    Raises:
+        NeuronIOError: one sentence that names the file and the first key that is wrong.
+    """
+    try:
+        document = yaml.safe_load(Path(path).read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise NeuronIOError(f"cannot read the configuration {path}: {error}") from error
+    except yaml.YAMLError as error:
+        raise NeuronIOError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    return validate_config(document, name=str(path))
+
+
+def validate_config(document: Any, name: str = "the configuration") -> RunConfig:
+    """Validate a configuration that is already read; `name` stands in the error."""
+    return validate(RunConfig, document, name)
+
+
+def validate(model: type[BaseModel], document: Any, name: str) -> Any:
+    """An instance of a pydantic model, or a NeuronIOError of one sentence naming the key."""
+    if not isinstance(document, dict):
+        raise NeuronIOError(f"{name} must hold keys and values, but is a {_kind(document)}")
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise NeuronIOError(f"{name}: {sentence(error, model)}") from error
+
+
+def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
+    """The first problem of a validation as one sentence that names the key and the value found."""
+    problems = error.errors(include_url=False)
+    first = min(problems, key=lambda p: p["type"] != "extra_forbidden")
+    keys = [str(k) for k in first["loc"]]
+    where = ".".join(k for k in [prefix, *keys] if k)
+    if first["type"] == "extra_forbidden":
+        guess = difflib.get_close_matches(keys[-1], _known_keys(model, first["loc"][:-1]), n=1)
+        hint = f"; did you mean '{guess[0]}'?" if guess else ""
+        return f"unknown key '{where}'{hint}"
+    if first["type"] == "missing":
+        return f"the key '{where}' is missing"
+    if first["type"] == "value_error":
+        text = str(first["ctx"]["error"])
+        return text[1:] if text.startswith("!") else f"in '{where}', {text}" if where else text
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return f"'{where}' is {first['input']!r}, but {message.replace('input', 'it', 1)}"
+
+
+def _known_keys(model: type[BaseModel], path: tuple) -> list[str]:
+    """Keys of the section that `path` leads to from `model`."""
+    for key in path:
+        if isinstance(key, int) or key not in model.model_fields:
+            continue
+        annotation = model.model_fields[key].annotation
+        nested = [t for t in (annotation, *getattr(annotation, "__args__", ())) if _is_model(t)]
+        if not nested:
+            return []
+        model = nested[0]
+    return list(model.model_fields)
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _kind(value: Any) -> str:
+    return "empty file" if value is None else type(value).__name__

@@ -1,0 +1,172 @@
+"""Trials of several HDF5 shards, read when asked for, with the targets models are fitted to."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from neuronio.data.shard import Shard
+from neuronio.data.trial import InputEvents
+from neuronio.errors import NeuronIOError
+
+MAX_OPEN_SHARDS = 64
+
+
+@dataclass(frozen=True)
+class SomaScale:
+    """Soma voltage in the units that models are fitted in: (min(V, clip) + shift) * scale.
+
+    The published rule (Spieler et al. 2024): clipped at -55 mV so that spikes do not dominate,
+    shifted by 67.7 mV, a tenth of it.
+    """
+
+    clip_mV: float = -55.0
+    shift_mV: float = 67.7
+    scale: float = 0.1
+
+    def clipped(self, soma_mV: np.ndarray) -> np.ndarray:
+        """The voltage that a model is asked for, mV."""
+        return np.minimum(soma_mV, np.float32(self.clip_mV))
+
+    def target(self, soma_mV: np.ndarray) -> np.ndarray:
+        """mV to target units, float32."""
+        return ((self.clipped(soma_mV) + self.shift_mV) * self.scale).astype(np.float32)
+
+    def to_mV(self, target: np.ndarray) -> np.ndarray:
+        """Target units to mV."""
+        return target / self.scale - self.shift_mV
+
+    def as_dict(self) -> dict[str, float]:
+        """The rule as plain numbers."""
+        return asdict(self)
+
+
+def spike_bins(spike_ms: np.ndarray, duration_ms: int) -> np.ndarray:
+    """(T,) bool: the ms in which output spikes fall; bin = int(t - 0.5), the published rule."""
+    out = np.zeros(duration_ms, dtype=bool)
+    bins = (np.asarray(spike_ms) - 0.5).astype(np.int64)
+    out[bins[bins < duration_ms]] = True
+    return out
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial: inputs, output spikes (T,) bool, soma voltage (T,) float32 mV, unclipped."""
+
+    inputs: InputEvents
+    spikes: np.ndarray
+    soma_mV: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        arrays = (self.inputs.synapse, self.inputs.offset, self.spikes, self.soma_mV)
+        return sum(array.nbytes for array in arrays)
+
+
+class TrialStore:
+    """Trials of several shards, read when asked for; the latest used stay in memory.
+
+    Args:
+        paths: shards, whose trials are numbered in this order.
+        cache_mib: most memory for trials that were read, MiB.
+
+    Attributes:
+        n_synapses: inputs of every trial.
+        duration_ms: length of every trial, ms.
+        cached_bytes: memory that the trials held now take.
+
+    Raises:
+        NeuronIOError: a file is no shard, or the shards differ in synapses or duration.
+    """
+
+    def __init__(self, paths: Sequence[str | Path], cache_mib: int = 512):
+        if not paths:
+            raise NeuronIOError("no data files given; give one or more shards (.h5)")
+        self.paths = [Path(path) for path in paths]
+        self._limit = cache_mib * 2**20
+        self._cache: OrderedDict[int, Trial] = OrderedDict()
+        self.cached_bytes = 0
+        self._open: OrderedDict[int, Shard] = OrderedDict()
+        self._lock = threading.Lock()
+        counts, shapes = zip(*map(_count_and_shape, self.paths), strict=True)
+        for path, shape in zip(self.paths, shapes, strict=True):
+            if shape != shapes[0]:
+                raise NeuronIOError(
+                    f"{path} has {shape[0]} synapses and trials of {shape[1]} ms, but "
+                    f"{self.paths[0]} has {shapes[0][0]} and {shapes[0][1]} ms; "
+                    "give shards of one dataset"
+                )
+        self.n_synapses, self.duration_ms = shapes[0]
+        self._first = np.concatenate([[0], np.cumsum(counts)])
+
+    def __len__(self) -> int:
+        return int(self._first[-1])
+
+    def __getitem__(self, index: int) -> Trial:
+        if not 0 <= index < len(self):
+            raise NeuronIOError(
+                f"trial {index} does not exist; there are {len(self)}, numbered from 0"
+            )
+        with self._lock:
+            if index in self._cache:
+                self._cache.move_to_end(index)
+                return self._cache[index]
+            trial = self._read(index)
+            self._keep(index, trial)
+            return trial
+
+    def n_spikes(self, index: int) -> int:
+        """Number of output spikes of a trial."""
+        return int(self[index].spikes.sum())
+
+    def provenance(self) -> dict:
+        """Where the trials come from: what all shards say of themselves alike, and each file."""
+        infos = []
+        for path in self.paths:
+            with Shard(path) as shard:
+                infos.append(shard.info)
+        common = {k: v for k, v in infos[0].items() if all(i.get(k) == v for i in infos)}
+        common.pop("content_sha256", None)
+        counts = np.diff(self._first).tolist()
+        files = [
+            {"file": path.name, "trials": count, "content_sha256": info.get("content_sha256")}
+            for path, count, info in zip(self.paths, counts, infos, strict=True)
+        ]
+        return {"trials": len(self), "duration_ms": self.duration_ms, **common, "files": files}
+
+    def close(self) -> None:
+        """Close the files."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
+
+    def _read(self, index: int) -> Trial:
+        number = int(np.searchsorted(self._first, index, side="right")) - 1
+        shard, i = self._shard(number), index - int(self._first[number])
+        spikes = spike_bins(shard.spike_ms(i), self.duration_ms)
+        return Trial(shard.inputs(i), spikes, shard.soma_mV(i))
+
+    def _shard(self, number: int) -> Shard:
+        if number not in self._open:
+            if len(self._open) >= MAX_OPEN_SHARDS:
+                self._open.popitem(last=False)[1].close()
+            self._open[number] = Shard(self.paths[number])
+        self._open.move_to_end(number)
+        return self._open[number]
+
+    def _keep(self, index: int, trial: Trial) -> None:
+        self._cache[index] = trial
+        self.cached_bytes += trial.nbytes
+        while self.cached_bytes > self._limit and len(self._cache) > 1:
+            self.cached_bytes -= self._cache.popitem(last=False)[1].nbytes
+
+
+def _count_and_shape(path: Path) -> tuple[int, tuple[int, int]]:
+    with Shard(path) as shard:
+        return shard.n_trials, (shard.n_synapses, shard.duration_ms)
