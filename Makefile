@@ -22,9 +22,8 @@ neuronio: run
 test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)
 
-bench: $(READY)
-	@set -e; for script in benchmarks/*.py; do \
-		echo "== $$script"; $(BIN)/python $$script $(ARGS); done
+bench: $(READY) # WRITE=1 stores the figures and writes the speed tables
+	$(BIN)/python benchmarks $(if $(WRITE),--write) $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

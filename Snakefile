@@ -1,1 +1,10 @@
-workflow.include("workflow/Snakefile", overwrite_default_target=True)
+include: "workflow/Snakefile"
+
+
+rule everything:
+    default_target: True
+    input:
+        rules.all.input,
+    localrule: True
+    message:
+        "Everything is there"

@@ -1,6 +1,6 @@
 """How fast surrogates train and predict: ours beside the published way, in one run.
 
-    python benchmarks/fit.py [--json FILE] [--threads 2]
+    python benchmarks/fit.py [--json FILE] [--threads 2] [--quick]
 
 A training step is forward, loss after the burn-in, backward and Adam on windows of 500 ms. Three
 ways for the Branch-ELM, equal in result:
@@ -16,16 +16,16 @@ make every way many times slower, so there they sleep (OMP_WAIT_POLICY=PASSIVE),
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-BUSY = os.getloadavg()[0] > 0.75 * os.cpu_count()
+import machine
+
+BUSY = machine.busy()
 if BUSY:  # read once, when torch loads its OpenMP
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -35,9 +35,10 @@ from torch import nn
 from torch.nn import functional
 
 from neuronio.data.trial import InputEvents
+from neuronio.files import write_json
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models import build_model
-from neuronio.surrogate.options import TcnOptions, sized_options
+from neuronio.surrogate.models import build_model, sized_options
+from neuronio.surrogate.models.tcn import TcnOptions
 from neuronio.surrogate.recurrence import reference
 
 SIZES = ((5, 8), (20, 8), (50, 8), (100, 8), (100, 32))
@@ -47,36 +48,24 @@ TCN = TcnOptions(width=32, kernels=(45, 19))
 Forward = Callable[[], tuple[torch.Tensor, torch.Tensor]]
 
 
-def main() -> None:
-    """Measure, print the table, write the JSON."""
-    arguments = parse_arguments()
-    torch.set_num_threads(arguments.threads)
+def run(*, quick: bool = False, threads: int = 2) -> dict[str, Any]:
+    """Durations of training steps and of predictions.
+
+    Args:
+        quick: one size and short trials, to see that it works; the figures mean nothing.
+        threads: for every way alike.
+    """
+    torch.set_num_threads(threads)
     generator = np.random.default_rng(0)
-    results = {}
-    print(f"{arguments.threads} threads, windows of {WINDOW_MS} ms, median of the timed steps")
-    if BUSY:
-        print("the machine is busy: waiting threads sleep, and all figures are worse than need be")
-    print()
-    print(f"{'training step':<22}{'published':>12}{'reference':>12}{'compiled':>12}{'gain':>8}")
-    for num_memory, rows in SIZES:
-        row = measure_elm(num_memory, rows, generator)
-        results[f"d{num_memory}_b{rows}"] = row
-        gain = row["published_loop_ms"] / row["compiled_ms"]
-        cells = "".join(f"{value:>9.1f} ms" for value in row.values())
-        print(f"d_m {num_memory:>3}, batch {rows:>2}      {cells}{gain:>7.0f}x", flush=True)
-    results["tcn_b8"] = measure_tcn(8, generator)
-    results["inference"] = measure_inference(generator)
-    print_rest(results)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
-
-
-def parse_arguments() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="also write the figures (ms) to this file")
-    parser.add_argument("--threads", type=int, default=2, help="for every way alike (default 2)")
-    return parser.parse_args()
+    sizes, rows, trial_ms = (SIZES[:1], 2, 600) if quick else (SIZES, 16, TRIAL_MS)
+    return {
+        "threads": threads,
+        "window_ms": WINDOW_MS,
+        "sleeping_threads": BUSY,
+        "steps": [measure_elm(num_memory, batch, generator) for num_memory, batch in sizes],
+        "tcn": measure_tcn(8, generator),
+        "prediction": [measure_prediction(d, rows, trial_ms, generator) for d in (20, 100)],
+    }
 
 
 def random_batch(rows: int, duration_ms: int, generator: np.random.Generator) -> EventBatch:
@@ -119,19 +108,23 @@ def median_ms(step: Callable[[], None], budget_s: float, most: int = 50) -> floa
     return 1e3 * statistics.median(durations[1:])
 
 
-def measure_elm(num_memory: int, rows: int, generator: np.random.Generator) -> dict[str, float]:
+def measure_elm(num_memory: int, rows: int, generator: np.random.Generator) -> dict[str, Any]:
     """A training step of a Branch-ELM in three ways, ms."""
     options = sized_options("branch_elm", num_memory, {"inputs": 2 * SEGMENTS})
     batch = random_batch(rows, WINDOW_MS, generator)
     dense = batch.dense().transpose(1, 2).contiguous()
     loop, plain, fast = (build_model("branch_elm", options) for _ in range(3))
     plain.compute = reference
+    loop_ms = median_ms(training_step(loop, lambda: loop.step_by_step(dense), rows), 2.0)
+    plain_ms = median_ms(training_step(plain, lambda: plain(batch), rows), 1.0)
+    fast_ms = median_ms(training_step(fast, lambda: fast(batch), rows), 1.0)
     return {
-        "published_loop_ms": median_ms(
-            training_step(loop, lambda: loop.step_by_step(dense), rows), 2.0
-        ),
-        "reference_ms": median_ms(training_step(plain, lambda: plain(batch), rows), 1.0),
-        "compiled_ms": median_ms(training_step(fast, lambda: fast(batch), rows), 1.0),
+        "num_memory": num_memory,
+        "batch": rows,
+        "published_loop_ms": loop_ms,
+        "reference_ms": plain_ms,
+        "compiled_ms": fast_ms,
+        "gain": loop_ms / fast_ms,
     }
 
 
@@ -148,50 +141,82 @@ def plain_tcn(model: nn.Module, dense_bnt: torch.Tensor) -> tuple[torch.Tensor, 
     return out_bto[..., 0], out_bto[..., 1]
 
 
-def measure_tcn(rows: int, generator: np.random.Generator) -> dict[str, float]:
+def measure_tcn(rows: int, generator: np.random.Generator) -> dict[str, Any]:
     """A training step of a TCN as a plain Conv1d stack on ready dense inputs, and as ours, ms."""
     batch = random_batch(rows, WINDOW_MS, generator)
     dense = batch.dense()
     plain, ours = (build_model("tcn", TCN) for _ in range(2))
     return {
+        "width": TCN.width,
+        "depth": TCN.depth,
+        "batch": rows,
         "conv1d_ms": median_ms(training_step(plain, lambda: plain_tcn(plain, dense), rows), 1.0),
         "ours_ms": median_ms(training_step(ours, lambda: ours(batch), rows), 1.0),
     }
 
 
-def measure_inference(generator: np.random.Generator, rows: int = 16) -> dict[str, object]:
-    """Whole trials of 6 s through the compiled Branch-ELM."""
-    batch = random_batch(rows, TRIAL_MS, generator)
-    results = {}
-    for num_memory in (20, 100):
-        model = build_model("branch_elm", sized_options("branch_elm", num_memory, {})).eval()
+def measure_prediction(
+    num_memory: int, rows: int, trial_ms: int, generator: np.random.Generator
+) -> dict[str, Any]:
+    """Whole trials through the compiled Branch-ELM, as many at once as `rows`."""
+    batch = random_batch(rows, trial_ms, generator)
+    model = build_model("branch_elm", sized_options("branch_elm", num_memory, {})).eval()
 
-        def predict(model: nn.Module = model) -> None:
-            with torch.no_grad():
-                model(batch)
+    def predict() -> None:
+        with torch.no_grad():
+            model(batch)
 
-        seconds = median_ms(predict, 0.5) / 1e3
-        results[f"d{num_memory}"] = {
-            "trials_per_s": rows / seconds,
-            "times_real_time": rows * TRIAL_MS / 1e3 / seconds,
-        }
-    return results
+    seconds = median_ms(predict, 0.5) / 1e3
+    return {
+        "num_memory": num_memory,
+        "trial_ms": trial_ms,
+        "trials_per_s": rows / seconds,
+        "times_real_time": rows * trial_ms / 1e3 / seconds,
+    }
 
 
-def print_rest(results: dict[str, dict]) -> None:
-    """TCN and inference."""
-    tcn = results["tcn_b8"]
-    print(f"\nTCN, width {TCN.width}, depth {TCN.depth}, batch 8, training step")
-    print(
-        f"  Conv1d stack {tcn['conv1d_ms']:.0f} ms, ours "
-        f"{tcn['ours_ms']:.0f} ms ({tcn['conv1d_ms'] / tcn['ours_ms']:.1f}x)"
-    )
-    print(f"\nPrediction of whole {TRIAL_MS // 1000} s trials, compiled")
-    for name, row in results["inference"].items():
-        print(
-            f"  d_m {name[1:]:>3}: {row['trials_per_s']:.1f} trials/s, "
-            f"{row['times_real_time']:.0f} x real time"
-        )
+def lines(results: dict[str, Any]) -> list[str]:
+    """The results for a terminal."""
+    tcn = results["tcn"]
+    out = [
+        f"{results['threads']} threads, windows of {results['window_ms']} ms, median of the steps"
+    ]
+    if results["sleeping_threads"]:
+        out.append("the machine is busy: waiting threads sleep, all figures are worse than need be")
+    out += [
+        "",
+        f"{'training step':<22}{'published':>12}{'reference':>12}{'compiled':>12}{'gain':>8}",
+    ]
+    for row in results["steps"]:
+        ways = (row[f"{way}_ms"] for way in ("published_loop", "reference", "compiled"))
+        cells = "".join(f"{value:>9.1f} ms" for value in ways)
+        size = f"d_m {row['num_memory']:>3}, batch {row['batch']:>2}"
+        out.append(f"{size:<22}{cells}{row['gain']:>7.0f}x")
+    out += [
+        f"\nTCN, width {tcn['width']}, depth {tcn['depth']}, batch {tcn['batch']}, training step",
+        f"  Conv1d stack {tcn['conv1d_ms']:.0f} ms, ours {tcn['ours_ms']:.0f} ms "
+        f"({tcn['conv1d_ms'] / tcn['ours_ms']:.1f}x)",
+        f"\nPrediction of whole trials of {results['prediction'][0]['trial_ms']} ms, compiled",
+    ]
+    out += [
+        f"  d_m {row['num_memory']:>3}: {row['trials_per_s']:.1f} trials/s, "
+        f"{row['times_real_time']:.0f} x real time"
+        for row in results["prediction"]
+    ]
+    return out
+
+
+def main() -> None:
+    """Measure, print the table, write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="also write the figures (ms) to this file")
+    parser.add_argument("--threads", type=int, default=2, help="for every way alike (default 2)")
+    parser.add_argument("--quick", action="store_true", help="see that it works, no more")
+    options = parser.parse_args()
+    results = run(quick=options.quick, threads=options.threads)
+    print("\n".join(lines(results)))
+    if options.json:
+        write_json(options.json, results)
 
 
 if __name__ == "__main__":

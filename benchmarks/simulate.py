@@ -12,23 +12,24 @@ ensemble engine instead, on every core, and tells the peak resident memory.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from neuronio.config import EngineConfig
 from neuronio.data.trial import InputEvents
+from neuronio.files import write_json
 from neuronio.simulation.cell_spec import CellSpec, load_cell
-from neuronio.simulation.engines.ensemble import EnsembleEngine
+from neuronio.simulation.engines.ensemble.engine import EnsembleEngine
 from neuronio.simulation.engines.neuron import NeuronEngine
-from neuronio.simulation.inputs.draw import make_inputs, trial_rng
+from neuronio.simulation.inputs.draw import make_inputs
+from neuronio.simulation.inputs.splits import trial_rng
 
 ENSEMBLES = {
     "ensemble_float64": {"precision": "float64"},
@@ -39,29 +40,42 @@ BUDGET_S = 35.0
 Run = Callable[[], object]
 
 
-def main() -> None:
-    """Measure, print the table, write the JSON."""
-    arguments = parse_arguments()
-    spec = load_cell(arguments.cell)
-    if arguments.memory:
-        measure_memory(spec)
-        return
-    runs = make_runs(spec, arguments.duration_ms)
-    least_ms = measure(runs, arguments.duration_ms, arguments.rounds)
-    print_table(arguments.cell, arguments.duration_ms, least_ms)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(best_of_each(least_ms), indent=2) + "\n")
+def run(
+    *, quick: bool = False, cell: str = "packaged", duration_ms: int = 40, rounds: int = 5
+) -> dict[str, Any]:
+    """CPU time of every engine, ms per simulated ms of one cell.
+
+    Args:
+        quick: one round of short trials, to see that it works; the figures mean nothing.
+        rounds: the most; fewer if they are slow.
+    """
+    if quick:
+        duration_ms, rounds = 2, 1
+    least_ms = measure(make_runs(load_cell(cell), duration_ms), duration_ms, rounds)
+    rows = [
+        {"engine": e, "trials": n, "ms_per_cell_ms": ms, "gain": least_ms["neuron", 1] / ms}
+        for (e, n), ms in least_ms.items()
+    ]
+    return {"cell": cell, "duration_ms": duration_ms, "runs": rows}
 
 
-def parse_arguments() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="also write ms per cell-ms of each engine here")
-    parser.add_argument("--cell", default="packaged", help="cell model (default packaged)")
-    parser.add_argument("--duration-ms", type=int, default=40, help="length of the trials")
-    parser.add_argument("--rounds", type=int, default=5, help="most rounds; fewer if they are slow")
-    parser.add_argument("--memory", action="store_true", help="measure memory instead of speed")
-    return parser.parse_args()
+def run_memory(
+    *, quick: bool = False, cell: str = "packaged", trials: int = 32, duration_ms: int = 6000
+) -> dict[str, Any]:
+    """Peak resident memory of trials in the ensemble engine on every core, 10^6 bytes."""
+    if quick:
+        trials, duration_ms = 2, 20
+    engine = make_engine(load_cell(cell), threads=0, gate_tables=True)
+    inputs = make_trials(engine, trials, duration_ms)
+    before_MB, started = peak_memory_MB(), time.perf_counter()
+    engine.run(inputs)
+    return {
+        "trials": trials,
+        "duration_ms": duration_ms,
+        "peak_MB": peak_memory_MB(),
+        "before_MB": before_MB,
+        "wall_s": time.perf_counter() - started,
+    }
 
 
 def make_engine(spec: CellSpec, threads: int = 1, **settings) -> EnsembleEngine:
@@ -107,38 +121,49 @@ def measure(
     return least
 
 
-def best_of_each(least_ms: dict[tuple[str, int], float]) -> dict[str, float]:
-    """ms per cell-ms of each engine at its best batch size."""
-    names = dict.fromkeys(name for name, _ in least_ms)
-    return {name: min(ms for (n, _), ms in least_ms.items() if n == name) for name in names}
-
-
-def print_table(cell: str, duration_ms: int, least_ms: dict[tuple[str, int], float]) -> None:
-    """One row for each engine and batch size."""
-    reference = least_ms["neuron", 1]
-    print(f"cell {cell}, trials of {duration_ms} ms, dt 0.025 ms, second order, one core\n")
-    print(f"{'engine':<26}{'trials':>7}{'ms per cell-ms':>17}{'gain':>8}")
-    for (name, count), ms in least_ms.items():
-        print(f"{name:<26}{count:>7}{ms:>17.3f}{reference / ms:>7.1f}x")
-    print(f"\npeak memory with all four engines loaded: {peak_memory_MB():.0f} MB")
-
-
 def peak_memory_MB() -> float:
     """Peak resident memory of this process, 10^6 bytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def measure_memory(spec: CellSpec, count: int = 32, duration_ms: int = 6000) -> None:
-    """Run 32 trials of 6 s and print the peak resident memory."""
-    engine = make_engine(spec, threads=0, gate_tables=True)
-    trials = make_trials(engine, count, duration_ms)
-    before_MB, started = peak_memory_MB(), time.perf_counter()
-    engine.run(trials)
-    print(
-        f"{count} trials of {duration_ms} ms: peak {peak_memory_MB():.0f} MB "
-        f"({before_MB:.0f} MB before the run), {time.perf_counter() - started:.1f} s"
+def lines(results: dict[str, Any]) -> list[str]:
+    """The results of either function for a terminal."""
+    if "peak_MB" in results:
+        return [
+            f"{results['trials']} trials of {results['duration_ms']} ms: peak "
+            f"{results['peak_MB']:.0f} MB ({results['before_MB']:.0f} MB before the run), "
+            f"{results['wall_s']:.1f} s"
+        ]
+    head = (
+        f"cell {results['cell']}, trials of {results['duration_ms']} ms, dt 0.025 ms, "
+        "second order, one core"
     )
+    rows = [
+        f"{row['engine']:<26}{row['trials']:>7}{row['ms_per_cell_ms']:>17.3f}{row['gain']:>7.1f}x"
+        for row in results["runs"]
+    ]
+    return [head, "", f"{'engine':<26}{'trials':>7}{'ms per cell-ms':>17}{'gain':>8}", *rows]
+
+
+def main() -> None:
+    """Measure, print the table, write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--cell", default="packaged", help="cell model (default packaged)")
+    parser.add_argument("--duration-ms", type=int, default=40, help="length of the trials")
+    parser.add_argument("--rounds", type=int, default=5, help="most rounds; fewer if they are slow")
+    parser.add_argument("--memory", action="store_true", help="measure memory instead of speed")
+    parser.add_argument("--quick", action="store_true", help="see that it works, no more")
+    options = parser.parse_args()
+    given = {"quick": options.quick, "cell": options.cell}
+    if options.memory:
+        results = run_memory(**given)
+    else:
+        results = run(**given, duration_ms=options.duration_ms, rounds=options.rounds)
+    print("\n".join(lines(results)))
+    if options.json:
+        write_json(options.json, results)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Data at rest: formats, configuration, downloads and compiled libraries.
+"""Data at rest: trials, shards, published pickles and figures, downloads.
 
 Imports neither NEURON nor torch, so that `simulation` and `surrogate` can share it.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from neuronio.data.shard import Shard
 from neuronio.data.verify import verify_shard
 from neuronio.errors import NeuronIOError
-from neuronio.files import replacing
+from neuronio.files import write_csv
 
 MANIFEST_FIELDS = (
     "split",
@@ -43,12 +42,8 @@ def write_manifest(target: str | Path, shards: Mapping[str, Sequence[str | Path]
             if problems := verify_shard(path):
                 raise NeuronIOError(f"{problems[0]}; delete it and run again")
             rows += _manifest_rows(path, split)
-    target = Path(target)
-    with replacing(target) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, MANIFEST_FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return target
+    write_csv(target, rows, MANIFEST_FIELDS)
+    return Path(target)
 
 
 def _manifest_rows(path: Path, split: str) -> Iterator[dict]:

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from neuronio.conventions import SAMPLES_PER_MS
 from neuronio.data.pickles import dump_plain, load_plain
 from neuronio.data.shard import SegmentTable, Shard, write_shard
-from neuronio.data.trial import SAMPLES_PER_MS, InputEvents, Recording, detect_spikes
+from neuronio.data.trial import InputEvents, Recording, detect_spikes
 from neuronio.errors import NeuronIOError
 from neuronio.files import replacing
 

@@ -31,7 +31,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from neuronio.data.trial import SAMPLES_PER_MS, InputEvents, Recording
+from neuronio.conventions import SAMPLES_PER_MS
+from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 from neuronio.files import replacing
 

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from neuronio.conventions import SAMPLES_PER_MS, SPIKE_THRESHOLD_MV
 from neuronio.errors import NeuronIOError
-
-SPIKE_THRESHOLD_MV = -25.0
-SAMPLES_PER_MS = 8
 
 
 @dataclass(frozen=True)
@@ -186,9 +184,10 @@ class Recording:
 
 
 def detect_spikes(soma_8khz_mV: np.ndarray) -> np.ndarray:
-    """Output spikes: times (ms, float64) of local maxima above -25 mV of the 8 kHz soma voltage.
+    """Output spikes: times (ms, float64) of local maxima of the 8 kHz soma voltage (mV).
 
-    A plateau of equal samples counts once, at its first sample.
+    A maximum counts above `SPIKE_THRESHOLD_MV`; a plateau of equal samples counts once, at its
+    first sample.
     """
     v = np.asarray(soma_8khz_mV)
     change = np.flatnonzero(np.diff(v)) + 1

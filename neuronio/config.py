@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from neuronio.errors import NeuronIOError
+from neuronio.conventions import BUSY_SPIKES, IGNORE_MS, OVERLAP_MS, SAMPLES_PER_MS, WINDOW_MS
+from neuronio.sections import Section, read_yaml, sentence, validate
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-
-
-class Section(BaseModel):
-    """A part of the configuration: frozen, strict, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class Variant(Section):
@@ -57,8 +50,10 @@ class CellConfig(Section):
 class InputsConfig(Section):
     """How the input spikes are generated."""
 
-    generator: Literal["published", "ergodic", "subthreshold", "constant", "ood"] = Field(
-        "published", description="The generator of input rates and spikes."
+    generator: str = Field(
+        "published",
+        description="The generator of input rates and spikes: published, ergodic, subthreshold, "
+        "constant, ood, one of an installed package, or FILE.py:NAME.",
     )
     parameters: dict[str, Any] = Field(
         {}, description="Parameters of the generator that differ from its defaults."
@@ -77,7 +72,7 @@ class EngineConfig(Section):
     dt_ms: float = Field(
         0.025,
         gt=0,
-        le=0.125,
+        le=1 / SAMPLES_PER_MS,
         description="Time step, ms; 0.125 ms must be a whole number of steps.",
     )
     order: Literal[1, 2] = Field(2, description="Order of the fixed step in time.")
@@ -94,7 +89,7 @@ class EngineConfig(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> EngineConfig:
-        steps = 0.125 / self.dt_ms
+        steps = 1 / SAMPLES_PER_MS / self.dt_ms
         if abs(steps - round(steps)) > 1e-9:
             raise ValueError(
                 f"dt_ms is {self.dt_ms}, but 0.125 ms (the 8 kHz sampling) must hold a whole "
@@ -174,7 +169,10 @@ class TrainingConfig(Section):
 class FitConfig(Section):
     """One model family: a fit for every size and seed."""
 
-    model: str = Field(description="Surrogate: branch_elm, elm, tcn, lstm, gru, lif, linear, ...")
+    model: str = Field(
+        description="Surrogate: branch_elm, elm, tcn, lstm, gru, lif, linear, ..., one of an "
+        "installed package, or FILE.py:NAME."
+    )
     sizes: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
         min_length=1, description="Memory units of an ELM, width of a TCN, hidden units, ..."
     )
@@ -193,14 +191,16 @@ class EvaluationConfig(Section):
         description="Each trial in one pass, or in overlapping windows as published.",
     )
     ignore_ms: int = Field(
-        500, ge=0, le=60_000, description="Start of every trial that no score counts, ms."
+        IGNORE_MS, ge=0, le=60_000, description="Start of every trial that no score counts, ms."
     )
-    window_ms: int = Field(500, ge=2, le=60_000, description="Windows of the published mode, ms.")
+    window_ms: int = Field(
+        WINDOW_MS, ge=2, le=60_000, description="Windows of the published mode, ms."
+    )
     overlap_ms: int = Field(
-        150, ge=0, lt=60_000, description="Overlap (burn-in) of those windows, ms."
+        OVERLAP_MS, ge=0, lt=60_000, description="Overlap (burn-in) of those windows, ms."
     )
     max_spikes_per_trial: int = Field(
-        24, ge=0, le=1_000_000, description="Trials with more output spikes are left out."
+        BUSY_SPIKES, ge=0, le=1_000_000, description="Trials with more output spikes are left out."
     )
     bootstrap: int = Field(
         1000, ge=0, le=100_000, description="Bootstrap resamples of trials; 0 means no intervals."
@@ -253,68 +253,15 @@ class RunConfig(Section):
 def load_config(path: str | Path) -> RunConfig:
     """Read and validate a configuration file.
 
+    >>> neuronio.load_config("run.yaml").dataset.trials.train
+    3
+
     Raises:
         NeuronIOError: one sentence that names the file and the first key that is wrong.
     """
-    try:
-        document = yaml.safe_load(Path(path).read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise NeuronIOError(f"cannot read the configuration {path}: {error}") from error
-    except yaml.YAMLError as error:
-        raise NeuronIOError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    return validate_config(document, name=str(path))
+    return validate_config(read_yaml(path, "configuration"), name=str(path))
 
 
 def validate_config(document: Any, name: str = "the configuration") -> RunConfig:
     """Validate a configuration that is already read; `name` stands in the error."""
     return validate(RunConfig, document, name)
-
-
-def validate(model: type[BaseModel], document: Any, name: str) -> Any:
-    """An instance of a pydantic model, or a NeuronIOError of one sentence naming the key."""
-    if not isinstance(document, dict):
-        raise NeuronIOError(f"{name} must hold keys and values, but is a {_kind(document)}")
-    try:
-        return model.model_validate(document)
-    except ValidationError as error:
-        raise NeuronIOError(f"{name}: {sentence(error, model)}") from error
-
-
-def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
-    """The first problem of a validation as one sentence that names the key and the value found."""
-    problems = error.errors(include_url=False)
-    first = min(problems, key=lambda p: p["type"] != "extra_forbidden")
-    keys = [str(k) for k in first["loc"]]
-    where = ".".join(k for k in [prefix, *keys] if k)
-    if first["type"] == "extra_forbidden":
-        guess = difflib.get_close_matches(keys[-1], _known_keys(model, first["loc"][:-1]), n=1)
-        hint = f"; did you mean '{guess[0]}'?" if guess else ""
-        return f"unknown key '{where}'{hint}"
-    if first["type"] == "missing":
-        return f"the key '{where}' is missing"
-    if first["type"] == "value_error":
-        text = str(first["ctx"]["error"])
-        return text[1:] if text.startswith("!") else f"in '{where}', {text}" if where else text
-    message = first["msg"][0].lower() + first["msg"][1:]
-    return f"'{where}' is {first['input']!r}, but {message.replace('input', 'it', 1)}"
-
-
-def _known_keys(model: type[BaseModel], path: tuple) -> list[str]:
-    """Keys of the section that `path` leads to from `model`."""
-    for key in path:
-        if isinstance(key, int) or key not in model.model_fields:
-            continue
-        annotation = model.model_fields[key].annotation
-        nested = [t for t in (annotation, *getattr(annotation, "__args__", ())) if _is_model(t)]
-        if not nested:
-            return []
-        model = nested[0]
-    return list(model.model_fields)
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
-
-
-def _kind(value: Any) -> str:
-    return "empty file" if value is None else type(value).__name__

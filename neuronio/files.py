@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import errno
+import io
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from neuronio.errors import NeuronIOError
 
@@ -46,3 +52,63 @@ def write_atomic(path: str | Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_json(path: str | Path, document: Any) -> None:
+    """Write a JSON document; NaN and infinity are not JSON and are refused."""
+    write_atomic(path, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON document.
+
+    Raises:
+        NeuronIOError: the file is missing or is no JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise NeuronIOError(f"cannot read {path}: {error}") from error
+
+
+def write_csv(
+    path: str | Path, rows: Iterable[Mapping[str, Any]], fields: Sequence[str] | None = None
+) -> None:
+    """Write rows as CSV with a header; None, and a key that a row lacks, is an empty cell.
+
+    Args:
+        fields: the columns; those of the first row when left out.
+    """
+    rows = list(rows)
+    text = io.StringIO()
+    if fields or rows:
+        writer = csv.DictWriter(text, fields or list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    write_atomic(path, text.getvalue().encode())
+
+
+def read_csv(path: str | Path, text: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Rows of a CSV file: numbers as float, empty cells as None.
+
+    Args:
+        text: columns that are text.
+
+    Raises:
+        NeuronIOError: the file is missing, or a cell of another column is no number.
+    """
+    try:
+        with Path(path).open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [
+            {k: v if k in text else float(v) if v else None for k, v in row.items()} for row in rows
+        ]
+    except (OSError, ValueError, TypeError) as error:
+        raise NeuronIOError(f"cannot read the table {path}: {error}") from error
+
+
+def write_npz(path: str | Path, arrays: Mapping[str, Any], *, compressed: bool = True) -> None:
+    """Write arrays to an npz file, whole or not at all."""
+    save = np.savez_compressed if compressed else np.savez
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        save(file, **arrays)

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from neuronio.errors import NeuronIOError
 
+VECTOR_INCLUDE = Path(__file__).parent / "source"
+"""Folder of vector.h, which every kernel builds on."""
+
 DEFAULT_FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared")
 
 

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def package_versions(*packages: str) -> dict[str, str]:
+    """Versions of Python and of the packages named, where they are installed."""
+    found = {"python": platform.python_version()}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
 def versions() -> dict[str, str]:
     """Versions of what decides a trial's content, and the git revision of this checkout."""
-    return {
-        "python_version": platform.python_version(),
-        "neuron_version": version("neuron"),
-        "numpy_version": version("numpy"),
-        "git_revision": git_revision(),
+    packages = package_versions("neuron", "numpy")
+    return {f"{name}_version": found for name, found in packages.items()} | {
+        "git_revision": git_revision()
     }
 
 

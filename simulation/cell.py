@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -209,6 +211,23 @@ def build_cell(spec: CellSpec) -> Cell:
         NeuronIOError: the morphology cannot be had, or a mechanism or parameter does not exist.
     """
     return Cell(spec)
+
+
+def segment_table(spec: CellSpec) -> SegmentTable:
+    """The dendritic segments of a cell model, (S,) rows; the cell is built and let go.
+
+    Raises:
+        NeuronIOError: as `build_cell`.
+    """
+    return _segment_table(spec.model_dump_json())
+
+
+@lru_cache(maxsize=16)
+def _segment_table(spec: str) -> SegmentTable:
+    table = build_cell(CellSpec.model_validate_json(spec)).segment_table()
+    # NEURON would integrate the cell along with any other of this process.
+    gc.collect()
+    return table
 
 
 def _conductance_sums(sections: list, region: str, spec: CellSpec) -> dict[str, float]:

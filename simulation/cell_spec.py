@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-import re
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import Field
 
-from neuronio.config import Section, Variant, validate
+from neuronio.config import Variant
 from neuronio.errors import NeuronIOError
+from neuronio.sections import Section, near_miss, read_yaml, validate
 
 CELLS = Path(__file__).parent / "cells"
 PASSIVE = "pas"
@@ -99,45 +98,51 @@ class CellSpec(Section):
 
 
 def cell_names() -> list[str]:
-    """Names of the cells that come with the project."""
-    return sorted(path.stem for path in CELLS.glob("*.yaml"))
+    """Names of the cells that come with the project, then of those of installed packages."""
+    return [*sorted(path.stem for path in CELLS.glob("*.yaml")), *_installed()]
 
 
 def load_cell(name: str | Path, variant: Variant | None = None) -> CellSpec:
-    """A cell model by name, or from a YAML file, with a variant's changes applied.
+    """A cell model with a variant's changes applied; nothing is built yet.
+
+    Args:
+        name: a cell of `simulation/cells`, the path of a YAML file, or an entry point of the group
+            `neuronio.cells`, whose value is the path of a YAML file.
+        variant: the changes; none when left out.
 
     Raises:
         NeuronIOError: there is no such cell, or its file is wrong; names the key.
+
+    >>> load_cell("packaged").synapses["gaba_a"].reversal_mV
+    -80.0
     """
-    path = CELLS / f"{name}.yaml"
-    if str(name).endswith((".yaml", ".yml")):
-        path = Path(name)
-    elif not path.is_file():
-        guess = difflib.get_close_matches(str(name), cell_names(), n=1)
-        hint = f"did you mean '{guess[0]}'?" if guess else "or give the path of a YAML file"
-        raise NeuronIOError(
-            f"no cell is called '{name}'; there are {', '.join(cell_names())}; {hint}"
-        )
-    try:
-        document = yaml.load(path.read_text(), _NumberLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise NeuronIOError(f"cannot read the cell file {path}: {error}") from error
-    except yaml.YAMLError as error:
-        raise NeuronIOError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    path = _cell_file(name)
+    document = read_yaml(path, "cell file")
     if isinstance(document, dict):
         document = {"name": path.stem, **document}
     return apply_variant(validate(CellSpec, document, str(path)), variant or Variant())
 
 
-class _NumberLoader(yaml.SafeLoader):
-    """YAML 1.1 reads 3e-5 as text; a cell file means the number."""
+def _cell_file(name: str | Path) -> Path:
+    if str(name).endswith((".yaml", ".yml")):
+        return Path(name)
+    if (path := CELLS / f"{name}.yaml").is_file():
+        return path
+    if point := _installed().get(str(name)):
+        try:
+            return Path(point.load())
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise NeuronIOError(
+                f"the cell '{name}' of an installed package cannot be loaded: {reason}"
+            ) from error
+    known = cell_names()
+    hint = near_miss(str(name), known, "; or give the path of a YAML file")
+    raise NeuronIOError(f"no cell is called '{name}'; there are {', '.join(known)}{hint}")
 
 
-_NumberLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+def _installed() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group="neuronio.cells")}
 
 
 def apply_variant(spec: CellSpec, variant: Variant) -> CellSpec:

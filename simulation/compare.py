@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from neuronio.conventions import SAMPLES_PER_MS
+from neuronio.data.matching import match_sorted
 from neuronio.data.shard import Shard
-from neuronio.data.trial import SAMPLES_PER_MS, Recording
+from neuronio.data.trial import Recording
 from neuronio.errors import NeuronIOError
 
 TOLERANCES_MS = (0.25, 1.0, 2.0)
@@ -171,22 +173,9 @@ def compare_recordings(a: Recording, b: Recording, trial_index: int = 0) -> Tria
 
 
 def match_spikes(a_ms: np.ndarray, b_ms: np.ndarray, tolerance_ms: float) -> np.ndarray:
-    """Pair two sorted spike trains one to one within a tolerance: (pairs, 2) indices into a, b.
-
-    Walking both trains in time order and pairing the earliest two that are close enough gives the
-    largest possible number of pairs.
-    """
-    pairs, i, j = [], 0, 0
-    while i < len(a_ms) and j < len(b_ms):
-        lead = b_ms[j] - a_ms[i]
-        if abs(lead) <= tolerance_ms + 1e-9:
-            pairs.append((i, j))
-            i, j = i + 1, j + 1
-        elif lead > 0:
-            i += 1
-        else:
-            j += 1
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    """Pair two sorted spike trains one to one within a tolerance: (pairs, 2) indices into a, b."""
+    # Times are multiples of 1/8 ms or interpolated: rounding must not part two at the tolerance.
+    return match_sorted(a_ms.tolist(), b_ms.tolist(), tolerance_ms + 1e-9)
 
 
 def away_from(time_ms: np.ndarray, spike_ms: np.ndarray, margin_ms: float) -> np.ndarray:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from neuronio.config import RunConfig
 from neuronio.data.manifest import write_manifest
-from neuronio.data.shard import Shard, write_shard
+from neuronio.data.shard import SegmentTable, Shard, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
+from neuronio.progress import Report, silent
 from neuronio.recipe import versions
-from neuronio.simulation.engines.base import TrialFailure
-from neuronio.simulation.inputs.draw import SPLITS
-from neuronio.simulation.jobs import Draw, Job, Parts, draw_inputs
+from neuronio.simulation.engines.base import TrialFailure, available_cores
+from neuronio.simulation.inputs.splits import SPLITS, shard_path, shard_trials, trial_counts
+from neuronio.simulation.jobs import Draw, Job, Parts, serve
 from neuronio.simulation.worker import WorkerPool
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass
@@ -46,7 +44,7 @@ def simulate_shard(
     out: str | Path,
     *,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Report = silent,
 ) -> Path:
     """Simulate the trials of one shard and write it.
 
@@ -57,7 +55,10 @@ def simulate_shard(
         shard: number of the shard within its split, from 0.
         out: path of the shard.
         workers: processes; the configuration's `engine.threads`, or every core, when left out.
-        progress: called with (finished, all) trials.
+        progress: told the trials that are finished, and of how many.
+
+    Returns:
+        `out`.
 
     Raises:
         NeuronIOError: every trial failed, a file cannot be written, or the cell cannot be built.
@@ -68,23 +69,29 @@ def simulate_shard(
     indices = shard_trials(config, split)[shard]
     parts = Parts(out.parent / f".{out.stem}.{job.digest()}.parts")
     missing = [i for i in indices if not parts.path(i).exists()]
-    workers = workers or config.engine.threads or len(os.sched_getaffinity(0))
-    report = progress or (lambda done, total: None)
-    report(len(indices) - len(missing), len(indices))
+    workers = workers or config.engine.threads or available_cores()
+    what = f"{split} shard {shard}"
+    progress(len(indices) - len(missing), len(indices), what)
     size = max(1, min(workers, len(missing)))
-    with WorkerPool((job, parts.folder), size, job.trial_limit_s) as pool:
+    with WorkerPool(serve, (job, parts.folder), size, job.trial_limit_s) as pool:
         queue = Queue(max(1, min(pool.ready.batch_size, -(-len(missing) // size))))
         queue.waiting.extend(Draw(i) for i in missing)
         segments = pool.ready.segments
         for task, answer in pool.run(queue.next_task):
-            _settle(queue, parts, task, answer, lambda draw: draw_inputs(job, draw, segments))
-            report(sum(parts.path(i).exists() for i in indices), len(indices))
-    _gather(job, parts, list(indices), segments, out)
+            _settle(queue, parts, task, answer, lambda draw: job.draw_inputs(draw, segments))
+            progress(sum(parts.path(i).exists() for i in indices), len(indices), what)
+    _gather(job, parts, indices, segments, out)
     return out
 
 
-def _settle(queue: Queue, parts: Parts, task: list[Draw], answer, inputs_of) -> None:
-    """Queue what a task's answer leaves to be done."""
+def _settle(
+    queue: Queue,
+    parts: Parts,
+    task: list[Draw],
+    answer: list[str] | str,
+    inputs_of: Callable[[Draw], InputEvents],
+) -> None:
+    """Queue what a task's answer leaves to be done: verdicts, or why its process died."""
     crashed = isinstance(answer, str)
     for draw, verdict in zip(task, [answer] * len(task) if crashed else answer, strict=True):
         if parts.path(draw.index).exists():
@@ -97,7 +104,9 @@ def _settle(queue: Queue, parts: Parts, task: list[Draw], answer, inputs_of) -> 
             parts.save(draw, inputs_of(draw), TrialFailure(verdict))
 
 
-def _gather(job: Job, parts: Parts, indices: list[int], segments, out: Path) -> None:
+def _gather(
+    job: Job, parts: Parts, indices: Sequence[int], segments: SegmentTable, out: Path
+) -> None:
     """Write the shard from its parts, then remove them."""
     facts = {i: parts.load(i)[0] for i in indices}
     info = (
@@ -125,31 +134,21 @@ def _gather(job: Job, parts: Parts, indices: list[int], segments, out: Path) -> 
     shutil.rmtree(parts.folder)
 
 
-def trial_counts(config: RunConfig) -> dict[str, int]:
-    """Trials of every split at the configuration's scale, at least one each."""
-    counts = config.dataset.trials.model_dump()
-    return {split: max(1, round(n * config.dataset.scale)) for split, n in counts.items()}
-
-
-def shard_trials(config: RunConfig, split: str) -> list[range]:
-    """Trial indices of each shard of a split."""
-    n, size = trial_counts(config)[split], config.dataset.trials_per_shard
-    return [range(first, min(first + size, n)) for first in range(0, n, size)]
-
-
-def shard_path(out_dir: str | Path, split: str, shard: int) -> Path:
-    """Where a shard of a dataset lies."""
-    return Path(out_dir) / split / f"shard-{shard:03d}.h5"
-
-
 def make_dataset(
     config: RunConfig,
     out_dir: str | Path,
     *,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Report = silent,
 ) -> Path:
-    """Make or finish a whole dataset; returns the manifest's path.
+    """Make or finish a whole dataset.
+
+    Args:
+        out_dir: gets a folder of shards for each split, and manifest.csv.
+        workers, progress: as of `simulate_shard`.
+
+    Returns:
+        The manifest's path.
 
     Raises:
         NeuronIOError: as `simulate_shard`, or a finished shard was made with other settings.
@@ -159,14 +158,13 @@ def make_dataset(
         for shard, indices in enumerate(shard_trials(config, split)):
             path = shard_path(out_dir, split, shard)
 
-            def told(done: int, _: int, before: int = before) -> None:
-                if progress:
-                    progress(before + done, total)
+            def told(done: int, _: int, detail: str = "", before: int = before) -> None:
+                progress(before + done, total, detail)
 
             _check_same(path, Job.of(config, split), indices)
             simulate_shard(config, split, shard, path, workers=workers, progress=told)
             before += len(indices)
-            told(0, 0, before)
+            progress(before, total, "")
     numbers = {split: len(shard_trials(config, split)) for split in SPLITS}
     shards = {s: [shard_path(out_dir, s, i) for i in range(n)] for s, n in numbers.items()}
     return write_manifest(Path(out_dir) / "manifest.csv", shards)

@@ -15,14 +15,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from neuronio.conventions import SAMPLES_PER_MS
+from neuronio.data.reference import published_data
 from neuronio.data.shard import SegmentTable, Shard
-from neuronio.data.trial import SAMPLES_PER_MS, InputEvents, Recording
+from neuronio.data.trial import InputEvents, Recording
 from neuronio.drawing import save_figure
 from neuronio.simulation.compare import TOLERANCES_MS, Comparison
-from neuronio.simulation.quality import ISI_EDGES_MS, PUBLISHED, SOMA_EDGES_MV, SplitQuality
+from neuronio.simulation.quality import ISI_EDGES_MS, SOMA_EDGES_MV, SplitQuality
 
 EXCITATORY, INHIBITORY, SOMA, NEXUS = "#D55E00", "#0072B2", "#000000", "#AA5FA0"
-SPLITS = (("#000000", "-"), ("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"))
+STYLES = (("#000000", "-"), ("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"))
 
 
 def plot_trial(
@@ -254,7 +256,7 @@ def _differences(axis: Axes, comparison: Comparison) -> None:
 
 
 def _styles(n: int) -> list[tuple[str, str]]:
-    return [SPLITS[i % len(SPLITS)] for i in range(n)]
+    return [STYLES[i % len(STYLES)] for i in range(n)]
 
 
 def _distributions(axes: Sequence[Axes], split: SplitQuality, colour: str, line: str) -> None:
@@ -283,7 +285,7 @@ def _distributions(axes: Sequence[Axes], split: SplitQuality, colour: str, line:
 
 def _published_inputs(axes: Sequence[Axes]) -> None:
     """Where the published training files have the mean of their input percentiles."""
-    published = PUBLISHED["ergodic"]
+    published = published_data()["ergodic"]
     for axis, kind in zip(axes, ("excitatory", "inhibitory"), strict=True):
         for end in ("low", "high"):
             axis.axvline(published[f"{kind}_{end}"][0], color="0.5", linewidth=0.8, zorder=1)

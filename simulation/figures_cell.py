@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from matplotlib.lines import Line2D
 
 from neuronio.drawing import save_figure
 from neuronio.errors import NeuronIOError
+from neuronio.sections import near_miss
 
 if TYPE_CHECKING:
     from neuronio.simulation.cell import Cell
@@ -72,11 +72,9 @@ def _values(cell: Cell, color_by: str) -> dict:
     """The parameter in every segment that has it, by (section name, segment index)."""
     known = parameters(cell)
     if color_by not in known:
-        guess = difflib.get_close_matches(color_by, [*known, "region"], n=1)
-        hint = (
-            f"did you mean '{guess[0]}'?" if guess else f"take region or one of {', '.join(known)}"
-        )
-        raise NeuronIOError(f"no segment has a parameter '{color_by}'; {hint}")
+        otherwise = f"; take region or one of {', '.join(known)}"
+        hint = near_miss(color_by, [*known, "region"], otherwise)
+        raise NeuronIOError(f"no segment has a parameter '{color_by}'{hint}")
     found = {}
     for section in cell.sections:
         for i, segment in enumerate(section):

@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
 from neuronio.config import EngineConfig, InputsConfig, RunConfig
+from neuronio.data.shard import SegmentTable
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
-from neuronio.files import replacing
+from neuronio.files import write_npz
 from neuronio.simulation.cell_spec import CellSpec, load_cell
-from neuronio.simulation.engines.base import TrialFailure, make_engine
-from neuronio.simulation.inputs.draw import accept_trial, make_inputs, trial_rng
+from neuronio.simulation.engines.base import Engine, TrialFailure
+from neuronio.simulation.engines.registry import make_engine
+from neuronio.simulation.inputs.draw import accept_trial, draw_trial_inputs
+from neuronio.simulation.inputs.splits import split_inputs, trial_rng
 from neuronio.simulation.worker import Ready
 
 MAX_ATTEMPTS = 1000
@@ -40,12 +44,11 @@ class Job:
     def of(cls, config: RunConfig, split: str) -> Job:
         """The job of one split of a configuration."""
         dataset = config.dataset
-        other = dataset.test_generator if split == "test" else None
         return cls(
             split,
             config.seed,
             load_cell(config.cell.model, config.cell.variant),
-            other or config.inputs,
+            split_inputs(config, split),
             config.engine.model_copy(update={"threads": 1}),
             config.t0_artefact,
             dataset.duration_ms,
@@ -74,7 +77,7 @@ class Job:
         parts = [self.info(), self.duration_ms, self.record_soma_8khz, self.record_segments]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
-    def make_engine(self, settings: EngineConfig | None = None):
+    def make_engine(self, settings: EngineConfig | None = None) -> Engine:
         """The job's engine, or one with other settings."""
         return make_engine(
             self.spec,
@@ -89,6 +92,11 @@ class Job:
         """Settings for a trial that failed: NEURON with half the time step, or a tenth of atol."""
         finer = {"dt_ms": self.engine.dt_ms / 2, "cvode_atol": self.engine.cvode_atol / 10}
         return self.engine.model_copy(update={"name": "neuron", "precision": "float64", **finer})
+
+    def draw_inputs(self, draw: Draw, segments: SegmentTable) -> InputEvents:
+        """The input spikes of one draw."""
+        trial = (self.split, draw.index, draw.attempt)
+        return draw_trial_inputs(self.inputs, segments, self.duration_ms, self.seed, *trial)
 
 
 @dataclass(frozen=True)
@@ -120,8 +128,7 @@ class Parts:
         else:
             kept = {key: value for key, value in vars(outcome).items() if value is not None}
             arrays |= {f"recording_{key}": value for key, value in kept.items()}
-        with replacing(self.path(draw.index)) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)
+        write_npz(self.path(draw.index), arrays, compressed=False)
 
     def load(self, index: int) -> tuple[dict, InputEvents, Recording | None]:
         """A kept trial: facts, inputs, and the recording unless the trial failed."""
@@ -134,7 +141,7 @@ class Parts:
         return facts, inputs, Recording(**traces) if traces else None
 
 
-def serve(setup: tuple[Job, Path], connection) -> None:
+def serve(setup: tuple[Job, Path], connection: Connection) -> None:
     """What a worker does: answer each batch of draws with one verdict a draw.
 
     A verdict is "done" (the trial is kept), "rejected" (draw again) or the reason of a failure.
@@ -142,11 +149,11 @@ def serve(setup: tuple[Job, Path], connection) -> None:
     job, folder = setup
     engine, parts = job.make_engine(), Parts(folder)
     segments = engine.segment_table()
-    connection.send(Ready(segments, getattr(engine, "batch_size", 1)))
+    connection.send(Ready(segments, engine.batch_size))
     careful = None
     while True:
         draws: list[Draw] = connection.recv()
-        inputs = [draw_inputs(job, draw, segments) for draw in draws]
+        inputs = [job.draw_inputs(draw, segments) for draw in draws]
         if draws[0].failed:
             careful = careful or job.make_engine(job.careful_settings())
         outcomes = (careful if draws[0].failed else engine).run(inputs)
@@ -154,13 +161,6 @@ def serve(setup: tuple[Job, Path], connection) -> None:
             _verdict(job, parts, *trial) for trial in zip(draws, inputs, outcomes, strict=True)
         ]
         connection.send(verdicts)
-
-
-def draw_inputs(job: Job, draw: Draw, segments) -> InputEvents:
-    """The input spikes of one draw."""
-    rng = trial_rng(job.seed, draw.index, split=job.split, attempt=draw.attempt)
-    generator = job.inputs
-    return make_inputs(generator.generator, generator.parameters, segments, job.duration_ms, rng)
 
 
 def _verdict(

@@ -1,44 +1,26 @@
-"""The quality of a dataset: what a reader checks before trusting it, beside the published figures.
-
-The published figures were read off the names and the content of NeuronIO's files.
-"""
+"""The quality of a dataset: what a reader checks before trusting it, beside published figures."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from neuronio.conventions import BUSY_SPIKES
+from neuronio.data.reference import published_data
 from neuronio.data.shard import Shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
-from neuronio.files import write_atomic
 
 WINDOW_MS = 100
-BUSY_SPIKES = 24
 SOMA_EDGES_MV = np.arange(-100.0, 61.0)
 ISI_EDGES_MS = np.geomspace(1, 10_000, 41)
 FILE_TRIALS, FILE_DURATION_MS = 128, 6000
 EXAMPLES = 6
 
-# Quantity: (mean over published files, sd over files or None). A file is 128 trials of 6 s.
-PUBLISHED = {
-    "ergodic": {
-        "spikes_per_128_trials": (871.0, 66.0),
-        "output_rate_hz": (1.13, 66 / 871 * 1.13),
-        "excitatory_low": (127.0, 11.0),
-        "excitatory_high": (1165.0, 22.0),
-        "inhibitory_low": (47.0, 12.0),
-        "inhibitory_high": (1312.0, 28.0),
-    },
-    "published": {"output_rate_hz": (0.80, None)},
-}
 INPUT_QUANTITIES = ("excitatory_low", "excitatory_high", "inhibitory_low", "inhibitory_high")
 LABELS = {
     "spikes_per_128_trials": "Output spikes in 128 trials of 6 s",
@@ -48,7 +30,7 @@ LABELS = {
     "inhibitory_low": "Inhibitory spikes in 100 ms, 5th percentile",
     "inhibitory_high": "Inhibitory spikes in 100 ms, 95th percentile",
     "silent_share": "Trials without output spikes",
-    "busy_share": "Trials with more than 24 output spikes",
+    "busy_share": f"Trials with more than {BUSY_SPIKES} output spikes",
     "isi_median_ms": "Median inter-spike interval (ms)",
     "isi_cv": "Coefficient of variation of the intervals",
     "soma_mean_mV": "Soma voltage, mean (mV)",
@@ -119,36 +101,12 @@ class SplitQuality:
         }
 
 
-def quality_report(shards: Mapping[str, Sequence[str | Path]], out_dir: str | Path) -> dict:
-    """Measure every split, draw it, and write everything to a folder.
-
-    Args:
-        shards: paths of the shards of each split, such as `{"train": [...], "test": [...]}`.
-        out_dir: gets quality.json, quality.csv, quality.svg/.png and quality_trials.svg/.png.
-
-    Returns:
-        What quality.json holds.
+def measure_split(name: str, paths: Sequence[str | Path]) -> SplitQuality:
+    """Read every trial of a split once, one at a time.
 
     Raises:
-        NeuronIOError: a shard cannot be read, or there is none.
+        NeuronIOError: a shard cannot be read, or they differ in cell, generator or duration.
     """
-    from neuronio.simulation.figures import plot_examples, plot_quality
-
-    splits = [measure_split(name, paths) for name, paths in shards.items()]
-    if not splits:
-        raise NeuronIOError("there are no shards to report on; give at least one split")
-    out_dir = Path(out_dir)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    report = summary(splits)
-    write_atomic(out_dir / "quality.json", f"{json.dumps(report)}\n".encode())
-    write_atomic(out_dir / "quality.csv", table_csv(report["table"]).encode())
-    plot_quality(splits, out_dir / "quality")
-    plot_examples(splits, out_dir / "quality_trials")
-    return report
-
-
-def measure_split(name: str, paths: Sequence[str | Path]) -> SplitQuality:
-    """Read every trial of a split once, one at a time."""
     n_spikes, isi, percentiles, examples = [], [], [], []
     counts, total, squares, n = np.zeros(len(SOMA_EDGES_MV) - 1, dtype=np.int64), 0.0, 0.0, 0
     what: set[tuple] = set()
@@ -239,7 +197,7 @@ def comparison_table(splits: Sequence[SplitQuality]) -> list[dict[str, Any]]:
     for quantity, label in LABELS.items():
         row: dict[str, Any] = {"quantity": label}
         for title, generator in (("training", "ergodic"), ("test", "published")):
-            mean, spread = PUBLISHED[generator].get(quantity, (None, None))
+            mean, spread = published_data()[generator].get(quantity, (None, None))
             row[f"published {title} files"] = mean
             row[f"published {title} files, sd"] = _rounded(spread)
         for split in splits:
@@ -252,22 +210,13 @@ def comparison_table(splits: Sequence[SplitQuality]) -> list[dict[str, Any]]:
 
 
 def _z(split: SplitQuality, quantity: str, value: float, error: float | None) -> float | None:
-    published = PUBLISHED.get(split.generator, {}).get(quantity)
+    published = published_data().get(split.generator, {}).get(quantity)
     comparable = split.duration_ms == FILE_DURATION_MS and (
         split.cell == "neuronio" or quantity in INPUT_QUANTITIES
     )
     if published is None or not comparable or not error:
         return None
     return (value - published[0]) / error
-
-
-def table_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as CSV, with the keys of the first as header."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
 
 
 def _rounded(value: float | None, digits: int = 4) -> float | None:

@@ -12,14 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 
 from neuronio.data.shard import SegmentTable
 from neuronio.errors import NeuronIOError
 
-ROOT = Path(__file__).resolve().parents[1]
 START_LIMIT_S = 600.0
+Serve = Callable[[Any, Connection], None]
 
 
 @dataclass
@@ -55,13 +54,16 @@ class WorkerPool:
     """Worker processes that each build an engine and then run tasks.
 
     Args:
-        job: picklable; passed to every worker's `neuronio.simulation.jobs.serve`.
+        serve: what a worker runs: called with `setup` and a connection, it sends `Ready`, then
+            answers every task until the connection closes. A function of a module, since it goes
+            to the workers by its name.
+        setup: picklable.
         size: number of processes.
         limit_s: longest wall time of one task of one trial, s; beyond it the process is killed.
     """
 
-    def __init__(self, job: Any, size: int, limit_s: float):
-        self._job, self._limit_s = job, limit_s
+    def __init__(self, serve: Serve, setup: Any, size: int, limit_s: float):
+        self._start_message, self._limit_s = (serve, setup), limit_s
         self._workers = [self._start() for _ in range(size)]
         self.ready = self._first_ready()
 
@@ -147,26 +149,21 @@ class WorkerPool:
             stdin=subprocess.DEVNULL,
             stdout=errors,
             stderr=errors,
-            env={**os.environ, "PYTHONPATH": _python_path(), "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
         theirs.close()
         connection = Connection(ours.detach())
-        connection.send(self._job)
+        connection.send(self._start_message)
         return Worker(process, connection, errors)
 
 
-def _python_path() -> str:
-    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-
-
 def main(descriptor: int) -> None:
-    """What a worker process runs: serve the job that comes over the socket until it closes."""
-    from neuronio.simulation.jobs import serve
-
+    """What a worker process runs: the function that comes over the socket, until it closes."""
     connection = Connection(descriptor)
     # A closed connection means that the parent has gone: there is nobody left to serve.
     with contextlib.suppress(EOFError, ConnectionResetError, BrokenPipeError):
         try:
-            serve(connection.recv(), connection)
+            serve, setup = connection.recv()
+            serve(setup, connection)
         except NeuronIOError as error:
             connection.send(error)

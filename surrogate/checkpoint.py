@@ -11,40 +11,16 @@ A fit directory is self-contained:
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import io
-import json
 import pickle
-import platform
 import zipfile
-from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_atomic
-
-
-def write_json(path: Path, document: Any) -> None:
-    """Write a JSON document; NaN and infinity are not JSON and are refused."""
-    write_atomic(path, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON document.
-
-    Raises:
-        NeuronIOError: the file is missing or is no JSON.
-    """
-    try:
-        return json.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise NeuronIOError(f"cannot read {path}: {error}") from error
 
 
 def write_tensors(path: Path, state: Any) -> None:
@@ -92,36 +68,3 @@ def load_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor], path:
         raise NeuronIOError(
             f"the weights in {path} do not fit the model: {detail[:200]}"
         ) from error
-
-
-def write_history(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write history rows, all of the same keys, as CSV; None is an empty cell."""
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    write_atomic(path, text.getvalue().encode())
-
-
-def read_history(path: Path) -> list[dict[str, float | None]]:
-    """The rows of a history file as numbers.
-
-    Raises:
-        NeuronIOError: the file is missing or is no history.
-    """
-    try:
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        return [{key: float(v) if v else None for key, v in row.items()} for row in rows]
-    except (OSError, ValueError, TypeError) as error:
-        raise NeuronIOError(f"cannot read the history {path}: {error}") from error
-
-
-def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    out = {"python": platform.python_version(), "torch": torch.__version__}
-    out["numpy"] = np.__version__
-    with contextlib.suppress(PackageNotFoundError):
-        out["neuronio"] = version("neuronio")
-    return out

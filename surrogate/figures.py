@@ -15,20 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate.models import FAMILIES
 from neuronio.surrogate.results_table import Row, table_rows
 
-# Okabe-Ito colours, ordered so that neighbours differ in lightness too.
-FAMILIES = {
-    "branch_elm": ("Branch-ELM", "o", "#0072B2"),
-    "branch_elm_v2": ("Branch-ELM v2", "D", "#003B5C"),
-    "elm": ("ELM", "p", "#56B4E9"),
-    "tcn": ("TCN", "s", "#D55E00"),
-    "tcn_residual": ("residual TCN", "P", "#8A3A00"),
-    "lstm": ("LSTM", "^", "#009E73"),
-    "gru": ("GRU", "v", "#00583F"),
-    "lif": ("leaky integrate-and-fire", "X", "#CC79A7"),
-    "linear": ("linear-nonlinear", "*", "#E69F00"),
-}
 REFERENCE_STYLES = (("--", "0.45"), (":", "0.45"), ("-.", "0.6"))
 PANELS = (
     ("auc", "Spikes: ROC AUC (log scale of 1 \N{MINUS SIGN} AUC)"),
@@ -67,7 +57,7 @@ def _family(axis: Axes, rows: list[Row], score: str) -> None:
     rows = [row for row in rows if row[score] is not None]
     if not rows:
         return
-    label, marker, colour = FAMILIES.get(rows[0]["model"], (rows[0]["model"], "h", "0.2"))
+    label, marker, colour = _style(rows[0]["model"])
     x = np.array([row["parameters"] for row in rows], dtype=float)
     y = np.array([row[score] for row in rows])
     sizes = np.unique(x)
@@ -88,6 +78,15 @@ def _family(axis: Axes, rows: list[Row], score: str) -> None:
         label=label,
         zorder=3,
     )
+
+
+def _style(model: str) -> tuple[str, str, str]:
+    """Label, marker and colour of a family; plain ones of a model that is not known here."""
+    try:
+        family = FAMILIES[model]
+    except NeuronIOError:
+        return model, "h", "0.2"
+    return family.label, family.marker, family.colour
 
 
 def _or(value: float | None, default: float) -> float:
@@ -187,7 +186,7 @@ def learning_figure(histories: dict[str, list[dict[str, float | None]]]) -> Figu
     for rank, name in enumerate(names):
         rows = histories[name]
         family = name.split("-")[0]
-        _, marker, colour = FAMILIES.get(family, (family, "h", "0.2"))
+        _, marker, colour = _style(family)
         same = [other for other in names if other.split("-")[0] == family]
         shade = 0.4 + 0.6 * (same.index(name) + 1) / len(same)
         style = {"color": colour, "alpha": shade, "linewidth": 1, "zorder": 2 + rank / 100}
@@ -223,7 +222,7 @@ def prediction_figure(prediction: dict[str, np.ndarray], title: str) -> Figure:
     """One trial: soma voltage, true and predicted (a), and the spike probability (b).
 
     Args:
-        prediction: arrays over ms as `python -m surrogate predict` writes them.
+        prediction: arrays over ms as `neuronio predict` writes them.
         title: what is shown.
     """
     figure = Figure(figsize=(7.1, 3.4), layout="constrained")

@@ -12,21 +12,16 @@ from torch import nn
 
 from neuronio.config import TrainingConfig
 from neuronio.errors import NeuronIOError
-from neuronio.surrogate.checkpoint import (
-    copy_state,
-    load_weights,
-    read_json,
-    read_tensors,
-    versions,
-    write_history,
-    write_json,
-    write_tensors,
-)
-from neuronio.surrogate.options import ModelOptions, option_values
-from neuronio.surrogate.settings import check_device
-from neuronio.surrogate.store import SomaScale, TrialStore
+from neuronio.files import read_json, write_csv, write_json
+from neuronio.recipe import package_versions
+from neuronio.surrogate.checkpoint import copy_state, load_weights, read_tensors, write_tensors
+from neuronio.surrogate.device import check_device
+from neuronio.surrogate.models import ModelOptions, option_values
+from neuronio.surrogate.protocol import SomaScale
+from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.windows import WindowSampler
 
+PACKAGES = ("torch", "numpy", "neuronio")
 # Settings that say how fast a fit is computed, not what: another value may go on with it.
 ONLY_SPEED = ("threads", "cache_mib", "device")
 
@@ -118,7 +113,7 @@ def claim_directory(spec: FitSpec, train: TrialStore, valid: TrialStore) -> dict
                     "delete it or give another directory"
                 )
         return there
-    document = config | {"versions": versions()}
+    document = config | {"versions": package_versions(*PACKAGES)}
     write_json(path, document)
     return document
 
@@ -145,7 +140,7 @@ def save_checkpoint(
     """Write checkpoint.pt, then history.csv."""
     document = {"model": copy_state(model), "optimizer": optimizer.state_dict(), **vars(state)}
     write_tensors(spec.out / "checkpoint.pt", document)
-    write_history(spec.out / "history.csv", state.history)
+    write_csv(spec.out / "history.csv", state.history)
 
 
 def resume(spec: FitSpec, model: nn.Module, optimizer: torch.optim.Optimizer) -> FitState:

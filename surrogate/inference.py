@@ -18,7 +18,8 @@ from neuronio.config import EvaluationConfig
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.metrics import Predictions
-from neuronio.surrogate.store import SomaScale, TrialStore
+from neuronio.surrogate.protocol import SomaScale
+from neuronio.surrogate.store import TrialStore
 
 MS_AT_ONCE = 48_000
 

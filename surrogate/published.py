@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from pathlib import Path
 
 import torch
 
 from neuronio.errors import NeuronIOError
+from neuronio.files import read_json
+from neuronio.sections import validate
 from neuronio.surrogate.models import build_model
-from neuronio.surrogate.models.elm import Elm, synapse_routing
-from neuronio.surrogate.options import BranchElmOptions
+from neuronio.surrogate.models.elm import BranchElmOptions, Elm, synapse_routing
 
 CONFIG_FILE = "model_config.json"
 STATE_FILE = "neuronio_best_model_state.pt"
@@ -27,6 +27,16 @@ TENSORS = {
     "mlp.network.2.bias": "mlp.1.bias",
     "w_y.weight": "readout.weight",
     "w_y.bias": "readout.bias",
+}
+# Our name of each option -> theirs.
+OPTIONS = {
+    "inputs": "num_input",
+    "num_memory": "num_memory",
+    "num_branch": "num_branch",
+    "synapses_per_branch": "num_synapse_per_branch",
+    "learn_tau": "learn_memory_tau",
+    "tau_min_ms": "memory_tau_min",
+    "tau_max_ms": "memory_tau_max",
 }
 # Not learned, checked against the model that is built.
 FIXED = ("tau_s", "input_to_synapse_indices", "valid_indices_mask")
@@ -69,24 +79,17 @@ def read_options(path: Path) -> BranchElmOptions:
     Raises:
         NeuronIOError: the file is not such a configuration or asks for other input routing.
     """
+    config = read_json(path)
+    if not isinstance(config, dict):
+        raise NeuronIOError(f"{path} is not a published model configuration: it holds no keys")
     try:
-        config = json.loads(path.read_text())
         routing = config["input_to_synapse_routing"]
-        options = BranchElmOptions(
-            inputs=config["num_input"],
-            num_memory=config["num_memory"],
-            num_branch=config["num_branch"],
-            synapses_per_branch=config["num_synapse_per_branch"],
-            learn_tau=config["learn_memory_tau"],
-            tau_min_ms=config["memory_tau_min"],
-            tau_max_ms=config["memory_tau_max"],
-        )
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
-        raise NeuronIOError(f"{path} is not a published model configuration: {error}") from error
+        values = {ours: config[theirs] for ours, theirs in OPTIONS.items()}
     except KeyError as error:
         raise NeuronIOError(
             f"{path} lacks {error}; a published ELM configuration has it"
         ) from error
+    options = validate(BranchElmOptions, values, str(path))
     if routing != "neuronio_routing":
         raise NeuronIOError(
             f"{path} has input_to_synapse_routing '{routing}'; only 'neuronio_routing' is read"

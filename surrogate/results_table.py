@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from neuronio.errors import NeuronIOError
-from neuronio.files import write_atomic
-from neuronio.surrogate.checkpoint import read_json, write_json
+from neuronio.files import read_json, write_csv, write_json
 
-REFERENCE = Path(__file__).parent.parent / "data" / "reference" / "published_neuronio.csv"
 Row = dict[str, Any]
 
 
@@ -27,7 +23,7 @@ def read_evaluations(paths: Iterable[Path]) -> list[dict[str, Any]]:
         document = read_json(path)
         if not isinstance(document, dict) or not {"model", "scores", "data"} <= set(document):
             raise NeuronIOError(
-                f"{path} is not an evaluation; give files made by `python -m surrogate evaluate`"
+                f"{path} is not an evaluation; give files made by `neuronio evaluate`"
             )
         documents.append(document)
     if not documents:
@@ -43,24 +39,10 @@ def table_rows(evaluations: Sequence[dict[str, Any]]) -> list[Row]:
 def write_table(evaluations: Sequence[dict[str, Any]], stem: Path) -> list[Path]:
     """Write the table as `stem`.csv and `stem`.json."""
     rows = table_rows(evaluations)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: _cell(v) for k, v in row.items()} for row in rows)
     paths = [Path(f"{stem}.csv"), Path(f"{stem}.json")]
-    write_atomic(paths[0], text.getvalue().encode())
+    write_csv(paths[0], [{k: _cell(v) for k, v in row.items()} for row in rows])
     write_json(paths[1], rows)
     return paths
-
-
-def read_reference(path: Path = REFERENCE) -> list[Row]:
-    """Published figures: numbers as float, empty cells as None."""
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    text = ("model", "label", "source")
-    return [
-        {k: v if k in text else (float(v) if v else None) for k, v in row.items()} for row in rows
-    ]
 
 
 def _order(document: dict[str, Any]) -> tuple:

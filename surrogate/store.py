@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,45 +13,9 @@ import numpy as np
 from neuronio.data.shard import Shard
 from neuronio.data.trial import InputEvents
 from neuronio.errors import NeuronIOError
+from neuronio.surrogate.protocol import spike_bins
 
 MAX_OPEN_SHARDS = 64
-
-
-@dataclass(frozen=True)
-class SomaScale:
-    """Soma voltage in the units that models are fitted in: (min(V, clip) + shift) * scale.
-
-    The published rule (Spieler et al. 2024): clipped at -55 mV so that spikes do not dominate,
-    shifted by 67.7 mV, a tenth of it.
-    """
-
-    clip_mV: float = -55.0
-    shift_mV: float = 67.7
-    scale: float = 0.1
-
-    def clipped(self, soma_mV: np.ndarray) -> np.ndarray:
-        """The voltage that a model is asked for, mV."""
-        return np.minimum(soma_mV, np.float32(self.clip_mV))
-
-    def target(self, soma_mV: np.ndarray) -> np.ndarray:
-        """mV to target units, float32."""
-        return ((self.clipped(soma_mV) + self.shift_mV) * self.scale).astype(np.float32)
-
-    def to_mV(self, target: np.ndarray) -> np.ndarray:
-        """Target units to mV."""
-        return target / self.scale - self.shift_mV
-
-    def as_dict(self) -> dict[str, float]:
-        """The rule as plain numbers."""
-        return asdict(self)
-
-
-def spike_bins(spike_ms: np.ndarray, duration_ms: int) -> np.ndarray:
-    """(T,) bool: the ms in which output spikes fall; bin = int(t - 0.5), the published rule."""
-    out = np.zeros(duration_ms, dtype=bool)
-    bins = (np.asarray(spike_ms) - 0.5).astype(np.int64)
-    out[bins[bins < duration_ms]] = True
-    return out
 
 
 @dataclass(frozen=True)
@@ -170,3 +134,35 @@ class TrialStore:
 def _count_and_shape(path: Path) -> tuple[int, tuple[int, int]]:
     with Shard(path) as shard:
         return shard.n_trials, (shard.n_synapses, shard.duration_ms)
+
+
+def open_dataset(paths: str | Path | Sequence[str | Path], cache_mib: int = 512) -> TrialStore:
+    """Trials of shards, or of folders of shards, read when asked for.
+
+    >>> dataset = neuronio.open_dataset(["train.h5", "valid.h5"])
+    >>> len(dataset), dataset.n_synapses, dataset[0].soma_mV.shape
+    (8, 12, (400,))
+
+    Args:
+        paths: shards of one cell and trial length; a folder stands for the shards in it.
+        cache_mib: most memory for trials that were read, MiB.
+
+    Raises:
+        NeuronIOError: a file is no shard, or the shards differ in synapses or duration.
+    """
+    return TrialStore(shard_paths(paths), cache_mib)
+
+
+def shard_paths(paths: str | Path | Sequence[str | Path]) -> list[Path]:
+    """Files as given; a folder stands for the shards in it.
+
+    Raises:
+        NeuronIOError: a folder holds no shard.
+    """
+    found = []
+    for path in map(Path, [paths] if isinstance(paths, str | Path) else paths):
+        inside = sorted(path.glob("*.h5")) if path.is_dir() else [path]
+        if not inside:
+            raise NeuronIOError(f"the folder {path} holds no shard (.h5)")
+        found += inside
+    return found

@@ -10,27 +10,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from neuronio.config import EvaluationConfig, TrainingConfig
 from neuronio.errors import NeuronIOError
-from neuronio.surrogate.checkpoint import (
-    copy_state,
-    load_weights,
-    read_json,
-    write_history,
-    write_json,
-    write_tensors,
-)
+from neuronio.files import read_json, write_csv, write_json
+from neuronio.progress import Report, silent
+from neuronio.surrogate.checkpoint import copy_state, load_weights, write_tensors
 from neuronio.surrogate.fit_directory import (
     FitSpec,
     FitState,
@@ -43,8 +35,9 @@ from neuronio.surrogate.inference import predictions
 from neuronio.surrogate.losses import surrogate_loss
 from neuronio.surrogate.matching import best_threshold
 from neuronio.surrogate.metrics import Predictions, point_scores
-from neuronio.surrogate.models import build_model
-from neuronio.surrogate.store import SomaScale, TrialStore
+from neuronio.surrogate.models import Surrogate, build_model
+from neuronio.surrogate.protocol import SomaScale
+from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.windows import Prefetcher, WindowBatch, WindowSampler
 
 __all__ = ["FitSpec", "fit"]
@@ -62,23 +55,17 @@ class Run:
     spec: FitSpec
     train: TrialStore
     valid: TrialStore
-    model: nn.Module
+    model: Surrogate
     optimizer: torch.optim.Optimizer
     state: FitState
 
 
-def fit(
-    spec: FitSpec,
-    *,
-    quiet: bool = False,
-    on_validation: Callable[[History], None] = lambda row: None,
-) -> dict[str, Any]:
+def fit(spec: FitSpec, *, progress: Report = silent) -> dict[str, Any]:
     """Fit a surrogate, or go on with one that was interrupted; returns its summary.
 
     Args:
         spec: what to fit, on what, and where to.
-        quiet: show no progress bar.
-        on_validation: called with each row of the history as soon as it is saved.
+        progress: told of every step, after the checkpoint where one is due.
 
     Raises:
         NeuronIOError: the data does not fit the model, the directory holds another fit, the loss
@@ -95,8 +82,7 @@ def fit(
     optimizer = torch.optim.Adam(trained, lr=spec.training.learning_rate, fused=True)
     run = Run(spec, train, valid, model, optimizer, resume(spec, model, optimizer))
     with closing(train), closing(valid):
-        with _progress_bar(run, quiet) as advance:
-            _train(run, advance, on_validation)
+        _train(run, progress)
         return _finish(run, config)
 
 
@@ -120,14 +106,12 @@ def start_at_means(model: nn.Module, train: TrialStore) -> None:
         bias.copy_(torch.tensor([float(np.log(rate / (1.0 - rate))), float(soma)]))
 
 
-def _train(
-    run: Run, advance: Callable[[float], None], on_validation: Callable[[History], None]
-) -> None:
+def _train(run: Run, progress: Report) -> None:
     """The loop, from the state's step to the last one."""
     t, state = run.spec.training, run.state
     sampler = WindowSampler(run.train, t.batch_size, t.window_ms, t.validate_every, run.spec.seed)
     feed = Prefetcher(sampler.batch, range(state.step, t.steps), WORKERS)
-    measured, began, waited = [], time.perf_counter(), 0.0
+    measured, began, waited, loss = [], time.perf_counter(), 0.0, math.nan
     run.model.train()
     with closing(iter(feed)) as batches:
         for batch in batches:
@@ -136,7 +120,7 @@ def _train(
             due = state.step % t.validate_every == 0 or state.step == t.steps
             if due or t.device == "cpu" or state.step % GPU_CHECK_EVERY == 0:
                 _check_finite(measured[-1], state.step, t)
-                advance(float(measured[-1][0]))
+                loss = float(measured[-1][0])
             if due:
                 spent, idle = time.perf_counter() - began, feed.waited_s - waited
                 state.seconds += spent
@@ -145,8 +129,14 @@ def _train(
                 row |= {"seconds": round(state.seconds, 3), "data_wait_fraction": idle / spent}
                 state.history.append(row)
                 save_checkpoint(run.spec, run.model, run.optimizer, state)
-                on_validation(row)
                 measured, began, waited = [], time.perf_counter(), feed.waited_s
+            progress(state.step, t.steps, _detail(loss, state))
+
+
+def _detail(loss: float, state: FitState) -> str:
+    """Where a fit stands, in words."""
+    auc = state.history[-1]["valid_auc"] if state.history else None
+    return f"loss {loss:.4f}, validation AUC {'undefined' if auc is None else f'{auc:.4f}'}"
 
 
 def _step(run: Run, batch: WindowBatch, rate: float) -> torch.Tensor:
@@ -217,7 +207,7 @@ def _check_finite(measured: torch.Tensor, step: int, t: TrainingConfig) -> None:
             raise NeuronIOError(
                 f"the {name} is {value} at step {step} (learning rate "
                 f"{learning_rate(t, step - 1):.2g}): lower learning_rate or gradient_clip, or "
-                "check the data with `python -m simulation verify`"
+                "check the data with `neuronio verify`"
             )
 
 
@@ -226,7 +216,7 @@ def _finish(run: Run, config: dict[str, Any]) -> dict[str, Any]:
     spec, state, model = run.spec, run.state, run.model
     load_weights(model, state.best_weights, spec.out / "checkpoint.pt")
     write_tensors(spec.out / "best.pt", state.best_weights)
-    write_history(spec.out / "history.csv", state.history)
+    write_csv(spec.out / "history.csv", state.history)
     seen = _validation_predictions(run)
     waits = [row["data_wait_fraction"] for row in state.history]
     summary = {
@@ -245,26 +235,3 @@ def _finish(run: Run, config: dict[str, Any]) -> dict[str, Any]:
     }
     write_json(spec.out / "summary.json", summary)
     return summary
-
-
-@contextmanager
-def _progress_bar(run: Run, quiet: bool) -> Iterator[Callable[[float], None]]:
-    console = Console(stderr=True)
-    spec, state = run.spec, run.state
-    columns = (
-        TextColumn(f"{spec.model} {spec.options.size} seed {spec.seed}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}  best AUC {task.fields[auc]}"),
-        TimeRemainingColumn(),
-    )
-    hidden = quiet or not console.is_terminal
-    with Progress(*columns, console=console, disable=hidden) as bar:
-        task = bar.add_task("", total=spec.training.steps, loss=math.nan, auc="-")
-
-        def advance(loss: float) -> None:
-            auc = [row["valid_auc"] for row in state.history if row["valid_auc"] is not None]
-            best = f"{max(auc):.4f}" if auc else "-"
-            bar.update(task, completed=state.step, loss=loss, auc=best)
-
-        yield advance

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.store import SomaScale, Trial, TrialStore
+from neuronio.surrogate.protocol import SomaScale
+from neuronio.surrogate.store import Trial, TrialStore
 
 POOL = 256
 FIRST_POOL = 32

@@ -1,4 +1,7 @@
-"""What all tests share: where the mirror of downloads is, and small inputs."""
+"""What all tests share: where the mirror of downloads is, small inputs, and made-up shards.
+
+In the shards, input spikes drive a leaky sum, which spikes when it crosses a level.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
-from neuronio.data.trial import InputEvents
+from neuronio.data.shard import SegmentTable, write_shard
+from neuronio.data.trial import InputEvents, Recording
+
+# Machines are shared: no test may depend on how fast or how busy one is.
+settings.register_profile(
+    "neuronio", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("neuronio")
 
 MIRROR = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -35,3 +46,42 @@ def random_inputs():
         return InputEvents.from_dense(excitatory, inhibitory)
 
     return draw
+
+
+N_SEGMENTS = 6
+
+
+def made_up_trial(rng, duration_ms, rate=0.03):
+    """Inputs and the response of a leaky integrator with a threshold: learnable in seconds."""
+    excitatory, inhibitory = rng.random((2, N_SEGMENTS, duration_ms)) < rate
+    drive = excitatory.sum(axis=0) - 0.5 * inhibitory.sum(axis=0)
+    trace, level, spikes = np.empty(duration_ms), 0.0, []
+    for ms in range(duration_ms):
+        level = 0.9 * level + drive[ms]
+        trace[ms] = -76.0 + 4.0 * level
+        if trace[ms] > -62.0:
+            spikes.append(ms + 0.75)
+            trace[ms], level = 20.0, 0.0
+    soma = trace.astype(np.float32)
+    recording = Recording(soma, soma - 1, np.array(spikes, dtype=np.float64))
+    return InputEvents.from_dense(excitatory, inhibitory), recording
+
+
+@pytest.fixture(scope="session")
+def make_shard(tmp_path_factory):
+    """make_shard(seed, n_trials=4, duration_ms=400, rate=...) -> path of a new shard."""
+    folder = tmp_path_factory.mktemp("shards")
+    segments = SegmentTable(
+        np.array(["basal", "apical"] * (N_SEGMENTS // 2)),
+        np.full(N_SEGMENTS, 20.0),
+        np.linspace(20, 120, N_SEGMENTS),
+        np.arange(N_SEGMENTS),
+    )
+
+    def make(seed, n_trials=4, duration_ms=400, rate=0.03):
+        rng = np.random.default_rng(seed)
+        trials = [(i, *made_up_trial(rng, duration_ms, rate)) for i in range(n_trials)]
+        path = folder / f"shard-{seed}-{n_trials}-{duration_ms}-{rate}.h5"
+        return write_shard(path, trials, {"cell": "made-up", "dataset_seed": seed}, segments)
+
+    return make

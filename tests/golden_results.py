@@ -25,7 +25,7 @@ from neuronio.data.shard import SegmentTable, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.native import _compiler_version, _cpu
 from neuronio.simulation.dataset import simulate_shard
-from neuronio.surrogate.options import parse_options
+from neuronio.surrogate.models import parse_options
 from neuronio.surrogate.train import FitSpec, fit
 
 GOLDEN = Path(__file__).with_suffix(".json")
@@ -121,7 +121,7 @@ def fitted(model: str, folder: Path) -> tuple[dict[str, str], dict[str, list[flo
     out = folder / model
     options = parse_options(model, {"inputs": 12, **MODELS[model]})
     spec = FitSpec(model, options, 0, training, shards[:1], shards[1:], out)
-    fit(spec, quiet=True)
+    fit(spec)
     state = torch.load(out / "best.pt", weights_only=True)
     arrays = {name: tensor.numpy() for name, tensor in sorted(state.items())}
     digests = {k: hashlib.sha256(array.tobytes()).hexdigest() for k, array in arrays.items()}

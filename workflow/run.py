@@ -1,16 +1,21 @@
-"""What `make run` calls: Snakemake, then the HTML report, then where to find what was made."""
+"""What `make run` calls: Snakemake with the local profile, one run at a time.
+
+Plain `snakemake --configfile config/demo.yaml --cores all` makes the same.
+"""
 
 import argparse
 import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from finish import ROOT, finish, snakemake_command
+
 from neuronio.config import load_config
 from neuronio.errors import NeuronIOError
 
-ROOT = Path(__file__).resolve().parents[1]
 PROFILE = ROOT / "workflow" / "profiles" / "local"
 
 
@@ -21,18 +26,18 @@ def main() -> int:
     parser.add_argument("--cores", default="all")
     parser.add_argument("--directory", type=Path, default=Path("."))
     options, rest = parser.parse_known_args()
-    command = [
-        *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-        *("--configfile", str(options.configfile)),
-        *("--directory", str(options.directory), "--cores", options.cores),
-    ]
+    command = snakemake_command([options.configfile], options.directory)
     try:
         name = load_config(options.configfile).name
         lock = take_lock(options.directory / ".snakemake" / "make-run.lock", command)
     except NeuronIOError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    code = subprocess.call([*command, "--profile", str(PROFILE), *rest], pass_fds=[lock.fileno()])
+    code = subprocess.call(
+        [*command, "--cores", options.cores, "--profile", str(PROFILE), *rest],
+        pass_fds=[lock.fileno()],
+        env={**os.environ, "NEURONIO_FINISH": "later"},  # this process does what onsuccess does
+    )
     if not code and not {"-n", "--dry-run", "--dryrun"} & set(rest):
         code = finish(command, options.directory / "results" / name)
     lock.truncate(0)
@@ -58,37 +63,11 @@ def take_lock(path: Path, command: list[str]) -> BinaryIO:
         ) from error
     if path.stat().st_size:
         print("The last run was killed; going on where it was", file=sys.stderr)
-        subprocess.run([*command, "--unlock", "--quiet", "all"], check=False, capture_output=True)
+        unlock = [*command, "--cores", "1", "--unlock", "--quiet", "all"]
+        subprocess.run(unlock, check=False, capture_output=True)
     lock.truncate(0)
     lock.write(b"running\n")
     return lock
-
-
-def finish(command: list[str], results: Path) -> int:
-    """Write the report if anything it shows is newer, and say where everything is."""
-    report = results / "report.html"
-    shown = [path for folder in (results, *results.iterdir()) for path in folder.glob("*.*")]
-    newest = max(path.stat().st_mtime for path in shown if path != report)
-    fresh = report.is_file() and report.stat().st_mtime >= newest
-    if not fresh:
-        print("Write the report", flush=True)
-        made = subprocess.run(
-            [*command, "--quiet", "rules", "--report", str(report.resolve())],
-            capture_output=True,
-            text=True,
-        )
-        if made.returncode:
-            print(f"{made.stdout}{made.stderr}error: the report was not written", file=sys.stderr)
-            return made.returncode
-    print(f"\nNothing to do: {results} is up to date." if fresh else f"\nDone: {results}")
-    for what, path in (
-        ("figure", results / "figures" / "accuracy.png"),
-        ("table", results / "table.csv"),
-        ("report", report),
-    ):
-        if path.is_file():
-            print(f"  {what:<7} {path}")
-    return 0
 
 
 if __name__ == "__main__":

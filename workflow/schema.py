@@ -1,16 +1,19 @@
-"""Write the configuration's schema and the table of its keys: `python workflow/schema.py`.
+"""Write the configuration's schema and the tables of its keys: `python workflow/schema.py`.
 
 Both follow from data.config.RunConfig, which is what the workflow validates with; editors read the
 schema for completion, people read the table.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
 
 from neuronio.config import RunConfig
+from neuronio.sections import Section
+from neuronio.simulation.inputs.generators import GENERATORS
+from neuronio.surrogate.models import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
@@ -18,18 +21,84 @@ README = ROOT / "config" / "README.md"
 MARK = "<!-- Below this line: written by `python workflow/schema.py`. -->\n"
 
 
+def schema() -> dict:
+    """The JSON schema of a run's configuration, with the options of each model and generator."""
+    document = RunConfig.model_json_schema()
+    for section, key, where, options in (
+        ("FitConfig", "model", "options", model_options()),
+        ("InputsConfig", "generator", "parameters", generator_options()),
+    ):
+        document["$defs"][section]["allOf"] = [
+            {
+                "if": {"properties": {key: {"const": name}}, "required": [key]},
+                "then": {"properties": {where: {"properties": properties}}},
+            }
+            for name, properties in options.items()
+        ]
+    return document
+
+
+def model_options() -> dict[str, dict]:
+    """Each model's options as properties of a schema; inputs and size are set elsewhere."""
+    found = {}
+    for name in FAMILIES:
+        options = FAMILIES[name].options
+        properties = options.model_json_schema()["properties"]
+        set_elsewhere = ("inputs", options.size_field)
+        found[name] = {k: v for k, v in properties.items() if k not in set_elsewhere}
+    return found
+
+
+def generator_options() -> dict[str, dict]:
+    """Each generator's parameters as properties of a schema."""
+    described = {}
+    for name in GENERATORS:
+        properties = GENERATORS[name].model_json_schema()["properties"]
+        for key, value in properties.items():
+            value.setdefault("description", inherited(GENERATORS[name], key))
+        described[name] = properties
+    return described
+
+
+def inherited(section: type[Section], key: str) -> str:
+    """A key's description, said by the class that a class narrows."""
+    fields = (base.model_fields[key] for base in section.__mro__ if hasattr(base, "model_fields"))
+    return next(field.description for field in fields if field.description)
+
+
 def schema_text() -> str:
     """The JSON schema of a run's configuration, as YAML."""
     head = "# Written by `python workflow/schema.py`; do not edit.\n"
-    return head + yaml.safe_dump(RunConfig.model_json_schema(), sort_keys=False, width=100)
+    return head + yaml.dump(schema(), Dumper=WithoutAliases, sort_keys=False, width=100)
+
+
+class WithoutAliases(yaml.SafeDumper):
+    """Writes what occurs twice twice."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Always."""
+        return True
 
 
 def readme_text() -> str:
-    """config/README.md with its table of keys brought up to date."""
-    schema = RunConfig.model_json_schema()
-    rows = [f"| `{key}` | {default} | {text} |" for key, default, text in keys(schema, schema)]
-    table = ["| key | default | meaning |", "|---|---|---|", *rows]
-    return README.read_text().split(MARK)[0] + MARK + "\n" + "\n".join(table) + "\n"
+    """config/README.md with its tables of keys brought up to date."""
+    document = RunConfig.model_json_schema()
+    parts = [table(keys(document, document))]
+    for title, kind, options in (
+        ("Options of models", "fits[].options", model_options()),
+        ("Parameters of generators", "inputs.parameters", generator_options()),
+    ):
+        parts.append(f"## {title}\n\nKeys of `{kind}`, by name.")
+        for name, properties in options.items():
+            rows = [(k, default_of(v, False), v["description"]) for k, v in properties.items()]
+            parts.append(f"### `{name}`\n\n{table(rows)}")
+    return README.read_text().split(MARK)[0] + MARK + "\n" + "\n\n".join(parts) + "\n"
+
+
+def table(rows: Iterable[tuple[str, str, str]]) -> str:
+    """Keys with their defaults and meanings as a Markdown table."""
+    lines = [f"| `{key}` | {default} | {text} |" for key, default, text in rows]
+    return "\n".join(["| key | default | meaning |", "|---|---|---|", *lines])
 
 
 def keys(schema: dict, section: dict, prefix: str = "") -> Iterator[tuple[str, str, str]]:

@@ -14,7 +14,8 @@ from neuronio.drawing import save_figure
 from neuronio.simulation.cell_spec import load_cell
 from neuronio.simulation.engines.neuron import NeuronEngine
 from neuronio.simulation.figures import EXCITATORY, SOMA
-from neuronio.simulation.inputs.draw import make_inputs, trial_rng
+from neuronio.simulation.inputs.draw import make_inputs
+from neuronio.simulation.inputs.splits import trial_rng
 
 DURATION_MS = 1000
 SEED, TRIAL = 1, 3

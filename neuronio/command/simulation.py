@@ -1,34 +1,28 @@
-"""`python -m simulation`: trials, cells, datasets, and what is in a file."""
+"""Subcommands that simulate: trial, cell, dataset."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-import yaml
 
-from neuronio.command.run import pairs, run_command
-from neuronio.config import CellConfig, EngineConfig, InputsConfig, Variant, load_config, validate
-from neuronio.errors import NeuronIOError
-
-app = typer.Typer(
-    help="Simulate a biophysical neuron: single trials, datasets, and what is in their files.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+from neuronio.command.options import FIGURE_SUFFIXES, CellName, Plot, Texts, Variants, check_suffix
+from neuronio.config import (
+    CellConfig,
+    EngineConfig,
+    InputsConfig,
+    RunConfig,
+    Variant,
+    load_config,
+    validate_config,
 )
+from neuronio.progress import ProgressBar
+from neuronio.sections import key_values, validate
 
-CellName = Annotated[str, typer.Option(help="packaged, neuronio, hay2011, or a YAML file.")]
-Variants = Annotated[
-    list[str] | None,
-    typer.Option("--variant", help="Change to the cell, key=value; may be repeated."),
-]
-Artefact = Annotated[
-    bool, typer.Option(help="Silence synapses with a spike in the first ms, as in NeuronIO.")
-]
+app = typer.Typer()
+SplitName = Literal["train", "valid", "test"]
 
 
 @app.command()
@@ -50,55 +44,56 @@ def trial(
     ] = "float64",
     generator: Annotated[str, typer.Option(help="Input generator.")] = "published",
     parameters: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Parameter of the generator, key=value; may be repeated."),
+        Texts, typer.Option("--set", help="Parameter of the generator, key=value; repeatable.")
     ] = None,
     inputs: Annotated[
         Path | None, typer.Option(help="Take the inputs from this .npz in place of a generator.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the inputs (of the dataset).", min=0)] = 0,
-    split: Annotated[
-        Literal["train", "valid", "test"], typer.Option(help="Split of the dataset.")
-    ] = "train",
+    split: Annotated[SplitName, typer.Option(help="Split of the dataset.")] = "train",
     index: Annotated[int, typer.Option(help="Index of the trial in its split.", min=0)] = 0,
     duration_ms: Annotated[
         int | None,
         typer.Option(help="Length, ms (6000, or that of --inputs).", min=1, show_default=False),
     ] = None,
-    t0_artefact: Artefact = False,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw inputs and voltages here (.png, .svg or .pdf).")
-    ] = None,
+    t0_artefact: Annotated[
+        bool, typer.Option(help="Silence synapses with a spike in the first ms, as in NeuronIO.")
+    ] = False,
+    plot: Plot = None,
 ) -> None:
     """Simulate one trial."""
+    from neuronio.simulation import single_trial
     from neuronio.simulation.cell_spec import load_cell
-    from neuronio.simulation.single_trial import (
-        build_engine,
-        draw_trial_inputs,
-        read_inputs,
-        run_trial,
-        save_trial,
-    )
 
-    check_suffix(out, (".npz",))
-    if plot:
-        check_suffix(plot, (".png", ".svg", ".pdf"))
-    document = {"name": engine, "integrator": integrator, "dt_ms": dt_ms, "order": order}
-    document |= {"cvode_atol": atol, "precision": precision}
-    settings = validate(EngineConfig, document, "engine")
-    drawn = validate(
-        InputsConfig, {"generator": generator, "parameters": typed(parameters)}, "inputs"
+    check_suffix(out, ".npz")
+    check_suffix(plot, *FIGURE_SUFFIXES)
+    settings = validate(
+        EngineConfig,
+        {
+            "name": engine,
+            "integrator": integrator,
+            "dt_ms": dt_ms,
+            "order": order,
+            "cvode_atol": atol,
+            "precision": precision,
+        },
+        "engine",
     )
-    given = read_inputs(inputs, duration_ms) if inputs else None
+    wanted = {"generator": generator, "parameters": key_values(parameters)}
+    drawn = validate(InputsConfig, wanted, "inputs")
+    given = single_trial.read_inputs(inputs, duration_ms) if inputs else None
     spec = load_cell(cell, cell_variant(variant))
     with working(f"building the cell {spec.name}"):
-        runner = build_engine(spec, settings, t0_artefact)
+        runner = single_trial.build_engine(spec, settings, t0_artefact)
     segments = runner.segment_table()
-    events = given or draw_trial_inputs(drawn, segments, duration_ms or 6000, seed, split, index)
+    events = given or single_trial.draw_trial_inputs(
+        drawn, segments, duration_ms or 6000, seed, split, index
+    )
     with working(f"simulating {events.duration_ms} ms"):
-        recording = run_trial(runner, events)
+        recording = single_trial.run_trial(runner, events)
     facts = {"cell": spec.name, "engine": engine, "t0_artefact": t0_artefact}
-    save_trial(out, events, recording, {**facts, "dt_ms": dt_ms, "integrator": integrator})
+    facts |= {"dt_ms": dt_ms, "integrator": integrator}
+    single_trial.save_trial(out, events, recording, facts)
     if plot:
         from neuronio.simulation.figures import plot_trial
 
@@ -116,9 +111,7 @@ def cell(
     cell: CellName = "packaged",
     variant: Variants = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw the morphology here (.png, .svg or .pdf).")
-    ] = None,
+    plot: Plot = None,
     color_by: Annotated[
         str, typer.Option(help="Colour by region, or by a parameter such as gIhbar.")
     ] = "region",
@@ -127,6 +120,7 @@ def cell(
     from neuronio.simulation.cell import build_cell
     from neuronio.simulation.cell_spec import load_cell
 
+    check_suffix(plot, *FIGURE_SUFFIXES)
     built = build_cell(load_cell(cell, cell_variant(variant)))
     facts = built.facts()
     typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(fact_lines(facts)))
@@ -155,114 +149,18 @@ def dataset(
     from neuronio.simulation.dataset import make_dataset
 
     run = with_overrides(load_config(config), engine, scale)
-    with ProgressBar("trials") as progress:
+    with ProgressBar("Simulate", "trials") as progress:
         manifest = make_dataset(run, out, workers=workers, progress=progress)
     typer.echo(f"every shard is in place and sound; {manifest} lists the trials")
 
 
-@app.command()
-def info(file: Annotated[Path, typer.Argument(help="A shard (.h5).")]) -> None:
-    """Show what is inside a shard: how it was made, rates, spikes, soma mean and sd."""
-    from neuronio.data.summary import summary_lines
-
-    typer.echo("\n".join(summary_lines(file)))
-
-
-@app.command()
-def verify(files: Annotated[list[Path], typer.Argument(help="Shards (.h5).")]) -> None:
-    """Check shards: structure, checksums, no NaN; exits 1 with the reason where one is damaged."""
-    from neuronio.data.verify import verify_shard
-
-    problems = {file: verify_shard(file) for file in files}
-    for file, found in problems.items():
-        typer.echo("\n".join(found) if found else f"{file}: sound", err=bool(found))
-    damaged = sum(bool(found) for found in problems.values())
-    if damaged:
-        raise NeuronIOError(f"{damaged} of {len(files)} files are damaged")
-
-
-@app.command()
-def compare(
-    a: Annotated[Path, typer.Argument(help="A shard.")],
-    b: Annotated[Path, typer.Argument(help="A shard of the same trials, made in another way.")],
-    plot: Annotated[Path | None, typer.Option(help="Draw the comparison here.")] = None,
-) -> None:
-    """Compare two runs of the same trials: engines, integrators, time steps."""
-    from neuronio.simulation.compare import compare_shards
-
-    comparison = compare_shards(a, b)
-    typer.echo("\n".join(comparison.lines()))
-    if plot:
-        from neuronio.simulation.figures import plot_comparison
-
-        plot_comparison(comparison, plot)
-
-
-@app.command()
-def quality(
-    out: Annotated[Path, typer.Option(help="Folder for quality.json, .csv, figures.")],
-    files: Annotated[list[Path], typer.Argument(help="Shards (.h5) of one split or several.")],
-) -> None:
-    """Draw the distributions of a dataset and compare them with the published figures."""
-    from neuronio.data.shard import Shard
-    from neuronio.simulation.quality import quality_report
-
-    splits: dict[str, list[Path]] = {}
-    for file in files:
-        with Shard(file) as shard:
-            splits.setdefault(str(shard.info.get("split", "trials")), []).append(file)
-    quality_report(splits, out)
-    typer.echo(f"the report is in {out}")
-
-
-@app.command("import-neuronio")
-def import_neuronio(
-    file: Annotated[Path, typer.Argument(help="A published pickle.")],
-    out: Annotated[Path, typer.Option(help="Write the shard here (.h5).")],
-) -> None:
-    """Turn a published pickle into a shard; refuses a pickle that would run code."""
-    from neuronio.data.neuronio import import_neuronio as run
-
-    check_suffix(out, (".h5",))
-    typer.echo(f"written to {run(file, out)}")
-
-
-@app.command("export-neuronio")
-def export_neuronio(
-    file: Annotated[Path, typer.Argument(help="A shard (.h5).")],
-    out: Annotated[Path, typer.Option(help="Write the pickle here (.p).")],
-    half: Annotated[
-        bool | None,
-        typer.Option(help="float16 as published, or full precision.", show_default=False),
-    ] = None,
-) -> None:
-    """Turn a shard into a pickle that the published reading code loads."""
-    from neuronio.data.neuronio import export_neuronio as run
-
-    check_suffix(out, (".p", ".pkl", ".pickle"))
-    typer.echo(f"written to {run(file, out, half)}")
-
-
-def typed(texts: list[str] | None) -> dict[str, Any]:
-    """key=value texts with their values read as YAML."""
-    return {key: yaml.safe_load(value) for key, value in pairs(texts).items()}
-
-
-def cell_variant(texts: list[str] | None) -> Variant:
+def cell_variant(texts: Texts) -> Variant:
     """The variant that key=value texts describe."""
-    return validate(CellConfig, {"variant": typed(texts)}, "--variant").variant
+    return validate(CellConfig, {"variant": key_values(texts)}, "--variant").variant
 
 
-def check_suffix(path: Path, wanted: tuple[str, ...]) -> None:
-    """Reject a file name whose ending would make another kind of file than is meant."""
-    if path.suffix not in wanted:
-        raise NeuronIOError(f"{path} must end in {' or '.join(wanted)}")
-
-
-def with_overrides(config, engine: str | None, scale: float | None):
+def with_overrides(config: RunConfig, engine: str | None, scale: float | None) -> RunConfig:
     """The configuration with another engine or scale, validated again."""
-    from neuronio.config import validate_config
-
     document = config.model_dump()
     if engine:
         document["engine"]["name"] = engine
@@ -291,40 +189,3 @@ def working(text: str):
     from rich.console import Console
 
     return Console(stderr=True).status(text)
-
-
-class ProgressBar:
-    """A progress bar on a terminal; a line every tenth of the way elsewhere."""
-
-    def __init__(self, what: str):
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-        self._console, self._what, self._told = Console(stderr=True), what, -1
-        columns = ["{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-        self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
-
-    def __enter__(self):
-        self._bar.start()
-        self._task = self._bar.add_task(self._what, total=None)
-        return self._update
-
-    def __exit__(self, *exception) -> None:
-        self._bar.stop()
-
-    def _update(self, done: int, total: int) -> None:
-        self._bar.update(self._task, completed=done, total=total)
-        tenth = 10 * done // max(total, 1)
-        if not self._console.is_terminal and tenth != self._told:
-            self._told = tenth
-            print(f"{done} of {total} {self._what}", file=sys.stderr, flush=True)
-
-
-def main(arguments: list[str]) -> int:
-    """Run a command line."""
-    hint = "interrupted; the same command goes on from the trials that are finished"
-    return run_command(app, arguments, "python -m simulation", hint)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

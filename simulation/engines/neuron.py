@@ -3,49 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from neuronio.config import EngineConfig
+from neuronio.conventions import HIGHEST_MV, LOWEST_MV, SAMPLES_PER_MS
 from neuronio.data.shard import SegmentTable
-from neuronio.data.trial import SAMPLES_PER_MS, InputEvents, Recording, detect_spikes
+from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 from neuronio.simulation.cell import Cell, build_cell
 from neuronio.simulation.cell_spec import CellSpec
-from neuronio.simulation.engines.base import HIGHEST_MV, LOWEST_MV, TrialFailure, delivered
+from neuronio.simulation.engines.base import Engine, TrialFailure
 
 from neuron import h  # isort: skip
 
 CHUNK_MS = 25
 
 
-class NeuronEngine:
-    """One cell in NEURON, run trial after trial.
+class NeuronEngine(Engine):
+    """One cell in NEURON, run trial after trial; arguments as of `Engine`.
 
-    Args:
-        spec: the cell model.
-        settings: integrator, dt and order.
-        t0_artefact: silence every synapse whose input has a spike in the first ms.
-        record_soma_8khz, record_segments: what recordings keep beside soma, nexus and spikes.
-        trial_limit_s: longest wall time of one trial, s.
+    Raises:
+        NeuronIOError: the cell cannot be built.
     """
 
-    def __init__(
-        self,
-        spec: CellSpec,
-        settings: EngineConfig,
-        *,
-        t0_artefact: bool = False,
-        record_soma_8khz: bool = False,
-        record_segments: bool = False,
-        trial_limit_s: float = 600.0,
-    ):
-        self.spec, self.settings = spec, settings
-        self._t0_artefact = t0_artefact
-        self._record_soma_8khz, self._record_segments = record_soma_8khz, record_segments
-        self._trial_limit_s = trial_limit_s
+    def __init__(self, spec: CellSpec, settings: EngineConfig, **options: Any):
+        super().__init__(spec, settings, **options)
         self.cell: Cell = build_cell(spec)
+        self._segment_table = self.cell.segment_table()
         h.load_file("stdrun.hoc")
         self._cvode = h.CVode()
         self._connections = _connect(self.cell)
@@ -54,25 +40,19 @@ class NeuronEngine:
         self._nexus = h.Vector().record(self.cell.nexus._ref_v)
         self._segments = [
             h.Vector().record(segment._ref_v, 1.0)
-            for segment in (self.cell.segments if record_segments else [])
+            for segment in (self.cell.segments if self.record_segments else [])
         ]
 
     def segment_table(self) -> SegmentTable:
         """The cell's dendritic segments."""
-        return self.cell.segment_table()
+        return self._segment_table
 
-    def run(self, inputs: Sequence[InputEvents]) -> list[Recording | TrialFailure]:
-        """Simulate each trial from its initial state."""
+    def _integrate(self, inputs: list[InputEvents]) -> list[Recording | TrialFailure]:
         return [self._run_one(trial) for trial in inputs]
 
     def _run_one(self, inputs: InputEvents) -> Recording | TrialFailure:
-        if inputs.n_segments != len(self.cell.segments):
-            raise NeuronIOError(
-                f"the inputs are for {inputs.n_segments} segments but the cell {self.spec.name} "
-                f"has {len(self.cell.segments)}"
-            )
         self._configure()
-        self._initialise(delivered(inputs, self._t0_artefact))
+        self._initialise(inputs)
         started = time.monotonic()
         for stop in range(CHUNK_MS, inputs.duration_ms + CHUNK_MS, CHUNK_MS):
             self._advance(min(stop, inputs.duration_ms))
@@ -80,10 +60,10 @@ class NeuronEngine:
             if not all(LOWEST_MV <= v <= HIGHEST_MV for v in voltage):
                 reason = f"voltage left [{LOWEST_MV:g}, {HIGHEST_MV:g}] mV ({voltage[0]:g} mV)"
                 return TrialFailure(reason, h.t)
-            if time.monotonic() - started > self._trial_limit_s:
-                return TrialFailure(f"took longer than {self._trial_limit_s:g} s", h.t)
+            if time.monotonic() - started > self.trial_limit_s:
+                return TrialFailure(f"took longer than {self.trial_limit_s:g} s", h.t)
         self._check_global_state()
-        return self._recording(inputs.duration_ms)
+        return self._outcome(inputs.duration_ms)
 
     def _configure(self) -> None:
         """Set NEURON's global state, which any other cell in the process may have changed."""
@@ -128,21 +108,15 @@ class NeuronEngine:
         for _ in range(round((stop_ms - h.t) / self.settings.dt_ms)):
             h.fadvance()
 
-    def _recording(self, duration_ms: int) -> Recording | TrialFailure:
+    def _outcome(self, duration_ms: int) -> Recording | TrialFailure:
         soma_8khz = self._sampled(self._soma, duration_ms)
         nexus_8khz = self._sampled(self._nexus, duration_ms)
         if not (np.isfinite(soma_8khz).all() and np.isfinite(nexus_8khz).all()):
             return TrialFailure("voltage became NaN")
         segments = None
-        if self._record_segments:
+        if self.record_segments:
             segments = np.array([v.as_numpy()[:duration_ms] for v in self._segments], np.float32)
-        return Recording(
-            soma_8khz[::SAMPLES_PER_MS],
-            nexus_8khz[::SAMPLES_PER_MS],
-            detect_spikes(soma_8khz),
-            soma_8khz if self._record_soma_8khz else None,
-            segments,
-        )
+        return self._recording(soma_8khz, nexus_8khz[::SAMPLES_PER_MS], segments)
 
     def _sampled(self, trace, duration_ms: int) -> np.ndarray:
         """A recorded trace at 8 kHz: every n-th fixed step, or interpolated between CVODE's."""

@@ -2,66 +2,29 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from neuronio.config import validate
+from neuronio.config import InputsConfig
 from neuronio.data.shard import SegmentTable
 from neuronio.data.trial import InputEvents
 from neuronio.errors import NeuronIOError
-from neuronio.simulation.inputs.generators import (
-    Constant,
-    Ergodic,
-    OutOfDistribution,
-    Published,
-    Subthreshold,
-)
-
-SPLITS = ("train", "valid", "test")
-Generator = Constant | Published
-GENERATORS: dict[str, type[Generator]] = {
-    "published": Published,
-    "ergodic": Ergodic,
-    "subthreshold": Subthreshold,
-    "constant": Constant,
-    "ood": OutOfDistribution,
-}
-
-
-def trial_rng(
-    dataset_seed: int,
-    trial_index: int,
-    *,
-    split: str = "train",
-    attempt: int = 0,
-    purpose: str = "inputs",
-) -> np.random.Generator:
-    """The random numbers of one trial, which follow from the dataset's seed and the trial alone.
-
-    Args:
-        split: "train", "valid" or "test"; each counts its trials from 0.
-        attempt: how many earlier draws of this trial the generator's rejection rule turned away.
-        purpose: "inputs", or "acceptance" for the independent stream of `accept_trial`.
-    """
-    purposes = ("inputs", "acceptance")
-    key = (SPLITS.index(split), trial_index, attempt, purposes.index(purpose))
-    return np.random.default_rng(np.random.SeedSequence(dataset_seed, spawn_key=key))
+from neuronio.sections import validate
+from neuronio.simulation.inputs.generators import GENERATORS, Generator
+from neuronio.simulation.inputs.splits import trial_rng
 
 
 def make_generator(name: str, parameters: Mapping[str, Any]) -> Generator:
     """A generator with the given parameters; the rest keep their defaults.
 
+    Args:
+        name: a built-in generator, one of an installed package, or `FILE.py:NAME`.
+
     Raises:
         NeuronIOError: the generator or a parameter is unknown, or a value is out of range.
     """
-    if name not in GENERATORS:
-        guess = difflib.get_close_matches(str(name), GENERATORS, n=1)
-        known = ", ".join(GENERATORS)
-        hint = f"; did you mean '{guess[0]}'?" if guess else f"; take one of {known}"
-        raise NeuronIOError(f"unknown generator '{name}'{hint}")
     return validate(GENERATORS[name], dict(parameters), f"parameters of generator '{name}'")
 
 
@@ -72,14 +35,17 @@ def make_inputs(
     duration_ms: int,
     rng: np.random.Generator,
 ) -> InputEvents:
-    """Input spikes of one trial.
+    """Input spikes of one trial, from random numbers that the caller holds.
 
     Args:
-        generator: a key of `GENERATORS`.
+        generator: its name, as for `make_generator`.
         parameters: the generator's parameters that differ from its defaults.
-        segments: the cell's dendritic segments.
+        segments: the cell's S dendritic segments.
         duration_ms: length of the trial, ms.
         rng: the trial's own random numbers (`trial_rng`); the same state gives the same spikes.
+
+    Returns:
+        Events of 2 S synapses in bins of 1 ms.
 
     Raises:
         NeuronIOError: as `make_generator`, or the duration is not positive.
@@ -89,19 +55,33 @@ def make_inputs(
     return make_generator(generator, parameters).rates(segments, duration_ms, rng).sample(rng)
 
 
+def draw_trial_inputs(
+    inputs: InputsConfig,
+    segments: SegmentTable,
+    duration_ms: int,
+    seed: int,
+    split: str = "train",
+    index: int = 0,
+    attempt: int = 0,
+) -> InputEvents:
+    """Input spikes of one trial of the dataset with this seed; otherwise as `make_inputs`.
+
+    Args:
+        index: of the trial in its split; attempt: how many of its draws were turned away before.
+    """
+    rng = trial_rng(seed, index, split=split, attempt=attempt)
+    return make_inputs(inputs.generator, inputs.parameters, segments, duration_ms, rng)
+
+
 def accept_trial(
     generator: str, parameters: Mapping[str, Any], n_output_spikes: int, rng: np.random.Generator
 ) -> bool:
-    """Whether a simulated trial joins the dataset; only `ergodic` ever turns one away.
+    """Whether a simulated trial joins the dataset, which its generator decides.
 
     Args:
         rng: `trial_rng(..., purpose="acceptance")`, so that the verdict follows from the trial.
+
+    Raises:
+        NeuronIOError: as `make_generator`.
     """
-    made = make_generator(generator, parameters)
-    if not isinstance(made, Ergodic):
-        return True
-    if n_output_spikes > made.busy_spikes:
-        return bool(rng.random() < made.keep_busy)
-    if n_output_spikes == 0:
-        return bool(rng.random() < made.keep_silent)
-    return True
+    return make_generator(generator, parameters).accepts(n_output_spikes, rng)

@@ -1,20 +1,23 @@
 """The rate generators: how the input rates of a trial are made.
 
-Each generator is a validated, frozen set of parameters with one method, `rates`. Rates of a tree
-are in spikes per 100 ms summed over the tree. `published` follows the script released with
-Beniaguev, Segev & London 2021 (Neuron 109:2727), `ergodic` the same authors' later scripts.
-`docs/inputs.md` describes them all for users.
+Rates of a tree are in spikes per 100 ms summed over the tree. `published` follows the script
+released with Beniaguev, Segev & London 2021 (Neuron 109:2727), `ergodic` the same authors' later
+scripts. `docs/inputs.md` describes them all for users.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
-from neuronio.config import Section
+from neuronio.conventions import BUSY_SPIKES
 from neuronio.data.shard import SegmentTable
+from neuronio.registry import Registry
+from neuronio.sections import Section
 from neuronio.simulation.inputs.rates import (
     TREES,
     Rates,
@@ -25,6 +28,54 @@ from neuronio.simulation.inputs.rates import (
     tree_shares,
     without_inhibition,
 )
+
+
+class Generator(Section):
+    """A validated, frozen set of parameters that makes the input rates of trials.
+
+    A new one is a subclass with a field a parameter, a method `rates`, and `@generator("name")`
+    above it, in a file of the user's own (named as `FILE.py:name`) or in a module that an entry
+    point of the group `neuronio.generators` names.
+    """
+
+    @abstractmethod
+    def rates(self, segments: SegmentTable, duration_ms: int, rng: np.random.Generator) -> Rates:
+        """Expected input spikes of one trial.
+
+        Args:
+            segments: the cell's S dendritic segments.
+            duration_ms: T, the length of the trial, ms.
+            rng: the trial's own random numbers; take all randomness from here.
+
+        Returns:
+            Rates of T bins of 1 ms and 2 S synapses (excitatory first), in spikes per ms.
+        """
+
+    def accepts(self, n_output_spikes: int, rng: np.random.Generator) -> bool:
+        """Whether a simulated trial with so many output spikes is kept, or drawn again.
+
+        Args:
+            rng: random numbers of this verdict alone.
+        """
+        return True
+
+
+GENERATORS: Registry[type[Generator]] = Registry("generator", "neuronio.generators")
+AnyGenerator = TypeVar("AnyGenerator", bound=type[Generator])
+
+
+def generator(name: str) -> Callable[[AnyGenerator], AnyGenerator]:
+    """Register a class of generators under a name.
+
+    Raises:
+        NeuronIOError: the name belongs to another one.
+    """
+
+    def register(kind: AnyGenerator) -> AnyGenerator:
+        GENERATORS.add(name, kind)
+        return kind
+
+    return register
 
 
 def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
@@ -48,7 +99,8 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0, le=100_000)]
 
 
-class Constant(Section):
+@generator("constant")
+class Constant(Generator):
     """One rate for each tree and kind of synapse, held for the whole trial: for sanity checks."""
 
     excitation_basal_per_100ms: Rate = Field(300.0, description="Spikes of the tree in 100 ms.")
@@ -69,7 +121,8 @@ class Constant(Section):
         return Rates(np.ones((duration_ms, 1)), np.concatenate(weight)[None] / 100.0)
 
 
-class Published(Section):
+@generator("published")
+class Published(Generator):
     """Rates held over intervals, then smoothed in time: the published script."""
 
     interval_ms: Choices = Field(
@@ -143,6 +196,7 @@ class Published(Section):
         return weight * rng.uniform(*self.heterogeneity, weight.shape)
 
 
+@generator("subthreshold")
 class Subthreshold(Published):
     """The published scheme at rates so low that the cell almost never fires."""
 
@@ -152,6 +206,7 @@ class Subthreshold(Published):
     inhibition_offset_apical_per_100ms: Range = (-125, 125)
 
 
+@generator("ergodic")
 class Ergodic(Published):
     """How the training files of NeuronIO were made: varied draws pasted into one trial.
 
@@ -206,7 +261,7 @@ class Ergodic(Published):
     keep_busy: Probability = Field(
         0.1, description="Probability of keeping a trial with more than busy_spikes output spikes."
     )
-    busy_spikes: int = Field(24, ge=0, description="See keep_busy.")
+    busy_spikes: int = Field(BUSY_SPIKES, ge=0, description="See keep_busy.")
     keep_silent: Probability = Field(
         0.1,
         description="Probability of keeping a trial without output spikes; chosen so that the "
@@ -249,6 +304,14 @@ class Ergodic(Published):
             weight = weight * self._active(len(segments), rng)
         return Rates(course, weight)
 
+    def accepts(self, n_output_spikes: int, rng: np.random.Generator) -> bool:
+        """Keep few of the trials that are silent or have many output spikes."""
+        if n_output_spikes > self.busy_spikes:
+            return bool(rng.random() < self.keep_busy)
+        if n_output_spikes == 0:
+            return bool(rng.random() < self.keep_silent)
+        return True
+
     def _active(self, n_segments: int, rng: np.random.Generator) -> np.ndarray:
         """Mask of the synapses in the clusters that stay active: (2 S,)."""
         n_clusters = int(rng.choice(self.n_clusters))
@@ -257,6 +320,7 @@ class Ergodic(Published):
         return np.tile(np.isin(clusters(n_segments, n_clusters), active), 2)
 
 
+@generator("ood")
 class OutOfDistribution(Published):
     """Drive that the training data hardly hold, for testing generalisation.
 

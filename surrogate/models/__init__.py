@@ -1,41 +1,30 @@
-"""Every surrogate by name.
+"""Every surrogate, one family a file; importing this registers those that come with the project."""
 
-A model takes an `EventBatch` and returns the spike logit and the soma voltage in target units,
-((clip(V, max=-55) + 67.7) / 10), each (B, T).
-"""
+from neuronio.surrogate.models import elm, lif, linear, recurrent, tcn
+from neuronio.surrogate.models.base import ModelOptions, Surrogate
+from neuronio.surrogate.models.registry import (
+    FAMILIES,
+    Family,
+    build_model,
+    option_values,
+    parse_options,
+    sized_options,
+    surrogate,
+)
 
-import torch
-from torch import nn
-
-from neuronio.surrogate.models.elm import Elm
-from neuronio.surrogate.models.lif import LeakyIntegrateAndFire
-from neuronio.surrogate.models.linear import LinearNonlinear
-from neuronio.surrogate.models.recurrent import Gru, Lstm
-from neuronio.surrogate.models.tcn import ResidualTcn, Tcn
-from neuronio.surrogate.options import ModelOptions, options_class
-
-__all__ = ["CLASSES", "build_model"]
-
-CLASSES: dict[str, type[nn.Module]] = {
-    "elm": Elm,
-    "branch_elm": Elm,
-    "branch_elm_v2": Elm,
-    "tcn": Tcn,
-    "tcn_residual": ResidualTcn,
-    "lstm": Lstm,
-    "gru": Gru,
-    "lif": LeakyIntegrateAndFire,
-    "linear": LinearNonlinear,
-}
-
-
-def build_model(name: str, options: ModelOptions, *, seed: int = 0) -> nn.Module:
-    """A freshly initialised model; the same seed gives the same weights.
-
-    Raises:
-        NeuronIOError: there is no such model.
-    """
-    options_class(name)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return CLASSES[name](options)
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "ModelOptions",
+    "Surrogate",
+    "build_model",
+    "elm",
+    "lif",
+    "linear",
+    "option_values",
+    "parse_options",
+    "recurrent",
+    "sized_options",
+    "surrogate",
+    "tcn",
+]

@@ -4,20 +4,97 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import ClassVar, Literal
 
 import torch
+from pydantic import Field, model_validator
 from torch import nn
 
 from neuronio.surrogate import recurrence
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.options import BranchElmOptions, ElmOptions
+from neuronio.surrogate.models.base import ModelOptions, Surrogate
+from neuronio.surrogate.models.registry import surrogate
 
 INITIAL_SYNAPSE_WEIGHT = 0.5
 # A time constant at the very bound would have an infinite logit.
 BOUND_MARGIN = 1e-6
 
 
-class Elm(nn.Module):
+class ElmOptions(ModelOptions):
+    """ELM neuron with one synapse per branch (Spieler et al. 2024, arXiv 2306.16922)."""
+
+    num_memory: int = Field(
+        20, ge=1, description="Memory units d_m; hidden layers have 2 d_m units."
+    )
+    mlp_layers: int = Field(1, ge=1, description="Hidden layers; the compiled recursion needs 1.")
+    activation: Literal["relu", "silu"] = Field("relu", description="Of the hidden layers.")
+    learn_tau: bool = Field(
+        False, description="Learn the memory time constants through a scaled sigmoid."
+    )
+    tau_min_ms: float = Field(
+        1.0, gt=0, allow_inf_nan=False, description="Shortest memory time constant, ms."
+    )
+    tau_max_ms: float = Field(
+        150.0, gt=0, allow_inf_nan=False, description="Longest; they begin log-spaced, ms."
+    )
+    tau_synapse_ms: float = Field(
+        5.0, gt=0, allow_inf_nan=False, description="Time constant of every synaptic trace, ms."
+    )
+    memory_scale: float = Field(5.0, gt=0, allow_inf_nan=False, description="Lambda of the paper.")
+    recompute: bool = Field(
+        False, description="Recompute the hidden activity going back, and so hold less memory."
+    )
+    size_field: ClassVar[str] = "num_memory"
+    version: ClassVar[int] = 1
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ElmOptions:
+        if self.tau_max_ms <= self.tau_min_ms:
+            raise ValueError(
+                f"tau_max_ms is {self.tau_max_ms} but must be above tau_min_ms, {self.tau_min_ms}"
+            )
+        return self
+
+
+class BranchElmOptions(ElmOptions):
+    """Branch-ELM: the synapses of a branch sum to one branch activation."""
+
+    num_branch: int = Field(45, ge=1, description="Number of branches.")
+    synapses_per_branch: int = Field(
+        100, ge=1, description="Synapses of each branch; neighbouring branches share inputs."
+    )
+
+    @model_validator(mode="after")
+    def _reaches_all(self) -> BranchElmOptions:
+        if self.num_branch > self.inputs:
+            raise ValueError(
+                f"num_branch is {self.num_branch} but must be at most inputs, {self.inputs}"
+            )
+        stride = math.ceil(self.inputs / self.num_branch)
+        if self.synapses_per_branch < stride:
+            raise ValueError(
+                f"synapses_per_branch is {self.synapses_per_branch} but must be at least {stride}, "
+                f"so that {self.num_branch} branches reach all inputs"
+            )
+        return self
+
+
+class BranchElmV2Options(BranchElmOptions):
+    """Branch-ELM v2: as Branch-ELM with memory gain 1 - exp(-lambda / tau)."""
+
+    version: ClassVar[int] = 2
+
+
+@surrogate(
+    "branch_elm_v2",
+    options=BranchElmV2Options,
+    label="Branch-ELM v2",
+    marker="D",
+    colour="#003B5C",
+)
+@surrogate("branch_elm", options=BranchElmOptions, label="Branch-ELM", marker="o", colour="#0072B2")
+@surrogate("elm", options=ElmOptions, label="ELM", marker="p", colour="#56B4E9")
+class Elm(Surrogate):
     """ELM neuron: synapses, branches, memory units, linear readout.
 
     All that is linear in time happens before the recursion: a spike adds its synapse's weight to
@@ -26,13 +103,11 @@ class Elm(nn.Module):
     synapse, because all synapses share one time constant.
     """
 
-    accepts = "events"
     # What computes over time; tests and benchmarks put the plain reference here.
     compute = recurrence
 
     def __init__(self, options: ElmOptions) -> None:
-        super().__init__()
-        self.options = options
+        super().__init__(options)
         units, hidden = options.num_memory, 2 * options.num_memory
         source, valid, self.n_branch = synapse_routing(options)
         sign = torch.where(source < options.inputs // 2, 1.0, -1.0) * valid
@@ -120,10 +195,6 @@ class Elm(nn.Module):
         if self.options.version == 2:
             return decay_d, -torch.expm1(-scale / tau_d)
         return decay_d, scale * (1.0 - decay_d)
-
-    def count_parameters(self) -> int:
-        """Learned numbers, with the synapses past the last input that the published count has."""
-        return sum(p.numel() for p in self.parameters())
 
     def count_multiply_adds(self) -> int:
         """Multiply-adds per ms with every synapse counted as active once."""

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models.linear import FilterBank
-from neuronio.surrogate.options import LifOptions
+from neuronio.surrogate.models.base import Surrogate
+from neuronio.surrogate.models.linear import FilterBank, FilterOptions
+from neuronio.surrogate.models.registry import surrogate
 
 INITIAL_TAU_MS = 10.0
+
+
+class LifOptions(FilterOptions):
+    """Leaky integrate-and-fire neuron with learned synaptic weights and a surrogate gradient."""
+
+    filters: int = Field(2, ge=1, description="Number of time constants.")
+    surrogate_slope: float = Field(
+        5.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Steepness of the derivative that stands in for the spike's.",
+    )
 
 
 class SurrogateSpike(torch.autograd.Function):
@@ -29,18 +43,18 @@ class SurrogateSpike(torch.autograd.Function):
         return grad / (1.0 + ctx.slope * excess.abs()) ** 2, None
 
 
-class LeakyIntegrateAndFire(nn.Module):
+@surrogate(
+    "lif", options=LifOptions, label="leaky integrate-and-fire", marker="X", colour="#CC79A7"
+)
+class LeakyIntegrateAndFire(Surrogate):
     """Filtered synaptic currents, a leaky membrane, a threshold at 1 and a reset by subtraction.
 
     The spike logit is an affine function of the distance to threshold, the soma voltage one of the
     membrane potential.
     """
 
-    accepts = "events"
-
     def __init__(self, options: LifOptions) -> None:
-        super().__init__()
-        self.options = options
+        super().__init__(options)
         self.bank = FilterBank(options, outputs=1)
         self.current_bias = nn.Parameter(torch.zeros(()))
         self.log_tau = nn.Parameter(torch.tensor(INITIAL_TAU_MS).log())
@@ -66,10 +80,6 @@ class LeakyIntegrateAndFire(nn.Module):
             spike_b = SurrogateSpike.apply(before_b - 1.0, self.options.surrogate_slope)
             after_b = before_b - self.reset * spike_b
         return torch.stack(out, dim=1)
-
-    def count_parameters(self) -> int:
-        """Learned numbers."""
-        return sum(p.numel() for p in self.parameters())
 
     def count_multiply_adds(self) -> int:
         """Multiply-adds per ms with every synapse counted as active once."""

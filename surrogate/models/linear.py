@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
+from pydantic import Field, model_validator
 from torch import nn
 
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.options import FilterOptions
+from neuronio.surrogate.models.base import ModelOptions, Surrogate
+from neuronio.surrogate.models.registry import surrogate
 from neuronio.surrogate.recurrence import event_convolution, exponential_filter
+
+
+class FilterOptions(ModelOptions):
+    """Each synapse drives exponential filters of log-spaced time constants."""
+
+    filters: int = Field(4, ge=1, description="Number of time constants.")
+    tau_min_ms: float = Field(
+        1.0, gt=0, allow_inf_nan=False, description="The shortest time constant, ms."
+    )
+    tau_max_ms: float = Field(
+        80.0, gt=0, allow_inf_nan=False, description="The longest time constant, ms."
+    )
+    size_field: ClassVar[str] = "filters"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> FilterOptions:
+        if self.tau_max_ms <= self.tau_min_ms:
+            raise ValueError(
+                f"tau_max_ms is {self.tau_max_ms} but must be above tau_min_ms, {self.tau_min_ms}"
+            )
+        return self
 
 
 class FilterBank(nn.Module):
@@ -40,14 +64,12 @@ class FilterBank(nn.Module):
         return torch.stack(filtered).sum(0)
 
 
-class LinearNonlinear(nn.Module):
+@surrogate("linear", options=FilterOptions, label="linear-nonlinear", marker="*", colour="#E69F00")
+class LinearNonlinear(Surrogate):
     """Filtered inputs summed linearly; the logistic function of the loss is the nonlinearity."""
 
-    accepts = "events"
-
     def __init__(self, options: FilterOptions) -> None:
-        super().__init__()
-        self.options = options
+        super().__init__(options)
         self.bank = FilterBank(options, outputs=2)
         self.bias = nn.Parameter(torch.zeros(2))
 
@@ -55,10 +77,6 @@ class LinearNonlinear(nn.Module):
         """Spike logit and scaled soma voltage, each (B, T)."""
         out_bto = self.bank(events) + self.bias
         return out_bto[..., 0], out_bto[..., 1]
-
-    def count_parameters(self) -> int:
-        """Learned numbers."""
-        return sum(p.numel() for p in self.parameters())
 
     def count_multiply_adds(self) -> int:
         """Multiply-adds per ms with every synapse counted as active once."""

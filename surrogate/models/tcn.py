@@ -2,14 +2,58 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
+from pydantic import Field, model_validator
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
 from neuronio.surrogate import recurrence
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.options import ResidualTcnOptions, TcnOptions
+from neuronio.surrogate.models.base import ModelOptions, Numbers, Surrogate
+from neuronio.surrogate.models.registry import surrogate
+
+
+class TcnOptions(ModelOptions):
+    """Causal convolutions without residuals (Beniaguev et al. 2021)."""
+
+    width: int = Field(128, ge=1, description="Channels of every layer, unless `channels` is set.")
+    depth: int = Field(7, ge=1, description="Number of layers.")
+    kernels: Numbers = Field(
+        (45, 19),
+        min_length=1,
+        description="Kernel length of each layer, ms; the last one holds for all further layers.",
+    )
+    channels: Numbers = Field((), description="Channels of each layer, likewise.")
+    size_field: ClassVar[str] = "width"
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> TcnOptions:
+        for name in ("kernels", "channels"):
+            if (found := len(getattr(self, name))) > self.depth:
+                raise ValueError(f"{name} has {found} numbers, but depth is {self.depth}")
+        return self
+
+    def layers(self) -> list[tuple[int, int]]:
+        """(channels, kernel) of each layer."""
+        channels = self.channels or (self.width,)
+        return [
+            (channels[min(i, len(channels) - 1)], self.kernels[min(i, len(self.kernels) - 1)])
+            for i in range(self.depth)
+        ]
+
+
+class ResidualTcnOptions(ModelOptions):
+    """Dilated causal convolutions with residual blocks (Bai et al. 2018, arXiv 1803.01271)."""
+
+    width: int = Field(64, ge=1, description="Channels.")
+    depth: int = Field(
+        6, ge=1, le=16, description="Residual blocks; block i has two convolutions dilated 2**i."
+    )
+    kernel: int = Field(3, ge=2, description="Kernel length, taps.")
+    size_field: ClassVar[str] = "width"
 
 
 class EventConvolution(nn.Module):
@@ -54,14 +98,12 @@ def over_channels(norm: nn.BatchNorm1d, x_btc: torch.Tensor) -> torch.Tensor:
     return norm(x_btc.flatten(0, 1)).view_as(x_btc)
 
 
-class Tcn(nn.Module):
+@surrogate("tcn", options=TcnOptions, label="TCN", marker="s", colour="#D55E00")
+class Tcn(Surrogate):
     """Causal convolutions, ReLU and batch norm each, two 1x1 heads (Beniaguev et al. 2021)."""
 
-    accepts = "events"
-
     def __init__(self, options: TcnOptions) -> None:
-        super().__init__()
-        self.options = options
+        super().__init__(options)
         (channels, kernel), *rest = options.layers()
         self.first = EventConvolution(options.inputs, channels, kernel)
         self.norms = nn.ModuleList([nn.BatchNorm1d(channels)])
@@ -84,10 +126,6 @@ class Tcn(nn.Module):
             x_btc = over_channels(norm, functional.relu(causal_convolution(convolution, x_btc)))
         out_bto = self.readout(x_btc)
         return out_bto[..., 0], out_bto[..., 1]
-
-    def count_parameters(self) -> int:
-        """Learned numbers."""
-        return sum(p.numel() for p in self.parameters())
 
     def count_multiply_adds(self) -> int:
         """Multiply-adds per ms with dense inputs."""
@@ -112,18 +150,18 @@ class ResidualBlock(nn.Module):
         return functional.relu(out_btc + x_btc)
 
 
-class ResidualTcn(nn.Module):
+@surrogate(
+    "tcn_residual", options=ResidualTcnOptions, label="residual TCN", marker="P", colour="#8A3A00"
+)
+class ResidualTcn(Surrogate):
     """Dilated residual blocks after a first layer on the spikes (Bai et al. 2018).
 
     The first layer, one convolution of the kernel's length from the synapses to `width` channels,
     stands where the original changes the number of channels inside its first block.
     """
 
-    accepts = "events"
-
     def __init__(self, options: ResidualTcnOptions) -> None:
-        super().__init__()
-        self.options = options
+        super().__init__(options)
         self.first = EventConvolution(options.inputs, options.width, options.kernel)
         self.blocks = nn.Sequential(
             *(ResidualBlock(options.width, options.kernel, 2**i) for i in range(options.depth))
@@ -140,10 +178,6 @@ class ResidualTcn(nn.Module):
         """Spike logit and scaled soma voltage, each (B, T)."""
         out_bto = self.readout(self.blocks(functional.relu(self.first(events))))
         return out_bto[..., 0], out_bto[..., 1]
-
-    def count_parameters(self) -> int:
-        """Learned numbers."""
-        return sum(p.numel() for p in self.parameters())
 
     def count_multiply_adds(self) -> int:
         """Multiply-adds per ms with dense inputs."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch.autograd.function import once_differentiable
 
-from neuronio.native import load_library
+from neuronio.native import VECTOR_INCLUDE, load_library
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.recurrence.reference import ACTIVATIONS, PROPOSAL_SLOPE
 
@@ -31,7 +31,7 @@ def library() -> ctypes.CDLL:
     """
     folder = Path(__file__).parent
     sources = [folder / "memory.cpp", folder / "events.cpp"]
-    kernels = load_library("recurrence", sources, flags=FLAGS, include=[folder])
+    kernels = load_library("recurrence", sources, flags=FLAGS, include=[folder, VECTOR_INCLUDE])
     kernels.keep_freed_memory()
     return kernels
 

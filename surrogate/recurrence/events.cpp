@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "simd.h"
+#include "arrays.h"
 
 namespace {
 
@@ -144,7 +144,7 @@ void filter(const Shape& s, T decay, int reverse, const T* x, T* y) {
   const int64_t step = reverse ? -s.channels : s.channels;
 #pragma omp parallel for num_threads(s.threads) schedule(static)
   for (int row = 0; row < s.rows; ++row) {
-    const simd::FlushDenormals flush;
+    const simd::FlushSubnormals flush;
     int64_t at = (static_cast<int64_t>(row) * s.duration + (reverse ? s.duration - 1 : 0)) *
                  s.channels;
     std::memcpy(y + at, x + at, sizeof(T) * s.channels);

@@ -15,7 +15,6 @@ using simd::Buffer;
 using simd::kLanes;
 using simd::load;
 using simd::Panels;
-using simd::splat;
 using simd::store;
 using simd::Vec;
 using simd::zeros;
@@ -33,7 +32,7 @@ void over_rows(const Shape& s, const Work& work) {
   const int blocks = s.threads < s.rows ? s.threads : s.rows;
 #pragma omp parallel for num_threads(blocks) schedule(static, 1)
   for (int b = 0; b < blocks; ++b) {
-    const simd::FlushDenormals flush;
+    const simd::FlushSubnormals flush;
     const int first = static_cast<int>(static_cast<int64_t>(s.rows) * b / blocks);
     const int last = static_cast<int>(static_cast<int64_t>(s.rows) * (b + 1) / blocks);
     work(first, last - first);
@@ -96,9 +95,9 @@ void activate(T* a, int n) {
   for (int i = 0; i < n; i += kLanes<T>) {
     const Vec<T> x = load(a + i);
     if constexpr (kActivation == kRelu)
-      store(a + i, x < T(0) ? splat(T(0)) : x);
+      store(a + i, x < T(0) ? Vec<T>{} : x);
     else
-      store(a + i, x * simd::sigmoid<T>(x));
+      store(a + i, x * simd::sigmoid_of(x));
   }
 }
 
@@ -130,7 +129,7 @@ void forward(const Shape& s, const T* drive, const Weights<T>& w, T* memory, Sav
       for (int r = 0; r < n; ++r)
         for (int i = 0; i < d; i += kLanes<T>) {
           T *pr = p.get() + r * d + i, *mr = m.get() + r * d + i;
-          const Vec<T> u = simd::tanh<T>(load(pr) * T(kSlope));
+          const Vec<T> u = simd::tanh_of(load(pr) * T(kSlope));
           store(pr, u);
           store(mr, load(mr) + load(gain.get() + i) * T(kScale) * u);
         }
@@ -176,9 +175,9 @@ void activate_backward(T* dh, T* saved, int n) {
   for (int i = 0; i < n; i += kLanes<T>) {
     const Vec<T> x = load(saved + i), g = load(dh + i);
     if constexpr (kActivation == kRelu) {
-      store(dh + i, x > T(0) ? g : splat(T(0)));
+      store(dh + i, x > T(0) ? g : Vec<T>{});
     } else {
-      const Vec<T> s = simd::sigmoid<T>(x);
+      const Vec<T> s = simd::sigmoid_of(x);
       store(dh + i, g * s * (T(1) + x * (T(1) - s)));
       store(saved + i, x * s);
     }

@@ -5,9 +5,13 @@
 #include <cstdlib>
 #include <memory>
 
-#include "simd.h"
+#include "arrays.h"
 
 namespace simd {
+
+// A tile of the product that stays in registers, of which AVX-512 has twice as many.
+constexpr int kTileRows = 6;
+constexpr int kTileVectors = kVectorBytes == 64 ? 4 : 2;
 
 struct Free {
   void operator()(void* p) const { std::free(p); }
@@ -23,6 +27,29 @@ Buffer<T> zeros(size_t n) {
   return Buffer<T>(static_cast<T*>(p));
 }
 
+// a b + c rounded once wherever the processor can. The compiler's own choice may depend on the size
+// of the tile (GCC splits the sum of a single accumulator on AMD's Zen), and with it a row's result
+// on how many rows its thread has.
+inline FloatVector multiply_add(FloatVector a, FloatVector b, FloatVector c) {
+#if defined(__AVX512F__)
+  return (FloatVector)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+  return (FloatVector)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+  return a * b + c;
+#endif
+}
+
+inline DoubleVector multiply_add(DoubleVector a, DoubleVector b, DoubleVector c) {
+#if defined(__AVX512F__)
+  return (DoubleVector)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__FMA__)
+  return (DoubleVector)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#else
+  return a * b + c;
+#endif
+}
+
 // acc += x w for kRows rows and kVectors vectors of columns, all of acc in registers.
 template <typename T, int kRows, int kVectors>
 inline void tile(const T* x, int x_stride, const T* w, int depth, T* acc, int acc_stride) {
@@ -34,8 +61,8 @@ inline void tile(const T* x, int x_stride, const T* w, int depth, T* acc, int ac
     Vec<T> column[kVectors];
     for (int v = 0; v < kVectors; ++v) column[v] = load(w + v * lanes);
     for (int r = 0; r < kRows; ++r) {
-      const Vec<T> value = splat(x[r * x_stride + k]);
-      for (int v = 0; v < kVectors; ++v) sum[r][v] += value * column[v];
+      const Vec<T> value = splat<Vec<T>>(x[r * x_stride + k]);
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = multiply_add(value, column[v], sum[r][v]);
     }
   }
   for (int r = 0; r < kRows; ++r)

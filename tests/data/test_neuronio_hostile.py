@@ -159,7 +159,7 @@ PLAIN = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(PLAIN)
 def test_plain_data_come_back_as_they_were(tmp_path_factory, value):
     path = tmp_path_factory.mktemp("plain") / "x.p"
@@ -169,7 +169,7 @@ def test_plain_data_come_back_as_they_were(tmp_path_factory, value):
     assert pickle.loads(path.read_bytes()) == value
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ARRAYS)
 def test_arrays_come_back_bit_for_bit(tmp_path_factory, array):
     path = tmp_path_factory.mktemp("plain") / "x.p"
@@ -181,7 +181,7 @@ def test_arrays_come_back_bit_for_bit(tmp_path_factory, array):
         assert np.ascontiguousarray(found).tobytes() == array.astype(found.dtype).tobytes()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ARRAYS, st.sampled_from([2, 3, 4, 5]))
 def test_reads_what_numpy_itself_pickles(tmp_path_factory, array, protocol):
     path = tmp_path_factory.mktemp("plain") / "x.p"

@@ -30,7 +30,8 @@ FIGURE_TRIAL, FIGURE_WINDOW_MS = 22, (740, 990)  # a spike so near threshold tha
 
 def reference_inputs(segments, count: int = TRIALS, duration_ms: int = DURATION_MS) -> list:
     """Inputs of the reference trials for a cell's dendritic segments."""
-    from neuronio.simulation.inputs.draw import make_inputs, trial_rng
+    from neuronio.simulation.inputs.draw import make_inputs
+    from neuronio.simulation.inputs.splits import trial_rng
 
     return [
         make_inputs("published", {}, segments, duration_ms, trial_rng(SEED, i))

@@ -1,13 +1,16 @@
 """Cell models: the check figures of the published model, variants, and what a wrong file says."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import yaml
 
 from neuronio.config import Variant
 from neuronio.errors import NeuronIOError
+from neuronio.simulation import cell_spec
 from neuronio.simulation.cell import build_cell, h
-from neuronio.simulation.cell_spec import CELLS, load_cell
+from neuronio.simulation.cell_spec import CELLS, cell_names, load_cell
 from neuronio.simulation.expressions import evaluate
 
 
@@ -171,6 +174,25 @@ def test_an_unknown_cell_is_named_with_a_near_miss():
         load_cell("neuronoi")
     with pytest.raises(NeuronIOError, match="cannot read the cell file"):
         load_cell("none.yaml")
+
+
+def test_a_cell_of_an_installed_package_is_found_by_its_name(tmp_path, monkeypatch):
+    document = yaml.safe_load((CELLS / "packaged.yaml").read_text()) | {"title": "A toy"}
+    path = tmp_path / "toy.yaml"
+    path.write_text(yaml.safe_dump(document))
+
+    def points(group):
+        entries = {"toy": lambda: path, "broken": lambda: 1 / 0}
+        assert group == "neuronio.cells"
+        return [SimpleNamespace(name=name, load=load) for name, load in entries.items()]
+
+    monkeypatch.setattr(cell_spec, "entry_points", points)
+    assert cell_names() == ["hay2011", "neuronio", "packaged", "toy", "broken"]
+    assert (load_cell("toy").name, load_cell("toy").title) == ("toy", "A toy")
+    with pytest.raises(NeuronIOError, match="did you mean 'toy'"):
+        load_cell("toyy")
+    with pytest.raises(NeuronIOError, match="cell 'broken' of an installed package"):
+        load_cell("broken")
 
 
 def _bac_response(cell, soma: bool, dendrite: bool) -> tuple[int, float]:

@@ -17,9 +17,10 @@ from neuronio.data.shard import Shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 from neuronio.simulation import jobs
-from neuronio.simulation.dataset import Queue, _settle, make_dataset, shard_trials, simulate_shard
+from neuronio.simulation.dataset import Queue, _settle, make_dataset, simulate_shard
 from neuronio.simulation.engines.base import TrialFailure
-from neuronio.simulation.jobs import Draw, Job, Parts
+from neuronio.simulation.inputs.splits import shard_trials
+from neuronio.simulation.jobs import Draw, Job, Parts, serve
 from neuronio.simulation.worker import WorkerPool
 
 DOCUMENT = {
@@ -71,10 +72,13 @@ def test_a_dataset_that_was_killed_ends_with_the_same_bytes(finished, tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(DOCUMENT))
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "simulation", "dataset", "--config", path, "--out", out]
-    process = subprocess.Popen(
-        [*map(str, command), "--workers", "1"], stderr=subprocess.DEVNULL, start_new_session=True
+    code = (
+        "from neuronio.config import load_config; "
+        "from neuronio.simulation.dataset import make_dataset; "
+        f"make_dataset(load_config({str(path)!r}), {str(out)!r}, workers=1)"
     )
+    command = [sys.executable, "-c", code]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 120
     while not list(out.rglob("trial-*.npz")) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -84,7 +88,7 @@ def test_a_dataset_that_was_killed_ends_with_the_same_bytes(finished, tmp_path):
     assert kept
     stamps = {part: part.stat().st_mtime_ns for part in kept}
     done = []
-    make_dataset(config(), out, progress=lambda finished, total: done.append(finished))
+    make_dataset(config(), out, progress=lambda finished, total, detail: done.append(finished))
     assert done[0] >= len(kept)
     assert all(not part.exists() or part.stat().st_mtime_ns == t for part, t in stamps.items())
     for shard in sorted(finished.rglob("*.h5")):
@@ -120,7 +124,7 @@ def test_a_process_that_dies_loses_its_task_alone(tmp_path):
     job = Job.of(config(), "train")
     tasks = [[Draw(0)], [Draw(1)]]
     answers = []
-    with WorkerPool((job, tmp_path), 1, 60) as pool:
+    with WorkerPool(serve, (job, tmp_path), 1, 60) as pool:
         for _, answer in pool.run(lambda: tasks.pop(0) if tasks else None):
             answers.append(answer)
             if len(answers) == 1:

@@ -12,7 +12,7 @@ from neuronio.data.trial import InputEvents
 from neuronio.errors import NeuronIOError
 from neuronio.native import load_library
 from neuronio.simulation.cell import h
-from neuronio.simulation.engines.ensemble.kernel import FLAGS, SOURCE, lane_count
+from neuronio.simulation.engines.ensemble.kernel import DEFINES, FLAGS, INCLUDE, lane_count
 from neuronio.simulation.engines.ensemble.lanes import LaneGroup
 from tests.simulation.ensemble_toy import (
     CONDUCTANCE,
@@ -132,7 +132,9 @@ def test_a_step_with_one_lane_needs_no_library():
     """The form a GPU thread would run: plain numbers for lanes, linked against nothing at all."""
     source = Path(__file__).with_name("one_lane_kernel.cpp")
     alone = ("-nostdlib", "-Wl,--no-undefined")
-    library = load_library("one_lane", [source], flags=(*FLAGS, *alone), include=[SOURCE])
+    library = load_library(
+        "one_lane", [source], flags=(*FLAGS, *alone), defines=DEFINES, include=INCLUDE
+    )
     assert library.step_float
     assert library.step_float_tables
     assert library.step_double

@@ -14,9 +14,10 @@ from neuronio.config import EngineConfig, Variant
 from neuronio.data.trial import InputEvents, detect_spikes
 from neuronio.errors import NeuronIOError
 from neuronio.simulation.cell_spec import load_cell
-from neuronio.simulation.engines.base import TrialFailure, make_engine
+from neuronio.simulation.engines.base import TrialFailure
 from neuronio.simulation.engines.ensemble import EnsembleEngine
 from neuronio.simulation.engines.ensemble.lanes import LaneGroup
+from neuronio.simulation.engines.registry import make_engine
 from tests.simulation.ensemble_reference import CELLS, GOLDEN, reference_inputs
 
 VARIANTS = {

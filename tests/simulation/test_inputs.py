@@ -8,15 +8,15 @@ from scipy import stats
 
 from neuronio.data.shard import SegmentTable
 from neuronio.errors import NeuronIOError
-from neuronio.simulation.inputs.draw import (
+from neuronio.simulation.inputs.draw import accept_trial, make_generator, make_inputs
+from neuronio.simulation.inputs.generators import (
     GENERATORS,
-    accept_trial,
-    make_generator,
-    make_inputs,
-    trial_rng,
+    Ergodic,
+    OutOfDistribution,
+    Published,
 )
-from neuronio.simulation.inputs.generators import Ergodic, OutOfDistribution, Published
 from neuronio.simulation.inputs.rates import tree_shares
+from neuronio.simulation.inputs.splits import trial_rng
 from neuronio.simulation.quality import input_percentiles
 
 N_BASAL, N_APICAL = 262, 377
@@ -238,7 +238,7 @@ def test_ood_takes_each_regime_in_turn(segments):
     assert seen == {"synchrony", "no_inhibition", "clusters"}
 
 
-@pytest.mark.parametrize("name", GENERATORS)
+@pytest.mark.parametrize("name", list(GENERATORS))
 def test_a_trial_follows_from_seed_and_index_alone(segments, name):
     def spikes(seed, index):
         events = make_inputs(name, {}, segments, 700, trial_rng(seed, index))
@@ -266,7 +266,7 @@ def test_every_trial_attempt_and_purpose_has_a_stream_that_numpy_would_spawn():
     assert valid.spawn_key != train.spawn_key
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.sampled_from(list(GENERATORS)), st.integers(1, 300), st.integers(1, 9))
 def test_any_duration_and_any_cell_gives_valid_events(name, duration_ms, n_segments):
     table = SegmentTable(
@@ -285,8 +285,8 @@ def test_any_duration_and_any_cell_gives_valid_events(name, duration_ms, n_segme
 @pytest.mark.parametrize(
     ("name", "parameters", "says"),
     [
-        ("publishd", {}, "did you mean 'published'"),
-        ("something", {}, "published, ergodic"),
+        ("publishd", {}, "no generator 'publishd'; did you mean 'published'"),
+        ("something", {}, "take one of constant, published"),
         ("published", {"sigma": [3]}, "unknown key 'sigma'; did you mean 'sigma_ms'"),
         ("published", {"sigma_ms": ["a"]}, "sigma_ms.*'a'.*integer"),
         ("published", {"sigma_ms": []}, "sigma_ms"),

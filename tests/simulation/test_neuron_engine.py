@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from neuronio.config import EngineConfig
-from neuronio.data.trial import SAMPLES_PER_MS, InputEvents
+from neuronio.conventions import SAMPLES_PER_MS
+from neuronio.data.trial import InputEvents
 from neuronio.errors import NeuronIOError
 from neuronio.simulation.cell_spec import load_cell
 from neuronio.simulation.compare import away_from
-from neuronio.simulation.engines.base import TrialFailure, make_engine
+from neuronio.simulation.engines.base import TrialFailure
+from neuronio.simulation.engines.registry import make_engine
 
 GOLDEN = (101, 102, 253)
 

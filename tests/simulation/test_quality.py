@@ -6,19 +6,20 @@ import json
 import numpy as np
 import pytest
 
+from neuronio.data.reference import published_data
 from neuronio.data.shard import SegmentTable, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
-from neuronio.simulation.inputs.draw import make_inputs, trial_rng
+from neuronio.simulation.inputs.draw import make_inputs
+from neuronio.simulation.inputs.splits import trial_rng
 from neuronio.simulation.quality import (
     FILE_DURATION_MS,
-    PUBLISHED,
     SOMA_EDGES_MV,
     comparison_table,
     input_percentiles,
     measure_split,
-    quality_report,
 )
+from neuronio.simulation.quality_report import quality_report
 
 TABLE = SegmentTable(
     np.array(["basal"] * 40 + ["apical"] * 60), np.full(100, 20.0), np.zeros(100), np.arange(100)
@@ -83,7 +84,7 @@ def test_table_sets_splits_beside_the_published_figures(tmp_path):
     assert rate["published, s.e."] == pytest.approx(error, rel=1e-3)
     assert rate["published, z"] == pytest.approx((34 / 24 - 0.8) / error, rel=0.1)
     low = by_name["Excitatory spikes in 100 ms, 5th percentile"]
-    assert low["published training files"] == PUBLISHED["ergodic"]["excitatory_low"][0]
+    assert low["published training files"] == published_data()["ergodic"]["excitatory_low"][0]
     assert low["published, z"] is None
     assert low["ergodic, z"] is not None
 

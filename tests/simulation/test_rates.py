@@ -68,7 +68,7 @@ def test_samples_of_bins_and_synapses_are_independent():
     assert np.abs([*across, *along]).max() < 4.5 / np.sqrt(20_000)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 400), st.integers(1, 130), st.integers(1, 80))
 def test_smoothed_hold_is_the_convolution_of_the_intervals(duration_ms, interval_ms, sigma_ms):
     n = -(-duration_ms // interval_ms)
@@ -113,7 +113,7 @@ def test_edges_are_smoothed_and_the_rest_is_left_alone():
     assert np.abs(np.diff(out[:, 0])).max() < 0.1 * 2
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 300), max_size=6), st.integers(1, 40))
 def test_smoothing_at_edges_equals_smoothing_everything_there(edges, sigma_ms):
     course = np.random.default_rng(len(edges)).random((300, 4))

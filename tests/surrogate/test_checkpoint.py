@@ -6,16 +6,8 @@ import pytest
 import torch
 
 from neuronio.errors import NeuronIOError
-from neuronio.files import write_atomic
-from neuronio.surrogate.checkpoint import (
-    load_weights,
-    read_history,
-    read_json,
-    read_tensors,
-    write_history,
-    write_json,
-    write_tensors,
-)
+from neuronio.files import read_csv, read_json, write_atomic, write_csv, write_json
+from neuronio.surrogate.checkpoint import load_weights, read_tensors, write_tensors
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path, monkeypatch):
@@ -83,8 +75,8 @@ def test_weights_of_another_shape_are_refused(tmp_path):
 
 def test_history_and_json_come_back(tmp_path):
     rows = [{"step": 1, "loss": 0.1 + 0.2, "auc": None}, {"step": 2, "loss": 1e-9, "auc": 0.5}]
-    write_history(tmp_path / "history.csv", rows)
-    assert read_history(tmp_path / "history.csv") == rows
+    write_csv(tmp_path / "history.csv", rows)
+    assert read_csv(tmp_path / "history.csv") == rows
     write_json(tmp_path / "a.json", rows)
     assert read_json(tmp_path / "a.json") == rows
     (tmp_path / "a.json").write_text("{")

@@ -20,7 +20,7 @@ from neuronio.surrogate.evaluate import (
     scored_trials,
 )
 from neuronio.surrogate.inference import predict_trials
-from neuronio.surrogate.options import sized_options
+from neuronio.surrogate.models import sized_options
 from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.train import FitSpec, fit
 
@@ -37,7 +37,7 @@ def fitted(make_shard, tmp_path_factory):
     training = TrainingConfig(
         steps=60, validate_every=30, window_ms=100, burn_in_ms=20, learning_rate=0.01
     )
-    fit(FitSpec("tcn", options, 0, training, [make_shard(1)], [make_shard(3)], out), quiet=True)
+    fit(FitSpec("tcn", options, 0, training, [make_shard(1)], [make_shard(3)], out))
     return out
 
 

@@ -4,16 +4,16 @@ import json
 import numpy as np
 import pytest
 
+from neuronio.data.reference import published_surrogates
 from neuronio.drawing import save_figure
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.figures import (
-    FAMILIES,
     accuracy_figure,
     learning_figure,
     prediction_figure,
 )
-from neuronio.surrogate.options import MODELS
-from neuronio.surrogate.results_table import read_evaluations, read_reference, write_table
+from neuronio.surrogate.models import FAMILIES
+from neuronio.surrogate.results_table import read_evaluations, write_table
 
 
 def made_up_evaluation(model, size, seed, auc, rmse=1.0):
@@ -48,7 +48,7 @@ EVALUATIONS = [
 
 def test_a_figure_is_written_as_svg_and_png_with_the_same_bytes_each_time(tmp_path):
     for name in "ab":
-        save_figure(lambda: accuracy_figure(EVALUATIONS, read_reference()), tmp_path / name)
+        save_figure(lambda: accuracy_figure(EVALUATIONS, published_surrogates()), tmp_path / name)
     for kind in ("svg", "png"):
         content = (tmp_path / f"a.{kind}").read_bytes()
         assert content == (tmp_path / f"b.{kind}").read_bytes()
@@ -56,7 +56,7 @@ def test_a_figure_is_written_as_svg_and_png_with_the_same_bytes_each_time(tmp_pa
 
 
 def test_the_accuracy_figure_shows_every_fit_and_labels_published_points():
-    figure = accuracy_figure(EVALUATIONS, read_reference())
+    figure = accuracy_figure(EVALUATIONS, published_surrogates())
     for axis in figure.axes:
         assert axis.get_xscale() == "log"
         for family in ("Branch-ELM", "TCN"):
@@ -67,9 +67,9 @@ def test_the_accuracy_figure_shows_every_fit_and_labels_published_points():
 
 
 def test_every_model_has_a_marker_and_a_colour_of_its_own():
-    assert set(FAMILIES) == set(MODELS)
-    for column in range(3):
-        assert len({style[column] for style in FAMILIES.values()}) == len(FAMILIES)
+    families = [FAMILIES[name] for name in FAMILIES]
+    for column in ("label", "marker", "colour"):
+        assert len({getattr(family, column) for family in families}) == len(families)
 
 
 def test_undefined_scores_are_left_out_of_the_figure(tmp_path):
@@ -112,7 +112,7 @@ def test_a_file_that_is_no_evaluation_is_refused(tmp_path):
 
 
 def test_published_figures_are_those_of_the_paper():
-    rows = {(row["label"], row["size"]): row for row in read_reference()}
+    rows = {(row["label"], row["size"]): row for row in published_surrogates()}
     assert rows["Branch-ELM v1", 20]["parameters"] == 8002
     assert rows["Branch-ELM v1", 20]["auc"] == pytest.approx(0.9922, abs=5e-5)
     assert rows["Branch-ELM v2", 100]["soma_rmse_mV"] == 0.593

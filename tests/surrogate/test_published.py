@@ -82,7 +82,7 @@ def test_a_state_that_is_not_one(copy):
         ({"num_memory": 20}, "does not fit"),
         ({"num_branch": 50}, "routes its inputs"),
         ({"input_to_synapse_routing": "random"}, "routing 'random'"),
-        ({"num_memory": "five"}, "num_memory is 'five'"),
+        ({"num_memory": "five"}, "'num_memory' is 'five'"),
     ],
 )
 def test_a_configuration_that_does_not_fit(copy, change, message):

@@ -133,15 +133,19 @@ def test_several_threads_at_once():
     assert all(torch.equal(result, alone) for result in results)
 
 
-def test_same_bits_for_any_number_of_threads():
-    arguments = recursion_arguments(5, 50, 10, 20, torch.float32)
-    events = random_events(5, 60, 20)
-    kernel = torch.randn(40, 3, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_same_bits_for_any_number_of_threads(activation, dtype):
+    """What the kernels compute; weight gradients come from torch's matrix products after them."""
+    arguments = recursion_arguments(7, 50, 10, 20, dtype)
+    events = random_events(7, 60, 20)
+    generator = torch.Generator().manual_seed(0)
+    kernel = torch.randn(40, 3, 4, dtype=dtype, generator=generator).requires_grad_()
     before, results = torch.get_num_threads(), []
     try:
-        for threads in (1, 2, 3, 2):
+        for threads in (1, 2, 3, 7, 2):
             torch.set_num_threads(threads)
-            memory = compiled.memory_recursion(*arguments, "relu", False)
+            memory = compiled.memory_recursion(*arguments, activation, False)
             (drive_grad,) = torch.autograd.grad(memory.sum(), arguments[:1])
             out = compiled.event_convolution(events, kernel)
             (kernel_grad,) = torch.autograd.grad(out.square().sum(), kernel)

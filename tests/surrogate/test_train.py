@@ -11,9 +11,9 @@ import torch
 
 from neuronio.config import TrainingConfig
 from neuronio.errors import NeuronIOError
-from neuronio.surrogate.checkpoint import copy_state, read_history, read_json, read_tensors
-from neuronio.surrogate.models import build_model
-from neuronio.surrogate.options import sized_options
+from neuronio.files import read_csv, read_json
+from neuronio.surrogate.checkpoint import copy_state, read_tensors
+from neuronio.surrogate.models import build_model, sized_options
 from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.train import FitSpec, fit, learning_rate, start_at_means
 
@@ -40,15 +40,15 @@ def make_spec(make_shard, tmp_path):
 
 
 def history_without_clock(folder: Path):
-    rows = read_history(folder / "history.csv")
+    rows = read_csv(folder / "history.csv")
     return [{k: v for k, v in row.items() if k not in MEASURED} for row in rows]
 
 
 def test_a_fit_learns_and_leaves_a_complete_directory(make_spec, make_shard):
     long = {"train": [make_shard(4, 16, 1000)], "valid": [make_shard(5, 8, 1000)]}
     spec = FitSpec(**{**vars(make_spec(size=5, steps=200, validate_every=50)), **long})
-    summary = fit(spec, quiet=True)
-    rows = read_history(spec.out / "history.csv")
+    summary = fit(spec)
+    rows = read_csv(spec.out / "history.csv")
     assert [row["step"] for row in rows] == [50, 100, 150, 200]
     assert rows[-1]["valid_loss"] < 0.6 * rows[0]["train_loss"]
     assert summary["validation"]["valid_auc"] > 0.85
@@ -63,7 +63,7 @@ def test_a_fit_learns_and_leaves_a_complete_directory(make_spec, make_shard):
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(make_spec):
     outs = []
     for out, seed in (("a", 0), ("b", 0), ("c", 1)):
-        fit(make_spec(out, seed=seed), quiet=True)
+        fit(make_spec(out, seed=seed))
         outs.append(make_spec(out).out)
     a, b, c = ((out / "best.pt").read_bytes() for out in outs)
     assert a == b != c
@@ -75,8 +75,8 @@ def test_the_best_weights_are_those_of_the_best_validation(make_spec, monkeypatc
         "neuronio.surrogate.train.learning_rate", lambda t, step: 1e-3 * 9 ** (step // 15)
     )
     spec = make_spec(steps=60, validate_every=3)
-    summary = fit(spec, quiet=True)
-    losses = [row["valid_loss"] for row in read_history(spec.out / "history.csv")]
+    summary = fit(spec)
+    losses = [row["valid_loss"] for row in read_csv(spec.out / "history.csv")]
     assert summary["best_step"] == 3 * (1 + losses.index(min(losses))) < 60
     assert summary["validation"]["valid_loss"] == min(losses)
     best, last = (read_tensors(spec.out / name) for name in ("best.pt", "checkpoint.pt"))
@@ -95,14 +95,14 @@ RUN = """
 import sys
 from pathlib import Path
 from neuronio.config import TrainingConfig
-from neuronio.surrogate.options import sized_options
+from neuronio.surrogate.models import sized_options
 from neuronio.surrogate.train import FitSpec, fit
 train, valid, out = map(Path, sys.argv[1:])
 options = sized_options("tcn", 4, {"inputs": 12, "depth": 2, "kernels": (5, 3)})
 training = TrainingConfig(
     steps=4000, validate_every=20, batch_size=4, window_ms=100, burn_in_ms=20, learning_rate=0.01
 )
-fit(FitSpec("tcn", options, 0, training, [train], [valid], out), quiet=True)
+fit(FitSpec("tcn", options, 0, training, [train], [valid], out))
 """
 
 
@@ -118,7 +118,7 @@ def test_a_killed_fit_goes_on_to_the_result_of_an_uninterrupted_one(make_shard, 
         process = subprocess.Popen([*run, str(broken)])
         while process.poll() is None:
             history = broken / "history.csv"
-            if history.exists() and read_history(history)[-1]["step"] >= target:
+            if history.exists() and read_csv(history)[-1]["step"] >= target:
                 os.kill(process.pid, signal.SIGKILL)
                 break
             time.sleep(0.005)
@@ -135,33 +135,33 @@ class StopError(Exception):
 
 @pytest.mark.parametrize(("model", "options"), [("branch_elm", OPTIONS), ("gru", {"inputs": 12})])
 def test_a_fit_stopped_at_a_validation_goes_on_as_if_it_were_not(make_spec, model, options):
-    def stop(row):
-        if row["step"] == 20:
+    def stop(done, total, detail):
+        if done == 20:
             raise StopError
 
     whole = make_spec("whole", model=model, options=options)
     broken = make_spec("broken", model=model, options=options)
-    fit(whole, quiet=True)
+    fit(whole)
     with pytest.raises(StopError):
-        fit(broken, quiet=True, on_validation=stop)
+        fit(broken, progress=stop)
     assert not (broken.out / "summary.json").exists()
-    fit(broken, quiet=True)
+    fit(broken)
     assert (whole.out / "best.pt").read_bytes() == (broken.out / "best.pt").read_bytes()
     assert history_without_clock(whole.out) == history_without_clock(broken.out)
 
 
 def test_a_finished_fit_is_not_run_again(make_spec):
     spec = make_spec()
-    summary = fit(spec, quiet=True)
+    summary = fit(spec)
     written = (spec.out / "best.pt").stat().st_mtime_ns
-    assert fit(spec, quiet=True) == summary
+    assert fit(spec) == summary
     assert (spec.out / "best.pt").stat().st_mtime_ns == written
 
 
 def test_a_directory_of_another_fit_is_refused(make_spec):
-    fit(make_spec(), quiet=True)
+    fit(make_spec())
     with pytest.raises(NeuronIOError, match=r"training\.learning_rate is 0\.01 there and 0\.02"):
-        fit(make_spec(learning_rate=0.02), quiet=True)
+        fit(make_spec(learning_rate=0.02))
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_step(make_spec, monkeypatch):
@@ -174,33 +174,34 @@ def test_a_loss_that_is_not_finite_stops_with_the_step(make_spec, monkeypatch):
 
     monkeypatch.setattr("neuronio.surrogate.train.build_model", poisoned)
     with pytest.raises(NeuronIOError, match="the loss is nan at step 1"):
-        fit(spec, quiet=True)
+        fit(spec)
     assert not (spec.out / "best.pt").exists()
 
 
 def test_data_of_another_cell_is_refused(make_spec):
     with pytest.raises(NeuronIOError, match="12 synapses, but the model has inputs 10"):
-        fit(make_spec(options={**OPTIONS, "inputs": 10}), quiet=True)
+        fit(make_spec(options={**OPTIONS, "inputs": 10}))
 
 
 def test_validating_on_training_data_is_refused(make_spec, make_shard):
     spec = make_spec()
     leaking = FitSpec(**{**vars(spec), "valid": [make_shard(1)]})
     with pytest.raises(NeuronIOError, match="holds the same trials"):
-        fit(leaking, quiet=True)
+        fit(leaking)
 
 
 def test_a_damaged_checkpoint_is_one_sentence(make_spec):
-    def stop(row):
-        raise StopError
+    def stop(done, total, detail):
+        if done == 10:
+            raise StopError
 
     spec = make_spec()
     with pytest.raises(StopError):
-        fit(spec, quiet=True, on_validation=stop)
+        fit(spec, progress=stop)
     path = spec.out / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(NeuronIOError, match="not a readable checkpoint"):
-        fit(spec, quiet=True)
+        fit(spec)
 
 
 def test_the_learning_rate_falls_along_a_cosine_to_zero():

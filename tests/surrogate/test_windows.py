@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from neuronio.data.shard import Shard
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate import windows
-from neuronio.surrogate.store import SomaScale, TrialStore, spike_bins
+from neuronio.surrogate.protocol import SomaScale, spike_bins
+from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.windows import Prefetcher, WindowSampler
 
 

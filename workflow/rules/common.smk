@@ -1,5 +1,6 @@
 """The validated configuration, and what the rules derive from it."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -7,11 +8,11 @@ from pathlib import Path
 from neuronio.config import validate_config
 from neuronio.errors import NeuronIOError
 from neuronio.simulation.cell_spec import load_cell
-from neuronio.simulation.dataset import shard_path, shard_trials, trial_counts
-from neuronio.simulation.inputs.draw import SPLITS, make_generator
+from neuronio.simulation.inputs.draw import make_generator
+from neuronio.simulation.inputs.splits import SPLITS, shard_path, shard_trials, trial_counts
 from neuronio.simulation.jobs import Job
 from neuronio.simulation.mechanisms import MOD
-from neuronio.surrogate.options import sized_options
+from neuronio.surrogate.models import FAMILIES, sized_options
 
 STARTED = time.time()
 
@@ -45,7 +46,7 @@ def check_parts(run, name):
 def fits_of(run):
     """Each fit as (its folder's name, its section of the configuration, size, seed)."""
     return [
-        (f"{section.model}-{size}-seed{seed}", section, size, seed)
+        (f"{FAMILIES[section.model].name}-{size}-seed{seed}", section, size, seed)
         for section in run.fits
         for size in section.sizes
         for seed in section.seeds
@@ -78,6 +79,16 @@ def simulation_settings(wildcards):
 
 def simulation_threads(wildcards):
     return RUN.engine.threads or workflow.cores
+
+
+def report_and_tell():
+    """Write the report and say where everything is, unless `make run` does both."""
+    if os.environ.get("NEURONIO_FINISH") == "later":
+        return
+    sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
+    from finish import finish, snakemake_command
+
+    finish(snakemake_command(workflow.configfiles, Path.cwd()), Path(RESULTS))
 
 
 def print_failures():

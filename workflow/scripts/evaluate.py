@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from rule_log import Job
+from rule_log import RuleLog
 
 from neuronio.config import EvaluationConfig
-from neuronio.surrogate.checkpoint import write_json
+from neuronio.files import write_json
 from neuronio.surrogate.evaluate import evaluate
 
-job = Job(snakemake.log[0])
+log = RuleLog(snakemake.log[0])
 folder = Path(snakemake.input.summary).parent
 document = evaluate(
     folder,
@@ -19,4 +19,4 @@ document = evaluate(
 write_json(Path(snakemake.output[0]), document)
 scores = {name: document["scores"][name]["value"] for name in ("auc", "soma_rmse_mV")}
 told = [f"{name} {value:.4f}" for name, value in scores.items() if value is not None]
-job.say(f"Evaluated {folder.name}: {', '.join(told) or 'no score is defined'}")
+log.say(f"Evaluated {folder.name}: {', '.join(told) or 'no score is defined'}")

@@ -5,11 +5,11 @@ import json
 import shutil
 from pathlib import Path
 
-from rule_log import Job
+from rule_log import RuleLog
 
 from neuronio.config import TrainingConfig
 from neuronio.data.shard import Shard
-from neuronio.surrogate.options import sized_options
+from neuronio.surrogate.models import sized_options
 from neuronio.surrogate.train import FitSpec, fit
 
 
@@ -24,7 +24,7 @@ def claim(folder: Path, settings: dict, manifest: Path) -> None:
     mark.write_text(digest)
 
 
-job = Job(snakemake.log[0])
+log = RuleLog(snakemake.log[0])
 settings = snakemake.params.settings
 out = Path(snakemake.output[0]).parent
 claim(out, settings, Path(snakemake.input.manifest))
@@ -43,14 +43,5 @@ spec = FitSpec(
     valid=[Path(path) for path in snakemake.input.valid],
     out=out,
 )
-
-
-def told(row: dict) -> None:
-    """Show how far the fit is."""
-    auc = "undefined" if row["valid_auc"] is None else f"{row['valid_auc']:.4f}"
-    bar(row["step"], spec.training.steps, f", loss {row['valid_loss']:.4f}, AUC {auc}")
-
-
-bar = job.bar(f"Fit {out.name}", "steps")
-summary = fit(spec, quiet=True, on_validation=told)
-job.say(f"Fitted {out.name}: {summary['parameters']:,} parameters")
+summary = fit(spec, progress=log.progress(f"Fit {out.name}", "steps"))
+log.say(f"Fitted {out.name}: {summary['parameters']:,} parameters")

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from rule_log import Job
+from rule_log import RuleLog
 
 from neuronio.simulation.mechanisms import compile_mechanisms, mechanism_hash
 
-job = Job(snakemake.log[0])
+log = RuleLog(snakemake.log[0])
 library = compile_mechanisms()
 Path(snakemake.output[0]).write_text(f"{mechanism_hash()}\n")
-job.note(f"the mechanisms are in {library}")
+log.note(f"the mechanisms are in {library}")

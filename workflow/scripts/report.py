@@ -1,24 +1,20 @@
 """The table of all fits, the figures, and what everything was made with."""
 
 import platform
-from importlib.metadata import version
 from pathlib import Path
 
 from pages import accuracy_page, facts_page
-from rule_log import Job
+from rule_log import RuleLog
 
 from neuronio.config import EvaluationConfig
+from neuronio.data.reference import published_surrogates
 from neuronio.data.shard import Shard
 from neuronio.drawing import save_figure
-from neuronio.surrogate.checkpoint import read_history, write_json
+from neuronio.files import read_csv, write_json
+from neuronio.recipe import package_versions
 from neuronio.surrogate.evaluate import predict_one
 from neuronio.surrogate.figures import accuracy_figure, learning_figure, prediction_figure
-from neuronio.surrogate.results_table import (
-    read_evaluations,
-    read_reference,
-    table_rows,
-    write_table,
-)
+from neuronio.surrogate.results_table import read_evaluations, table_rows, write_table
 
 PACKAGES = ("neuronio", "neuron", "torch", "numpy", "scipy", "h5py", "snakemake")
 
@@ -29,23 +25,22 @@ def stem(path: str) -> Path:
 
 def provenance(config: dict, shards: dict[str, str]) -> dict:
     """What the run was made with: platform, packages, what the shards say, configuration."""
-    facts = {"python": platform.python_version(), "platform": platform.platform()}
-    facts["packages"] = {name: version(name) for name in PACKAGES}
+    facts: dict = {"platform": platform.platform(), "packages": package_versions(*PACKAGES)}
     for split, path in shards.items():
         with Shard(path) as shard:
             facts[split] = shard.info
     return facts | {"configuration": config}
 
 
-job = Job(snakemake.log[0])
+log = RuleLog(snakemake.log[0])
 evaluations = read_evaluations(Path(path) for path in snakemake.input.evaluations)
 folders = {Path(path).parent.name: Path(path).parent for path in snakemake.input.evaluations}
-histories = {name: read_history(folder / "history.csv") for name, folder in folders.items()}
+histories = {name: read_csv(folder / "history.csv") for name, folder in folders.items()}
 
 write_table(evaluations, stem(snakemake.output.table[0]))
 Path(snakemake.output.page).write_text(accuracy_page(table_rows(evaluations)))
 save_figure(
-    lambda: accuracy_figure(evaluations, read_reference()), stem(snakemake.output.accuracy[0])
+    lambda: accuracy_figure(evaluations, published_surrogates()), stem(snakemake.output.accuracy[0])
 )
 best = max(evaluations, key=lambda document: document["scores"]["auc"]["value"] or 0)["name"]
 prediction = predict_one(
@@ -60,4 +55,4 @@ save_figure(lambda: learning_figure(histories), stem(snakemake.output.learning[0
 facts = provenance(snakemake.params.config, snakemake.params.shards)
 write_json(Path(snakemake.output.provenance), facts)
 Path(snakemake.output.provenance_page).write_text(facts_page(facts))
-job.say("Drew the figures and wrote the table")
+log.say("Drew the figures and wrote the table")

@@ -4,16 +4,14 @@ import fcntl
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 from neuronio.errors import NeuronIOError
+from neuronio.progress import Report, in_tenths
 
-TENTHS = 10
 
-
-class Job:
-    """One running job: writes to the rule's log, and short lines to the terminal as well.
+class RuleLog:
+    """A running rule: writes to its log, and short lines to the terminal as well.
 
     A failure leaves its traceback in the log with one sentence as the last line, which the
     workflow prints again when it ends.
@@ -36,22 +34,9 @@ class Job:
         self.note(text)
         print(text, file=sys.stderr, flush=True)
 
-    def bar(self, what: str, unit: str) -> Callable[..., None]:
-        """A function of (done, total, detail) that shows progress: a line for every tenth.
-
-        Lines rather than one that is redrawn: jobs run side by side and share the terminal.
-        """
-        shown = -1
-
-        def progress(done: int, total: int, detail: str = "") -> None:
-            nonlocal shown
-            tenths = TENTHS * done // total
-            if tenths > shown:
-                shown = tenths
-                drawn = "#" * tenths + "-" * (TENTHS - tenths)
-                self.say(f"{what} [{drawn}] {done} of {total} {unit}{detail}")
-
-        return progress
+    def progress(self, what: str, unit: str) -> Report:
+        """Shows progress by a line for every tenth: jobs run side by side, and share a terminal."""
+        return in_tenths(what, unit, self.say)
 
     def _wait_for_orphan(self) -> None:
         """Wait until no job of a killed Snakemake, which lives on, does the same work."""

@@ -1,11 +1,11 @@
 """Simulate one shard of trials, or go on with one that was interrupted."""
 
-from rule_log import Job
+from rule_log import RuleLog
 
 from neuronio.config import validate_config
 from neuronio.simulation.dataset import simulate_shard
 
-job = Job(snakemake.log[0])
+log = RuleLog(snakemake.log[0])
 split, shard = snakemake.wildcards.split, int(snakemake.wildcards.shard)
 simulate_shard(
     validate_config(snakemake.config),
@@ -13,5 +13,5 @@ simulate_shard(
     shard,
     snakemake.output[0],
     workers=snakemake.threads,
-    progress=job.bar(f"Simulate {split} shard {shard}", "trials"),
+    progress=log.progress(f"Simulate {split} shard {shard}", "trials"),
 )

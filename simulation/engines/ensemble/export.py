@@ -42,7 +42,7 @@ class SynapseType:
     tau_rise_ms: float
     tau_decay_ms: float
     reversal_mV: float
-    magnesium: float  # mg / 3.57 mM, or 0 where there is no block
+    magnesium_mM: float  # 0 where there is no block
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def _synapse_type(group) -> SynapseType:
             f"the ensemble engine does not know the synapse {unknown[0]}; use engine neuron"
         )
     blocked = kinds == {"NMDA"}
-    constants = {(p.tau1, p.tau2, p.e, p.mg / 3.57 if blocked else 0.0) for p in group.points}
+    constants = {(p.tau1, p.tau2, p.e, p.mg if blocked else 0.0) for p in group.points}
     if len(constants) != 1 or len(kinds) != 1:
         raise NeuronIOError(
             f"the synapse component {group.name} differs among segments, which the ensemble "

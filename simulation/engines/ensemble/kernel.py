@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from neuronio.config import EngineConfig
-from neuronio.native import load_library
+from neuronio.conventions import HIGHEST_MV, LOWEST_MV, SAMPLES_PER_MS
+from neuronio.native import VECTOR_INCLUDE, load_library
 from neuronio.simulation.engines.ensemble.export import CellModel
 
 SOURCE = Path(__file__).parent / "source"
@@ -23,6 +24,13 @@ FLAGS = (
     "-fno-signed-zeros",
     "-fno-strict-aliasing",
 )
+# What the sources need to be told, and where their headers are.
+DEFINES = (
+    f"LOWEST_MV={LOWEST_MV}",
+    f"HIGHEST_MV={HIGHEST_MV}",
+    f"SAMPLES_PER_MS={SAMPLES_PER_MS}",
+)
+INCLUDE = (SOURCE, VECTOR_INCLUDE)
 _POINTER = ctypes.c_void_p
 
 
@@ -33,8 +41,11 @@ def library() -> ctypes.CDLL:
     Raises:
         NeuronIOError: there is no compiler, or it refuses the source.
     """
-    found = load_library("ensemble", [SOURCE / "kernel.cpp"], flags=FLAGS, include=[SOURCE])
+    source = SOURCE / "kernel.cpp"
+    found = load_library("ensemble", [source], flags=FLAGS, defines=DEFINES, include=INCLUDE)
     found.ensemble_layout.restype = ctypes.c_char_p
+    found.ensemble_relative_magnesium.restype = ctypes.c_double
+    found.ensemble_relative_magnesium.argtypes = [ctypes.c_double]
     return found
 
 
@@ -130,7 +141,7 @@ class KernelCell:
 
         Args:
             variables: as in source/cell.h's Variables, changed in place.
-            steps_per_sample: time steps in 1/8 ms.
+            steps_per_sample: time steps between two samples.
             arrays: events, nodes to record and where to, by their names in source/kernel.cpp.
         """
         span = self._span_structure(
@@ -156,7 +167,8 @@ class KernelCell:
         for kind, synapse in zip(cell.synapse, model.synapse_types, strict=False):
             kind.rise_loss = -np.expm1(-dt_ms / synapse.tau_rise_ms)
             kind.decay_loss = -np.expm1(-dt_ms / synapse.tau_decay_ms)
-            kind.reversal_mV, kind.magnesium = synapse.reversal_mV, synapse.magnesium
+            kind.reversal_mV = synapse.reversal_mV
+            kind.magnesium = library().ensemble_relative_magnesium(synapse.magnesium_mM)
 
 
 def _cell_arrays(model: CellModel, settings: EngineConfig) -> dict[str, np.ndarray]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from neuronio.config import EngineConfig
-from neuronio.data.trial import SAMPLES_PER_MS, InputEvents
+from neuronio.conventions import SAMPLES_PER_MS
+from neuronio.data.trial import InputEvents
 from neuronio.simulation.engines.ensemble.export import CellModel
 from neuronio.simulation.engines.ensemble.kernel import KernelCell, aligned, lane_count
 

@@ -7,6 +7,10 @@ namespace ensemble {
 
 constexpr int kSynapseKinds = 4;
 
+// From neuronio/conventions.py, passed by kernel.py.
+constexpr double kLowest_mV = LOWEST_MV, kHighest_mV = HIGHEST_MV;
+constexpr int kSamplesPerMs = SAMPLES_PER_MS;
+
 // Mechanisms of a node, one bit each. A node's parameters and states follow one another in the
 // order of these bits; kLayout names them for the export. Ion reversal potentials follow the
 // channels that use them.
@@ -43,7 +47,7 @@ template <class R>
 struct SynapseKind {
   R rise_loss, decay_loss;
   R reversal_mV;
-  R magnesium;  // mg / 3.57 mM of an NMDA synapse, 0 for one without a block
+  R magnesium;  // around an NMDA synapse, in units of kHalfBlock_mM; 0 for one without a block
 };
 
 // Nodes are numbered so that every node comes before its parent; the last is the root. Node i

@@ -15,6 +15,26 @@ constexpr int kTableSize = kPieces * kCoefficients;
 constexpr int kTables = 2 * kGates + kSynapseKinds;
 constexpr double kTableLow_mV = -120, kPiece_mV = 6;
 
+// table[index] for every lane; the index wraps around at kPieces.
+template <class V>
+KERNEL_INLINE V look_up(const Real<V>* table, Integer<V> index) {
+  const Integer<V> wrapped = index & (kPieces - 1);
+  if constexpr (Lanes<V>::count == 1) {
+    return table[wrapped];
+  } else {
+    V out;
+    for (int lane = 0; lane < Lanes<V>::count; lane++) out[lane] = table[wrapped[lane]];
+    return out;
+  }
+}
+#if defined(__AVX512F__)
+template <>
+KERNEL_INLINE FloatVector look_up<FloatVector>(const float* table, Int32Vector index) {
+  return (FloatVector)_mm512_permutex2var_ps(_mm512_loadu_ps(table), (__m512i)index,
+                                             _mm512_loadu_ps(table + 16));
+}
+#endif
+
 // Where voltages lie: their piece and the place in it, -1 to 1.
 template <class V>
 struct TablePosition {
@@ -25,10 +45,10 @@ struct TablePosition {
     using R = Real<V>;
     constexpr R highest = R(kPieces - 0.501);
     const V number = voltage * R(1 / kPiece_mV) - R(kTableLow_mV / kPiece_mV + 0.5);
-    const V inside = smaller<V>(larger<V>(number, V{} + R(-0.499)), V{} + highest);
-    const V shifted = inside + FloatFormat<R>::round_to_integer;
+    const V inside = smaller(larger(number, splat<V>(R(-0.499))), splat<V>(highest));
+    const V shifted = inside + Format<R>::round_to_integer;
     piece = reinterpret_bits<Integer<V>>(shifted);
-    place = (inside - (shifted - FloatFormat<R>::round_to_integer)) * R(2);
+    place = (inside - (shifted - Format<R>::round_to_integer)) * R(2);
   }
 
   // The polynomial of a table: coefficient k of piece j at table[32 k + j].

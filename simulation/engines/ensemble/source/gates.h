@@ -4,9 +4,11 @@
 // reciprocal and as few exponentials as it can, and has no singularity to step around.
 #pragma once
 
-#include "lanes.h"
+#include "vector.h"
 
 namespace ensemble {
+
+using namespace simd;  // the kernel is written in its terms throughout
 
 constexpr double kQ10Factor = 2.952882641412121;  // 2.3^((34 - 21) / 10)
 
@@ -47,7 +49,7 @@ KERNEL_INLINE Kinetics<V> linoid_pair(V u, double slope, double a0, double a1, d
   const V e = exp_of(u, -1 / slope);
   const V x = u * R(1 / slope);
   const V sum = e * R(a1) + R(a0);
-  const V one = V{} + R(1);
+  const V one = splat<V>(1);
   const V difference = near_zero(x) ? one : one - e;
   const V inverse = reciprocal(sum * difference);
   const V quotient = near_zero(x) ? linoid_series(x) : x * (sum * inverse);
@@ -194,7 +196,7 @@ struct Ih_m {
   KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V x = (v + R(154.9)) * R(1 / 11.9);
-    const V one = V{} + R(1);
+    const V one = splat<V>(1);
     const V e = exp_of(x, -1);  // a = 0.00643 * 11.9 x e / (1 - e)
     const V b = exp_of(v, 1 / 33.1) * R(0.193);
     const V scaled_a = (near_zero(x) ? linoid_series(x) : x) * e * R(0.00643 * 11.9);
@@ -211,7 +213,7 @@ struct CaHVA_m {
   KERNEL_INLINE static Kinetics<V> at(V v) {
     using R = Real<V>;
     const V x = (v + R(27)) * R(1 / 3.8);
-    const V one = V{} + R(1);
+    const V one = splat<V>(1);
     const V b = exp_of<V>(v + R(75), -1 / 17.0) * R(0.94);
     const V e = exp_of(x, -1);  // a = 0.055 * 3.8 x / (1 - e)
     const V scaled_a = (near_zero(x) ? linoid_series(x) : x) * R(0.055 * 3.8);
@@ -262,10 +264,14 @@ struct CaLVA_h {
 
 constexpr int kGates = 17;
 
-// Open fraction of the NMDA conductance, 1 / (1 + exp(-0.08 v) mg / 3.57), mg in mM.
+// Block of NMDA receptors by magnesium (Jahr and Stevens 1990): the concentration that blocks half
+// of them at 0 mV, and how steeply the voltage moves the block.
+constexpr double kHalfBlock_mM = 3.57, kBlockSlope_per_mV = 0.08;
+
+// Open fraction of the NMDA conductance; `magnesium` is in units of kHalfBlock_mM.
 template <class V>
-KERNEL_INLINE V magnesium_block(V v, Real<V> mg_over_357) {
-  return reciprocal(exp_of(v, -0.08) * mg_over_357 + Real<V>(1));
+KERNEL_INLINE V magnesium_block(V v, Real<V> magnesium) {
+  return reciprocal(exp_of(v, -kBlockSlope_per_mV) * magnesium + Real<V>(1));
 }
 
 }  // namespace ensemble

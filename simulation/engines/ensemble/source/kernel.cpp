@@ -1,9 +1,5 @@
 // The functions that Python calls: advance a lane group over some milliseconds, fill tables.
 
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
-
 #include "step.h"
 
 namespace ensemble {
@@ -12,10 +8,10 @@ namespace ensemble {
 template <class R>
 struct Span {
   int32_t duration_ms;
-  int32_t steps_per_sample;   // steps in 1/8 ms
+  int32_t steps_per_sample;
   int32_t events;
-  int32_t fast_nodes;            // recorded at 8 kHz
-  int32_t slow_nodes;            // recorded at 1 kHz
+  int32_t fast_nodes;            // recorded kSamplesPerMs times a ms
+  int32_t slow_nodes;            // recorded once a ms
   const int32_t* event_step;     // [event] ascending; the step at whose start it arrives
   const int32_t* event_synapse;  // [event]
   const int32_t* event_lane;     // [event]
@@ -29,46 +25,25 @@ struct Span {
   int32_t* failed_ms;            // [lane] first ms with a voltage out of bounds, else -1
 };
 
-// Makes subnormal numbers 0 while it lives: decayed synapses would slow every product down.
-class FlushSubnormals {
- public:
-#if defined(__SSE2__)
-  FlushSubnormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }
-  ~FlushSubnormals() { _mm_setcsr(before_); }
-
- private:
-  unsigned before_;
-#elif defined(__aarch64__)
-  FlushSubnormals() {
-    asm volatile("mrs %0, fpcr" : "=r"(before_));
-    asm volatile("msr fpcr, %0" ::"r"(before_ | (1ull << 24)));
-  }
-  ~FlushSubnormals() { asm volatile("msr fpcr, %0" ::"r"(before_)); }
-
- private:
-  uint64_t before_;
-#endif
-};
-
 template <class V>
 void record(const Span<Real<V>>& span, const Variables<V>& at, int sample) {
   V* fast = reinterpret_cast<V*>(span.fast) + int64_t(sample) * span.fast_nodes;
   for (int k = 0; k < span.fast_nodes; k++) fast[k] = at.voltage[span.fast_node[k]];
-  if (sample % 8) return;
-  V* slow = reinterpret_cast<V*>(span.slow) + int64_t(sample / 8) * span.slow_nodes;
+  if (sample % kSamplesPerMs) return;
+  V* slow = reinterpret_cast<V*>(span.slow) + int64_t(sample / kSamplesPerMs) * span.slow_nodes;
   for (int k = 0; k < span.slow_nodes; k++) slow[k] = at.voltage[span.slow_node[k]];
 }
 
-// Notes the lanes of which any voltage is not a number or outside [-150, 100] mV.
+// Notes the lanes of which any voltage is not a number or out of bounds.
 template <class V>
 void watch(const Span<Real<V>>& span, const Variables<V>& at, int nodes, int ms) {
   using R = Real<V>;
   constexpr int lanes = Lanes<V>::count;
-  V sound = V{} + R(1);
+  V sound = splat<V>(1);
   for (int node = 0; node < nodes; node++) {
     const V v = at.voltage[node];
-    sound = v >= R(-150) ? sound : V{};
-    sound = v <= R(100) ? sound : V{};
+    sound = v >= R(kLowest_mV) ? sound : V{};
+    sound = v <= R(kHighest_mV) ? sound : V{};
   }
   const R* flags = reinterpret_cast<const R*>(&sound);
   for (int lane = 0; lane < lanes; lane++)
@@ -96,12 +71,12 @@ template <class V, class Gates>
 void advance(const Cell<Real<V>>& cell, const Variables<V>& at, const Span<Real<V>>& span) {
   FlushSubnormals guard;
   (void)guard;
-  const int steps = span.duration_ms * 8 * span.steps_per_sample;
+  const int steps = span.duration_ms * kSamplesPerMs * span.steps_per_sample;
   for (int step = 0, event = 0; step < steps; step++) {
     if (step % span.steps_per_sample == 0) {
       const int sample = step / span.steps_per_sample;
       record(span, at, sample);
-      watch(span, at, cell.nodes, sample / 8);
+      watch(span, at, cell.nodes, sample / kSamplesPerMs);
     }
     event = deliver(span, at, event, step);
     if (step == 0)
@@ -133,12 +108,13 @@ const char* ensemble_layout() { return kLayout; }
 int ensemble_lanes(int bytes_per_value) { return kVectorBytes / bytes_per_value; }
 int ensemble_table_values() { return kTables * kTableSize; }
 int ensemble_synapse_kinds() { return kSynapseKinds; }
+double ensemble_relative_magnesium(double magnesium_mM) { return magnesium_mM / kHalfBlock_mM; }
 
 void ensemble_advance_float(const Cell<float>* cell, void* const* at, const Span<float>* span) {
-  advance_lanes<FloatLanes>(*cell, at, *span);
+  advance_lanes<FloatVector>(*cell, at, *span);
 }
 void ensemble_advance_double(const Cell<double>* cell, void* const* at, const Span<double>* span) {
-  advance_lanes<DoubleLanes>(*cell, at, *span);
+  advance_lanes<DoubleVector>(*cell, at, *span);
 }
 void ensemble_fill_tables_float(const Cell<float>* cell, float* tables) {
   fill_tables(*cell, tables);

@@ -13,7 +13,7 @@ struct ExactGates {
   Real<V> minus_dt_log2e;
 
   KERNEL_INLINE ExactGates(const Cell<Real<V>>& cell, V voltage)
-      : v(smaller<V>(larger<V>(voltage, V{} + Real<V>(-150)), V{} + Real<V>(100))),
+      : v(smaller(larger(voltage, splat<V>(kLowest_mV)), splat<V>(kHighest_mV))),
         minus_dt_log2e(cell.minus_dt_log2e) {}
 
   // The gate's value one step later at constant voltage (NMODL's cnexp).
@@ -56,7 +56,8 @@ struct Membrane {
   V* state;
   V v, current, conductance;
 
-  KERNEL_INLINE Membrane(const Cell<R>& cell, V* state) : cell(cell), parameter(cell.parameters), state(state) {}
+  KERNEL_INLINE Membrane(const Cell<R>& cell, V* state)
+      : cell(cell), parameter(cell.parameters), state(state) {}
 
   // The node's total current (mA/cm2) and its derivative by the voltage (S/cm2), at voltage v;
   // `change` is the solution of the step that led to v.
@@ -64,7 +65,7 @@ struct Membrane {
     v = voltage;
     current = conductance = V{};
     const Gates gates(cell, v);
-    if (has & kLeak) ohmic(V{} + *parameter++);
+    if (has & kLeak) ohmic(splat<V>(*parameter++));
     if (has & kIh) add_ih(gates);
     V sk{};
     if (has & (kCalciumDynamics | kCalciumFixed)) sk = add_calcium(has, gates, change);
@@ -103,8 +104,8 @@ struct Membrane {
       log2_cai = log2_of(advance_calcium(pool, change));
       reversal = (cell.log2_cao - log2_cai) * cell.nernst_mV;
     } else {
-      reversal = V{} + *parameter++;
-      log2_cai = V{} + *parameter++;
+      reversal = splat<V>(*parameter++);
+      log2_cai = splat<V>(*parameter++);
     }
     const V sk = has & kSkE2 ? sk_conductance(log2_cai) : V{};
     V g{};
@@ -184,8 +185,9 @@ struct Membrane {
       const V open = gates.block(kind, synapse.magnesium);
       current += g * open * drive;
       // NEURON differentiates over 0.001 mV; this is the slope in the middle of that.
-      const V middle = open + open * (R(1) - open) * R(0.08 * 0.0005);
-      g *= middle + middle * (R(1) - middle) * R(0.08) * (drive + R(0.0005));
+      constexpr double slope = kBlockSlope_per_mV, half_mV = 0.0005;
+      const V middle = open + open * (R(1) - open) * R(slope * half_mV);
+      g *= middle + middle * (R(1) - middle) * R(slope) * (drive + R(half_mV));
     } else {
       current += g * drive;
     }

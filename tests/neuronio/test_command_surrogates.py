@@ -1,9 +1,15 @@
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from neuronio.command.surrogate import main, spread
+import neuronio
+from neuronio.command import main
+from neuronio.command.app import app
+from neuronio.command.options import spread
 
 SMALL = ["--set", "inputs=12", "num_branch=3", "synapses_per_branch=4"]
 FAST = ["--training", "steps=20", "validate_every=10", "window_ms=100", "burn_in_ms=20"]
@@ -63,7 +69,36 @@ def test_count_prints_a_bare_integer(capsys):
     assert "8,002" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["", "fit", "evaluate", "predict", "plot", "count"])
+COMMANDS = (
+    *("trial", "cell", "dataset", "info", "verify", "compare", "quality", "import-neuronio"),
+    *("export-neuronio", "fit", "evaluate", "predict", "count", "plot", "fetch"),
+)
+
+
+def test_the_program_has_these_commands():
+    assert {command.name or command.callback.__name__ for command in app.registered_commands} == {
+        *COMMANDS
+    }
+
+
+def test_version_and_completion(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"neuronio {neuronio.__version__}\n"
+    command = [sys.executable, "-m", "neuronio"]
+    words = {"_NEURONIO_COMPLETE": "complete_bash", "COMP_WORDS": "neuronio eva", "COMP_CWORD": "1"}
+    result = subprocess.run(command, env={**os.environ, **words}, capture_output=True, text=True)
+    assert result.stdout.strip() == "evaluate"
+
+
+def test_count_without_a_model_lists_all(capsys):
+    assert main(["count"]) == 0
+    printed = capsys.readouterr().out
+    assert "branch_elm_v2 (Branch-ELM v2), sized by num_memory" in printed
+    assert "  kernels = (45, 19): Kernel length of each layer, ms" in printed
+    assert main(["count", "--size", "3"]) == 1
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_every_command_explains_itself(command, capsys):
     assert main([*command.split(), "--help"]) == 0
     assert "Usage" in capsys.readouterr().out
@@ -73,13 +108,13 @@ SHORT = "--training window_ms=300"
 BAD = [
     ("fit", "Missing option"),
     ("bogus", "No such command"),
-    ("count --model elmo", "there is no model 'elmo'"),
+    ("count --model elmo", "there is no model 'elmo'; did you mean 'elm'"),
     ("count --model tcn --set widht=3", "did you mean 'width'"),
     ("count --model tcn --set width", "not of the form key=value"),
     ("count --model tcn --set width=3 width=4", "given twice"),
-    ("count --model tcn --size -3", "must be at least 1"),
+    ("count --model tcn --size -3", "'width' is -3"),
     ("count --model tcn --size three", "--size"),
-    ("count --model tcn --inputs 7", "must be even"),
+    ("count --model tcn --inputs 7", "multiple of 2"),
     ("evaluate --model {tmp} --data {1}", "neither a fit directory"),
     ("fit --model linear --train {tmp}/x.h5 --valid {3} --out {tmp}/f", "does not exist"),
     ("fit --model linear --train {tmp} --valid {3} --out {tmp}/f", "holds no shard"),

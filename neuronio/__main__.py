@@ -1,0 +1,8 @@
+"""`python -m neuronio`: as the command `neuronio`."""
+
+import sys
+
+from neuronio.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

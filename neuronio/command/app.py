@@ -1,0 +1,64 @@
+"""The program with all its subcommands, and how it ends: with one sentence where it went wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from neuronio.command import files, simulation, surrogates
+from neuronio.command.options import spread
+from neuronio.errors import NeuronIOError
+
+# The class of typer's usage errors, wherever this version of typer keeps it.
+USAGE_ERROR = typer.BadParameter.__mro__[2]
+INTERRUPTED = "interrupted; the same command goes on from what is finished"
+
+app = typer.Typer(
+    help="From a biophysical neuron to its surrogate: simulate it, fit networks to it, judge them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for group in (simulation, files, surrogates):
+    app.registered_commands += group.app.registered_commands
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"neuronio {version('neuronio')}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """From a biophysical neuron to its surrogate: simulate it, fit networks to it, judge them."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; problems are one sentence on stderr.
+
+    Returns:
+        The exit code: 0, 1 after an error, 130 after Ctrl-C.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        status = app(spread(given), prog_name="neuronio", standalone_mode=False)
+    except NeuronIOError as error:
+        message = str(error)
+    except USAGE_ERROR as error:
+        message = f"{error.format_message()} (see --help)"
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo(INTERRUPTED, err=True)
+        return 130
+    else:
+        return status if isinstance(status, int) else 0
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    return 1

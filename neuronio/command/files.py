@@ -1,0 +1,116 @@
+"""Subcommands on files: info, verify, compare, quality, the published pickles, fetch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuronio.command.options import FIGURE_SUFFIXES, Plot, check_suffix
+from neuronio.errors import NeuronIOError
+
+app = typer.Typer()
+
+
+@app.command()
+def info(file: Annotated[Path, typer.Argument(help="A shard (.h5).")]) -> None:
+    """Show what is inside a shard: how it was made, rates, spikes, soma mean and sd."""
+    from neuronio.data.summary import summary_lines
+
+    typer.echo("\n".join(summary_lines(file)))
+
+
+@app.command()
+def verify(files: Annotated[list[Path], typer.Argument(help="Shards (.h5).")]) -> None:
+    """Check shards: structure, checksums, no NaN; exits 1 with the reason where one is damaged."""
+    from neuronio.data.verify import verify_shard
+
+    problems = {file: verify_shard(file) for file in files}
+    for file, found in problems.items():
+        typer.echo("\n".join(found) if found else f"{file}: sound", err=bool(found))
+    damaged = sum(bool(found) for found in problems.values())
+    if damaged:
+        raise NeuronIOError(f"{damaged} of {len(files)} files are damaged")
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="A shard.")],
+    b: Annotated[Path, typer.Argument(help="A shard of the same trials, made in another way.")],
+    plot: Plot = None,
+) -> None:
+    """Compare two runs of the same trials: engines, integrators, time steps."""
+    from neuronio.simulation.compare import compare_shards
+
+    check_suffix(plot, *FIGURE_SUFFIXES)
+    comparison = compare_shards(a, b)
+    typer.echo("\n".join(comparison.lines()))
+    if plot:
+        from neuronio.simulation.figures import plot_comparison
+
+        plot_comparison(comparison, plot)
+
+
+@app.command()
+def quality(
+    out: Annotated[Path, typer.Option(help="Folder for quality.json, .csv, figures.")],
+    files: Annotated[list[Path], typer.Argument(help="Shards (.h5) of one split or several.")],
+) -> None:
+    """Draw the distributions of a dataset and compare them with the published figures."""
+    from neuronio.data.shard import Shard
+    from neuronio.simulation.quality_report import quality_report
+
+    splits: dict[str, list[Path]] = {}
+    for file in files:
+        with Shard(file) as shard:
+            splits.setdefault(str(shard.info.get("split", "trials")), []).append(file)
+    quality_report(splits, out)
+    typer.echo(f"the report is in {out}")
+
+
+@app.command("import-neuronio")
+def import_neuronio(
+    file: Annotated[Path, typer.Argument(help="A published pickle.")],
+    out: Annotated[Path, typer.Option(help="Write the shard here (.h5).")],
+) -> None:
+    """Turn a published pickle into a shard; refuses a pickle that would run code."""
+    from neuronio.data.neuronio import import_neuronio as run
+
+    check_suffix(out, ".h5")
+    typer.echo(f"written to {run(file, out)}")
+
+
+@app.command("export-neuronio")
+def export_neuronio(
+    file: Annotated[Path, typer.Argument(help="A shard (.h5).")],
+    out: Annotated[Path, typer.Option(help="Write the pickle here (.p).")],
+    half: Annotated[
+        bool | None,
+        typer.Option(help="float16 as published, or full precision.", show_default=False),
+    ] = None,
+) -> None:
+    """Turn a shard into a pickle that the published reading code loads."""
+    from neuronio.data.neuronio import export_neuronio as run
+
+    check_suffix(out, ".p", ".pkl", ".pickle")
+    typer.echo(f"written to {run(file, out, half)}")
+
+
+@app.command()
+def fetch(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="What to fetch; without a name, list what there is.")
+    ] = None,
+) -> None:
+    """Fetch a file that the project uses, check its checksum, and say where it is."""
+    from neuronio.data.fetch import fetch as run
+    from neuronio.data.fetch import sources
+
+    if not names:
+        for source in sources().values():
+            typer.echo(f"{source.name:<16} {source.note} (licence: {source.licence})")
+    for name in names or ():
+        path = run(name)
+        source = sources()[name]
+        typer.echo(f"{path} (sha256 {source.sha256}, licence: {source.licence})")

@@ -1,0 +1,212 @@
+"""Subcommands on surrogates: fit, evaluate, predict, plot, count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from neuronio.command.options import (
+    FIGURE_SUFFIXES,
+    Device,
+    Files,
+    ModelDir,
+    ModelOptions,
+    Plot,
+    Quiet,
+    Size,
+    Texts,
+    check_suffix,
+)
+from neuronio.config import EvaluationConfig
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_csv, write_json, write_npz
+from neuronio.progress import ProgressBar
+from neuronio.sections import key_values, validate
+
+app = typer.Typer()
+
+
+@app.command()
+def fit(
+    train: Annotated[Files, typer.Option(help="Shards (.h5) or folders of them to fit on.")],
+    valid: Annotated[Files, typer.Option(help="Shards that choose the best weights.")],
+    out: Annotated[Path, typer.Option(help="Fit directory; an interrupted fit there goes on.")],
+    model: Annotated[
+        str | None, typer.Option(help="Model; by default the first of the configuration's fits.")
+    ] = None,
+    size: Size = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights and windows.", min=0)] = 0,
+    config: Annotated[
+        Path | None, typer.Option(help="Run configuration (YAML) to take settings from.")
+    ] = None,
+    options: ModelOptions = None,
+    training: Annotated[
+        Texts, typer.Option(help="Training settings, key=value ... (config/README.md).")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a model to shards; the same command again goes on after an interruption."""
+    from neuronio.surrogate.fit_settings import fit_settings
+    from neuronio.surrogate.store import TrialStore, shard_paths
+    from neuronio.surrogate.train import FitSpec
+    from neuronio.surrogate.train import fit as run_fit
+
+    train_files, valid_files = shard_paths(train or ()), shard_paths(valid or ())
+    store = TrialStore(train_files)
+    name, parsed, settings = fit_settings(
+        config, model, size, key_values(options), key_values(training), store.n_synapses
+    )
+    store.close()
+    spec = FitSpec(name, parsed, seed, settings, train_files, valid_files, out)
+    with ProgressBar(f"Fit {name} {parsed.size} seed {seed}", "steps", quiet=quiet) as progress:
+        summary = run_fit(spec, progress=progress)
+    if not quiet:
+        scores = summary["validation"]
+        auc = scores["valid_auc"]
+        typer.echo(
+            f"{name} {parsed.size}: {summary['parameters']:,} parameters, best at step "
+            f"{summary['best_step']} of {summary['steps']}, validation AUC "
+            f"{'undefined' if auc is None else format(auc, '.4f')}, soma RMSE "
+            f"{scores['valid_soma_rmse_mV']:.3f} mV; written to {out}"
+        )
+
+
+@app.command()
+def evaluate(
+    model: ModelDir,
+    data: Annotated[Files, typer.Option(help="Shards (.h5) or folders of them to report on.")],
+    out: Annotated[Path | None, typer.Option(help="Write everything to this JSON file.")] = None,
+    valid: Annotated[
+        Files, typer.Option(help="Shards on which to choose the spike threshold instead.")
+    ] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="streaming (default) or published.", show_default=False)
+    ] = None,
+    evaluation: Annotated[Texts, typer.Option(help="Evaluation settings, key=value ...")] = None,
+    device: Device = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Score a model on shards, with bootstrap intervals over trials."""
+    from neuronio.surrogate.device import check_device
+    from neuronio.surrogate.evaluate import evaluate as run_evaluation
+    from neuronio.surrogate.evaluate import headline
+    from neuronio.surrogate.store import shard_paths
+
+    values = key_values(evaluation) | ({"mode": mode} if mode else {})
+    settings = validate(EvaluationConfig, values, "evaluation")
+    check_device(device)
+    document = run_evaluation(
+        model, shard_paths(data or ()), settings, valid=shard_paths(valid or ()), device=device
+    )
+    if not quiet:
+        typer.echo("\n".join(headline(document)))
+    if document["data"]["seen_in_fit"]:
+        typer.echo("warning: the model was fitted to some of these trials", err=True)
+    if out:
+        write_json(out, document)
+
+
+@app.command()
+def predict(
+    model: ModelDir,
+    data: Annotated[Files, typer.Option(help="Shards (.h5) to take the trial from.")],
+    out: Annotated[Path, typer.Option(help="Write the prediction here (.npz).")],
+    trial: Annotated[int, typer.Option(help="Trial, counted from 0 over the shards.")] = 0,
+    plot: Plot = None,
+    mode: Annotated[str, typer.Option(help="streaming or published.")] = "streaming",
+    device: Device = "cpu",
+) -> None:
+    """Predict one trial: spike probability and soma voltage beside the truth."""
+    from neuronio.surrogate.device import check_device
+    from neuronio.surrogate.evaluate import predict_one
+    from neuronio.surrogate.store import shard_paths
+
+    check_device(device)
+    check_suffix(out, ".npz")
+    check_suffix(plot, *FIGURE_SUFFIXES)
+    settings = validate(EvaluationConfig, {"mode": mode}, "evaluation")
+    prediction = predict_one(model, shard_paths(data or ()), trial, settings, device)
+    write_npz(out, prediction)
+    if plot:
+        from neuronio.drawing import save_figure
+        from neuronio.surrogate.figures import prediction_figure
+
+        title = f"{model.resolve().name}, trial {trial}"
+        save_figure(lambda: prediction_figure(prediction, title), plot)
+
+
+@app.command()
+def plot(
+    evaluations: Annotated[Files, typer.Option(help="Files written by `evaluate --out`.")],
+    out: Annotated[Path, typer.Option(help="Folder for figures (SVG, PNG) and tables.")],
+    published: Annotated[
+        bool, typer.Option(help="Draw published figures (other data) for reference.")
+    ] = True,
+) -> None:
+    """Draw accuracy against parameters, and write the table as CSV and JSON.
+
+    Learning curves are drawn too for evaluations that lie beside the history of their fit.
+    """
+    from neuronio.data.reference import published_surrogates
+    from neuronio.drawing import save_figure
+    from neuronio.surrogate.figures import accuracy_figure, learning_figure
+    from neuronio.surrogate.results_table import read_evaluations, write_table
+
+    paths = [Path(path) for path in evaluations or ()]
+    documents = read_evaluations(paths)
+    reference = published_surrogates() if published else []
+    written = save_figure(lambda: accuracy_figure(documents, reference), out / "accuracy")
+    histories = {
+        path.parent.resolve().name: read_csv(path.with_name("history.csv"))
+        for path in paths
+        if path.with_name("history.csv").is_file()
+    }
+    if histories:
+        written += save_figure(lambda: learning_figure(histories), out / "learning")
+    written += write_table(documents, out / "table")
+    typer.echo("\n".join(str(path) for path in written))
+
+
+@app.command()
+def count(
+    model: Annotated[
+        str | None, typer.Option(help="A model; without one, list all with their options.")
+    ] = None,
+    size: Size = None,
+    options: ModelOptions = None,
+    inputs: Annotated[int, typer.Option(help="Input synapses.")] = 1278,
+    parameters_only: Annotated[
+        bool, typer.Option("--parameters-only", help="Print the number of parameters alone.")
+    ] = False,
+) -> None:
+    """Count a model's parameters and its multiply-adds per ms, or list the models there are."""
+    from neuronio.surrogate.models import build_model, sized_options
+
+    if model is None:
+        if size is not None or options:
+            raise NeuronIOError("a size or options were given without a model; add --model")
+        typer.echo("\n".join(model_lines()))
+        return
+    built = build_model(
+        model, sized_options(model, size, {**key_values(options), "inputs": inputs})
+    )
+    if parameters_only:
+        typer.echo(built.count_parameters())
+        return
+    typer.echo(f"parameters            {built.count_parameters():,}")
+    typer.echo(f"multiply-adds per ms  {built.count_multiply_adds():,}")
+
+
+def model_lines() -> Iterator[str]:
+    """Every model with its options, for a terminal."""
+    from neuronio.surrogate.models import FAMILIES
+
+    for name in FAMILIES:
+        family = FAMILIES[name]
+        yield f"{name} ({family.label}), sized by {family.options.size_field}"
+        for option, field in family.options.model_fields.items():
+            default: Any = field.default
+            yield f"  {option} = {default!r}: {field.description}"

@@ -1,0 +1,93 @@
+"""Names for things that users may add to: built in, from an installed package, or from a file."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from neuronio.errors import NeuronIOError
+from neuronio.sections import near_miss
+
+Entry = TypeVar("Entry")
+
+
+class Registry(Generic[Entry]):
+    """Entries by name.
+
+    A name is looked for among what is registered, then among the entry points of `group`, which
+    are loaded the first time a name is not found; a name of the form `FILE.py:NAME` runs the
+    Python file, which registers what it defines, and means its NAME.
+
+    Args:
+        what: of an entry, for errors, such as "model".
+        group: the entry points' group, such as "neuronio.surrogates".
+    """
+
+    def __init__(self, what: str, group: str):
+        self._what, self._group = what, group
+        self._entries: dict[str, Entry] = {}
+        self._loaded = False
+
+    def add(self, name: str, entry: Entry) -> None:
+        """Register an entry.
+
+        Raises:
+            NeuronIOError: the name belongs to another entry.
+        """
+        if name in self._entries and self._entries[name] != entry:
+            raise NeuronIOError(f"the {self._what} '{name}' is registered twice; rename one")
+        self._entries[name] = entry
+
+    def __getitem__(self, name: str) -> Entry:
+        path, colon, inside = str(name).rpartition(":")
+        if colon and path.endswith(".py"):
+            self._run(Path(path))
+            name = inside
+        elif name not in self._entries:
+            self._load_entry_points()
+        if name not in self._entries:
+            known = ", ".join(self._entries)
+            hint = near_miss(str(name), self._entries, f"; take one of {known}")
+            raise NeuronIOError(f"there is no {self._what} '{name}'{hint}")
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of everything that is registered, installed entries included."""
+        self._load_entry_points()
+        return iter(self._entries)
+
+    def _load_entry_points(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        for point in entry_points(group=self._group):
+            try:
+                point.load()
+            except Exception as error:
+                raise NeuronIOError(
+                    f"the {self._what} '{point.name}' of an installed package cannot be loaded: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
+
+    def _run(self, path: Path) -> None:
+        """Run a user's file once; it registers what it defines."""
+        module = f"neuronio_user_{path.resolve().as_posix().replace('/', '_').replace('.', '_')}"
+        if module in sys.modules:
+            return
+        if not path.is_file():
+            raise NeuronIOError(f"there is no file {path} to take a {self._what} from")
+        spec = importlib.util.spec_from_file_location(module, path)
+        assert spec is not None
+        assert spec.loader is not None
+        loaded = importlib.util.module_from_spec(spec)
+        sys.modules[module] = loaded
+        try:
+            spec.loader.exec_module(loaded)
+        except Exception as error:
+            del sys.modules[module]
+            reason = f"{type(error).__name__}: {error}"
+            raise NeuronIOError(f"{path} cannot be loaded as a {self._what}: {reason}") from error

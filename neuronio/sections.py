@@ -1,0 +1,128 @@
+"""Sections of settings: frozen, strict, and closed to unknown keys, with errors of one sentence."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from neuronio.errors import NeuronIOError
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, strict, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+AnySection = TypeVar("AnySection", bound=BaseModel)
+
+
+class NumberLoader(yaml.SafeLoader):
+    """YAML 1.1 reads 3e-5 as text; our files and command lines mean the number."""
+
+
+NumberLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def read_yaml(path: str | Path, what: str) -> Any:
+    """What a YAML file holds.
+
+    Args:
+        what: of the file, for the error, such as "configuration".
+
+    Raises:
+        NeuronIOError: the file cannot be read or is not YAML.
+    """
+    try:
+        return yaml.load(Path(path).read_text(), NumberLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise NeuronIOError(f"cannot read the {what} {path}: {error}") from error
+    except yaml.YAMLError as error:
+        raise NeuronIOError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def key_values(texts: Iterable[str] | None) -> dict[str, Any]:
+    """key=value texts of a command line, with their values read as YAML.
+
+    >>> key_values(["size=20", "learning_rate=5e-4", "activation=silu", "kernels=[45, 19]"])
+    {'size': 20, 'learning_rate': 0.0005, 'activation': 'silu', 'kernels': [45, 19]}
+
+    Raises:
+        NeuronIOError: a text is of another form, or a key comes twice.
+    """
+    out: dict[str, Any] = {}
+    for text in texts or ():
+        key, equals, value = text.partition("=")
+        if not (key and equals and value):
+            raise NeuronIOError(f"'{text}' is not of the form key=value")
+        if key in out:
+            raise NeuronIOError(f"'{key}' is given twice; keep one")
+        try:
+            out[key] = yaml.load(value, NumberLoader)
+        except yaml.YAMLError as error:
+            raise NeuronIOError(f"the value of '{text}' cannot be read; quote it") from error
+    return out
+
+
+def validate(model: type[AnySection], document: Any, name: str) -> AnySection:
+    """An instance of a section, or a NeuronIOError of one sentence naming `name` and the key."""
+    if not isinstance(document, Mapping):
+        raise NeuronIOError(f"{name} must hold keys and values, but is a {_kind(document)}")
+    try:
+        return model.model_validate(dict(document))
+    except ValidationError as error:
+        raise NeuronIOError(f"{name}: {sentence(error, model)}") from error
+
+
+def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
+    """The first problem of a validation as one sentence that names the key and the value found."""
+    problems = error.errors(include_url=False)
+    first = min(problems, key=lambda p: p["type"] != "extra_forbidden")
+    keys = [str(k) for k in first["loc"]]
+    where = ".".join(k for k in [prefix, *keys] if k)
+    if first["type"] == "extra_forbidden":
+        return f"unknown key '{where}'{near_miss(keys[-1], _known_keys(model, first['loc'][:-1]))}"
+    if first["type"] == "missing":
+        return f"the key '{where}' is missing"
+    if first["type"] == "value_error":
+        text = str(first["ctx"]["error"])
+        return text[1:] if text.startswith("!") else f"in '{where}', {text}" if where else text
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return f"'{where}' is {first['input']!r}, but {message.replace('input', 'it', 1)}"
+
+
+def near_miss(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """'; did you mean ...?' where one of the known names is close, else `otherwise`."""
+    guess = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{guess[0]}'?" if guess else otherwise
+
+
+def _known_keys(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    """Keys of the section that `path` leads to from `model`."""
+    for key in path:
+        if isinstance(key, int) or key not in model.model_fields:
+            continue
+        annotation = model.model_fields[key].annotation
+        nested = [t for t in (annotation, *getattr(annotation, "__args__", ())) if _is_model(t)]
+        if not nested:
+            return []
+        model = nested[0]
+    return list(model.model_fields)
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _kind(value: Any) -> str:
+    return "empty file" if value is None else type(value).__name__

@@ -1,0 +1,48 @@
+"""Which model a fit is of, with which options and training: a configuration and what changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from neuronio.config import RunConfig, TrainingConfig, load_config
+from neuronio.errors import NeuronIOError
+from neuronio.sections import validate
+from neuronio.surrogate.models import FAMILIES, ModelOptions, sized_options
+
+
+def fit_settings(
+    config: Path | None,
+    model: str | None,
+    size: int | None,
+    options: Mapping[str, Any],
+    training: Mapping[str, Any],
+    inputs: int,
+) -> tuple[str, ModelOptions, TrainingConfig]:
+    """Model, options and training of a fit.
+
+    A configuration gives the common training settings, and for each model its own training
+    settings and options; what the command line says comes last and wins.
+
+    Raises:
+        NeuronIOError: a key or value is wrong, or there is neither a model nor a configuration.
+    """
+    run = load_config(config) if config else None
+    model = model or _first_model(run)
+    FAMILIES[model]
+    sections = [fit for fit in run.fits if fit.model == model] if run else []
+    chosen = next((fit for fit in sections if size in fit.sizes), next(iter(sections), None))
+    common: dict[str, Any] = run.training.model_dump() if run else {}
+    if chosen:
+        size = chosen.sizes[0] if size is None else size
+        options = {**chosen.options, **options}
+        common |= chosen.training
+    settings = validate(TrainingConfig, {**common, **training}, "training")
+    return model, sized_options(model, size, {**options, "inputs": inputs}), settings
+
+
+def _first_model(run: RunConfig | None) -> str:
+    if run is None or not run.fits:
+        raise NeuronIOError("no model given; add --model, such as --model branch_elm --size 20")
+    return run.fits[0].model

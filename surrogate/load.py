@@ -1,0 +1,83 @@
+"""A fitted or published model, ready to predict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_json
+from neuronio.surrogate.checkpoint import load_weights, read_tensors
+from neuronio.surrogate.models import Surrogate, build_model, option_values, parse_options
+from neuronio.surrogate.protocol import SomaScale
+from neuronio.surrogate.published import MODEL_NAME, is_published, load_published
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model ready to predict, and what is known of it.
+
+    Attributes:
+        name: of the model family.
+        module: the model with its weights, in evaluation mode.
+        source: 'fit' or 'published'.
+        seed: of the fit, if it is one.
+        threshold: logit above which it calls a spike, chosen on the fit's validation data.
+        config: config.json of the fit; empty for published weights.
+    """
+
+    name: str
+    module: Surrogate
+    source: str
+    seed: int | None = None
+    threshold: float | None = None
+    config: dict[str, Any] | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Name, size, options and cost, for the record."""
+        options = self.module.options
+        training = (self.config or {}).get("training")
+        return {
+            "name": self.name,
+            "size": options.size,
+            "seed": self.seed,
+            "source": self.source,
+            "parameters": self.module.count_parameters(),
+            "multiply_adds_per_ms": self.module.count_multiply_adds(),
+            "options": option_values(options),
+            "training": training,
+        }
+
+
+def load_model(folder: str | Path) -> LoadedModel:
+    """The model of a fit directory or of a folder with published ELM weights.
+
+    >>> model = neuronio.load_model("fits/linear-2-seed0")
+    >>> model.name, model.module.count_parameters()
+    ('linear', 50)
+
+    Raises:
+        NeuronIOError: the folder is neither, or its files are damaged or do not fit together.
+    """
+    folder = Path(folder)
+    if is_published(folder):
+        return LoadedModel(MODEL_NAME, load_published(folder), "published")
+    if not (folder / "config.json").is_file():
+        raise NeuronIOError(
+            f"{folder} is neither a fit directory (it has no config.json) nor a folder with "
+            "published weights; give the --out of `neuronio fit`"
+        )
+    config = read_json(folder / "config.json")
+    try:
+        name, values, seed = config["model"], config["options"], config["seed"]
+        known = config["format"] == 1 and config["target"] == SomaScale().as_dict()
+    except (KeyError, TypeError) as error:
+        raise NeuronIOError(f"{folder}/config.json lacks {error}; fit again") from error
+    if not known:
+        raise NeuronIOError(f"{folder} was fitted to another target or format; fit again")
+    module = build_model(name, parse_options(name, values))
+    load_weights(module, read_tensors(folder / "best.pt"), folder / "best.pt")
+    summary = folder / "summary.json"
+    threshold = read_json(summary).get("spike_threshold_logit") if summary.exists() else None
+    return LoadedModel(name, module.eval(), "fit", seed, threshold, config)

@@ -1,0 +1,110 @@
+"""What the pages say: speed tables, links, commands and examples."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import neuronio
+from neuronio.command.app import app
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_json
+
+ROOT = Path(__file__).parents[1]
+spec = importlib.util.spec_from_file_location("benchmark_tables", ROOT / "benchmarks/tables.py")
+tables = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tables)
+
+PAGES = [ROOT / "README.md", *(ROOT / f"{part}/README.md" for part in ("data", "config"))]
+PAGES += sorted((ROOT / "docs").glob("*.md"))
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def code_blocks(page: Path, language: str) -> list[str]:
+    """Fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+@each_page
+def test_speed_tables_are_those_of_the_benchmarks(page):
+    text = page.read_text()
+    told = "run: python benchmarks --from-json"
+    assert text == tables.updated(text, read_json(tables.RECORD)), told
+    assert text.count("<!-- benchmarks:") == len(tables.BLOCK.findall(text)), "a mark has no end"
+
+
+def test_every_speed_table_is_somewhere():
+    named = {name for page in tables.PAGES for _, name, _ in tables.BLOCK.findall(page.read_text())}
+    assert named == set(tables.BLOCKS)
+
+
+def test_a_new_measurement_changes_the_tables_and_names_the_machine():
+    record = read_json(tables.RECORD)
+    record["machine"] |= {"cpu": "Abacus 3", "busy": True, "date": "2031-02-03", "vector_bits": 128}
+    neuron, *others = record["engines"]["runs"]
+    neuron["ms_per_cell_ms"] = 1234.5
+    faster = {**others[0], "trials": 4, "ms_per_cell_ms": 0.01234, "gain": 100_042.0}
+    record["engines"]["runs"].append(faster)
+    new = tables.updated((ROOT / "docs/ensemble.md").read_text(), record)
+    assert "| NEURON | 1 | 1,234 | 1 |" in new
+    assert "| ensemble, float64 | 4 | 0.0123 | 100,042 |" in new
+    wanted = "Abacus 3, 2 cores, vectors of 128 bits, busy with other work, 2031-02-03."
+    assert f"Measured on: {wanted}" in new
+
+
+def test_a_mark_with_a_wrong_name_is_one_sentence():
+    with pytest.raises(NeuronIOError, match="no speed table is called 'sped'"):
+        tables.updated("<!-- benchmarks: sped -->\n<!-- end -->", {})
+
+
+@each_page
+def test_internal_links_exist(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+@each_page
+def test_no_page_names_what_is_gone(page):
+    gone = r"python -m (simulation|surrogate)\b|^\s*(from|import) (data|simulation|surrogate)\b"
+    assert not re.search(gone, page.read_text(), re.MULTILINE)
+
+
+@each_page
+def test_commands_exist(page):
+    known = {c.name or c.callback.__name__ for c in app.registered_commands}
+    named = re.findall(r"(?:^ *|`|bin/)neuronio ([a-z][a-z-]+)", page.read_text(), re.MULTILINE)
+    assert set(named) <= known
+
+
+def test_readme_names_the_whole_public_interface_and_nothing_else():
+    text = (ROOT / "README.md").read_text()
+    listed = text[text.index("The top-level names are") : text.index("says what each takes")]
+    assert set(re.findall(r"`(\w+)`", listed)) == set(neuronio.__all__)
+
+
+@each_page
+def test_examples_use_what_exists(page):
+    for block in code_blocks(page, "python"):
+        compile(block, str(page), "exec")
+        for name in re.findall(r"\bneuronio\.(\w+)\(", block):
+            assert name in neuronio.__all__
+
+
+def test_the_page_on_extending_shows_the_tested_surrogate():
+    toy = (ROOT / "tests/surrogate/toy_surrogate.py").read_text()
+    assert toy in code_blocks(ROOT / "docs/extending.md", "python")
+
+
+def test_the_generator_of_the_page_on_extending_works(tmp_path):
+    (block,) = (b for b in code_blocks(ROOT / "docs/extending.md", "python") if "@generator" in b)
+    (tmp_path / "rhythm.py").write_text(block)
+    # In a process of its own: what it registers would stay for the tests that come after.
+    draw = 'neuronio.make_inputs("packaged", "rhythm.py:rhythm", duration_ms=400, period_ms=50)'
+    script = f"import neuronio; inputs = {draw}; print(inputs.n_events / inputs.n_synapses)"
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert float(result.stdout) == pytest.approx(0.001 * 400, rel=0.3), result.stderr
