@@ -8,6 +8,8 @@ ARGS ?=
 
 BIN := .venv/bin
 READY := .venv/.installed
+# The folders that are parts of the package neuronio, linked into one tree for the type checker.
+ROOMS := data simulation surrogate
 SMK_FILES := Snakefile workflow/Snakefile workflow/rules
 
 .DEFAULT_GOAL := run
@@ -30,6 +32,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check $(SMK_FILES)
 	$(BIN)/snakemake --lint --configfile config/smoke.yaml
+	@rm -rf build/types && mkdir -p build/types/neuronio
+	@ln -s $(CURDIR)/neuronio/* $(addprefix $(CURDIR)/,$(ROOMS)) build/types/neuronio/
+	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p neuronio
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

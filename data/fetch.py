@@ -41,6 +41,9 @@ def sources() -> dict[str, Source]:
 def fetch(name: str) -> Path:
     """A local path of the file, with its checksum verified.
 
+    >>> neuronio.fetch("C060114A7.asc").name
+    'C060114A7.asc'
+
     Looked for in `$NEURONIO_MIRROR`, in an installed package when its source is one, in the
     cache, and at its origin, in this order.
 
@@ -80,7 +83,8 @@ def _matches(content: bytes, source: Source) -> bool:
 def _packaged(source: Source) -> Path:
     package, _, inside = source.url.removeprefix("package:").partition("/")
     spec = importlib.util.find_spec(package)
-    path = Path(spec.submodule_search_locations[0]) / inside if spec else None
+    folders = spec.submodule_search_locations if spec else None
+    path = Path(folders[0]) / inside if folders else None
     if path is None or not path.is_file():
         raise NeuronIOError(
             f"{source.name} comes with the Python package {package}, which is "

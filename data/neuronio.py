@@ -41,7 +41,7 @@ def import_neuronio(pickle_path: str | Path, out_path: str | Path) -> Path:
     content = load_plain(pickle_path)
     params, trials = _parts(content, pickle_path)
     segments = _segment_table(params, pickle_path)
-    soma = _trace(_text_keys(trials[0]), "somaVoltage")
+    soma = _trace(_text_keys(trials[0]), "somaVoltage", f"{pickle_path}, trial 0")
     info = {
         "cell": "neuronio",
         "generator": "imported",
@@ -49,7 +49,7 @@ def import_neuronio(pickle_path: str | Path, out_path: str | Path) -> Path:
         "t0_artefact": True,
         "engine": "imported",
         "source": Path(pickle_path).name,
-        "half_precision": soma is not None and soma.dtype == np.float16,
+        "half_precision": soma.dtype == np.float16,
         "published_params": {
             key: _plain(value) for key, value in params.items() if key not in SEGMENT_KEYS.values()
         },
@@ -105,8 +105,8 @@ def _segment_table(params: dict, path: str | Path) -> SegmentTable:
         raise NeuronIOError(
             f"{path} has segments of type {sorted(unknown)[0]!r}, but wanted are basal and apical"
         )
-    columns = {"length_um": np.nan, "distance_um": np.nan, "section": -1}
-    for column, missing in columns.items():
+    columns: dict[str, np.ndarray] = {}
+    for column, missing in {"length_um": np.nan, "distance_um": np.nan, "section": -1}.items():
         values = params.get(SEGMENT_KEYS[column])
         columns[column] = np.full(len(types), missing) if values is None else np.asarray(values)
         if columns[column].shape != types.shape:
@@ -156,32 +156,33 @@ def _inputs(trial: dict, n_segments: int, duration_ms: int, where: str) -> Input
 
 
 def _recording(trial: dict, where: str) -> Recording:
-    soma, nexus = _trace(trial, "somaVoltage"), _trace(trial, "nexusVoltage")
-    for key, trace in (("somaVoltageLowRes", soma), ("nexusVoltageLowRes", nexus)):
-        if trace is None:
-            raise NeuronIOError(f"{where} lacks '{key}' (and the same at high resolution)")
+    soma, nexus = _trace(trial, "somaVoltage", where), _trace(trial, "nexusVoltage", where)
     if soma.ndim != 1 or soma.shape != nexus.shape:
         raise NeuronIOError(f"{where} has soma of shape {soma.shape}, nexus of {nexus.shape}")
     fine = trial.get("somaVoltageHighRes")
     spikes = trial.get("outputSpikeTimes")
-    if spikes is None and fine is None:
-        raise NeuronIOError(f"{where} lacks 'outputSpikeTimes' and 'somaVoltageHighRes'")
+    if spikes is None:
+        if fine is None:
+            raise NeuronIOError(f"{where} lacks 'outputSpikeTimes' and 'somaVoltageHighRes'")
+        spikes = detect_spikes(fine)
     dendrites = trial.get("dendriticVoltagesLowRes")
     return Recording(
         np.asarray(soma, dtype=np.float32),
         np.asarray(nexus, dtype=np.float32),
-        detect_spikes(fine) if spikes is None else np.asarray(spikes, dtype=np.float64).ravel(),
+        np.asarray(spikes, dtype=np.float64).ravel(),
         None if fine is None else np.asarray(fine, dtype=np.float32),
         None if dendrites is None else np.asarray(dendrites),
     )
 
 
-def _trace(trial: dict, key: str) -> np.ndarray | None:
+def _trace(trial: dict, key: str, where: str) -> np.ndarray:
     """A 1 kHz voltage, taken from the 8 kHz one where only that is there."""
     if trial.get(f"{key}LowRes") is not None:
         return np.asarray(trial[f"{key}LowRes"])
     fine = trial.get(f"{key}HighRes")
-    return None if fine is None else np.asarray(fine)[::SAMPLES_PER_MS]
+    if fine is None:
+        raise NeuronIOError(f"{where} lacks '{key}LowRes' (and the same at high resolution)")
+    return np.asarray(fine)[::SAMPLES_PER_MS]
 
 
 def _params(shard: Shard) -> dict:

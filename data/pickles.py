@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable, Iterator
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -55,8 +55,8 @@ class _Dtype(_Admitted):
         _, order, subtype, names, dtype_fields = state[:5]
         if any(part is not None for part in (subtype, names, dtype_fields)):
             raise Refused("arrays of structured dtype")
-        order = order.decode("latin1") if isinstance(order, bytes) else order
-        self.value = self.value.newbyteorder(order)
+        letter: Any = order.decode("latin1") if isinstance(order, bytes) else order
+        self.value = self.value.newbyteorder(letter)
 
 
 class _Array(np.ndarray):
@@ -74,13 +74,15 @@ class _Array(np.ndarray):
             raise Refused(f"an array of shape {shape!r}")
         if len(raw) != prod(shape) * dtype.value.itemsize:
             raise Refused(f"an array of shape {shape} with {len(raw)} bytes")
-        super().__setstate__((1, tuple(shape), dtype.value, bool(fortran), raw))
+        # numpy's stub wants a numpy.bool, which numpy itself refuses here.
+        whole = (1, tuple(shape), dtype.value, bool(fortran), raw)
+        super().__setstate__(whole)  # type: ignore[arg-type]
 
 
 class _Reconstruct(_Admitted):
     """Stands in for numpy.core.multiarray._reconstruct: an empty array, to be filled."""
 
-    def __new__(cls, subtype: type, shape: Any, typecode: Any) -> _Array:
+    def __new__(cls, subtype: type, shape: Any, typecode: Any) -> Any:
         if subtype is not _Array:
             raise Refused("an array of a type other than numpy.ndarray")
         return np.ndarray.__new__(_Array, (0,), np.uint8)
@@ -98,7 +100,7 @@ class _Scalar(_Admitted):
 class _FromBuffer(_Admitted):
     """Stands in for numpy.core.numeric._frombuffer, which newer pickles use."""
 
-    def __new__(cls, raw: Any, dtype: _Dtype, shape: tuple, order: Any = "C") -> _Array:
+    def __new__(cls, raw: Any, dtype: _Dtype, shape: tuple, order: Any = "C") -> Any:
         array = np.ndarray.__new__(_Array, (0,), np.uint8)
         _Array.__setstate__(array, (shape, dtype, order == "F", bytes(raw)))
         return array
@@ -107,7 +109,7 @@ class _FromBuffer(_Admitted):
 class _Encode(_Admitted):
     """Stands in for _codecs.encode, by which Python 3 puts bytes into protocol 2."""
 
-    def __new__(cls, text: str, encoding: str = "latin1") -> bytes:
+    def __new__(cls, text: str, encoding: str = "latin1") -> Any:
         if not isinstance(text, str) or encoding not in ("latin1", "latin-1", b"latin1"):
             raise Refused(f"_codecs.encode to {encoding!r}")
         return text.encode("latin1")
@@ -116,7 +118,7 @@ class _Encode(_Admitted):
 class _NoBytes(_Admitted):
     """Stands in for bytes called with nothing, which is how protocol 2 says b''."""
 
-    def __new__(cls) -> bytes:
+    def __new__(cls) -> Any:
         return b""
 
 
@@ -262,14 +264,14 @@ def _emit_array(array: np.ndarray, write: Callable[[bytes], Any]) -> None:
     kind = array.dtype
     if kind.kind not in "biufcS":
         raise NeuronIOError(f"cannot write an array of {kind} to a pickle of plain data")
-    order = b"|" if kind.byteorder == "|" else b"<"
-    array = array.astype(kind.newbyteorder(order.decode()), order="C")
+    order: Literal["|", "<"] = "|" if kind.byteorder == "|" else "<"
+    array = array.astype(kind.newbyteorder(order), order="C")
     write(b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01(")
     for n in array.shape:
         write(_atom(int(n)))
     write(b"tcnumpy\ndtype\n" + _atom(kind.str[1:]) + b"K\x00K\x01\x87R")
     item = kind.itemsize if kind.kind == "S" else -1
-    write(b"(K\x03U\x01" + order + b"NNN" + _atom(item) + _atom(1 if item > 0 else -1) + b"K\x00tb")
+    write(b"(K\x03U\x01" + order.encode() + b"NNN" + _atom(item) + _atom(1 if item > 0 else -1) + b"K\x00tb")
     text = array.tobytes().decode("latin1").encode()
     write(b"\x89c_codecs\nencode\nX" + struct.pack("<I", len(text)))
     write(text)

@@ -253,7 +253,8 @@ def write_shard(
 
 
 def _write_trials(file: h5py.File, trials: Iterator, segments: SegmentTable) -> None:
-    indices, event_counts, spike_counts = [], [], []
+    indices: list[int] = []
+    event_counts, spike_counts = [], []
     for index, inputs, recording in trials:
         if not indices:
             _create(file, inputs, recording)

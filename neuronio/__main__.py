@@ -2,7 +2,7 @@
 
 import sys
 
-from neuronio.command import main
+from neuronio.command.app import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -242,7 +243,7 @@ def _conductance_sums(sections: list, region: str, spec: CellSpec) -> dict[str, 
 
 def _main_fork(apical: list):
     """The apical section that ends in the main fork, with the longest second daughter tree."""
-    length = {}
+    length: dict[Any, float] = {}
     for section in reversed(apical):
         length[section] = section.L + sum(length.get(child, 0) for child in section.children())
     forks = {}
@@ -252,4 +253,4 @@ def _main_fork(apical: list):
             forks[section] = daughters[1]
     if not forks:
         raise NeuronIOError("the apical dendrite never forks; name a nexus site in the cell file")
-    return max(forks, key=forks.get)
+    return max(forks, key=lambda section: forks[section])

@@ -113,7 +113,7 @@ def load_cell(name: str | Path, variant: Variant | None = None) -> CellSpec:
     Raises:
         NeuronIOError: there is no such cell, or its file is wrong; names the key.
 
-    >>> load_cell("packaged").synapses["gaba_a"].reversal_mV
+    >>> neuronio.load_cell("packaged").synapses["gaba_a"].reversal_mV
     -80.0
     """
     path = _cell_file(name)

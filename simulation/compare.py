@@ -141,9 +141,9 @@ def compare_shards(path_a: str | Path, path_b: str | Path) -> Comparison:
 
 def compare_recordings(a: Recording, b: Recording, trial_index: int = 0) -> TrialComparison:
     """Compare two recordings of one trial; at 8 kHz where both have it, else at 1 kHz."""
-    fine = a.soma_8khz_mV is not None and b.soma_8khz_mV is not None
-    rate = SAMPLES_PER_MS if fine else 1
-    v_a, v_b = (a.soma_8khz_mV, b.soma_8khz_mV) if fine else (a.soma_mV, b.soma_mV)
+    v_a, v_b, rate = a.soma_8khz_mV, b.soma_8khz_mV, SAMPLES_PER_MS
+    if v_a is None or v_b is None:
+        v_a, v_b, rate = a.soma_mV, b.soma_mV, 1
     if v_a.shape != v_b.shape:
         raise NeuronIOError(
             f"trial {trial_index} lasts {len(v_a) // rate} ms in one run and {len(v_b) // rate} ms "

@@ -92,8 +92,8 @@ def _settle(
     inputs_of: Callable[[Draw], InputEvents],
 ) -> None:
     """Queue what a task's answer leaves to be done: verdicts, or why its process died."""
-    crashed = isinstance(answer, str)
-    for draw, verdict in zip(task, [answer] * len(task) if crashed else answer, strict=True):
+    verdicts = [answer] * len(task) if isinstance(answer, str) else answer
+    for draw, verdict in zip(task, verdicts, strict=True):
         if parts.path(draw.index).exists():
             continue
         if verdict == "rejected":

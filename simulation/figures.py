@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,7 +25,8 @@ from neuronio.simulation.compare import TOLERANCES_MS, Comparison
 from neuronio.simulation.quality import ISI_EDGES_MS, SOMA_EDGES_MV, SplitQuality
 
 EXCITATORY, INHIBITORY, SOMA, NEXUS = "#D55E00", "#0072B2", "#000000", "#AA5FA0"
-STYLES = (("#000000", "-"), ("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"))
+Style = tuple[str, Literal["-", "--", "-.", ":"]]  # colour and line
+STYLES: tuple[Style, ...] = (("#000000", "-"), ("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"))
 
 
 def plot_trial(
@@ -116,7 +118,7 @@ def plot_examples(splits: Sequence[SplitQuality], path: str | Path) -> list[Path
         grid = figure.add_gridspec(rows, 2, wspace=0.16, hspace=0.3, **margins)
         for i, (index, inputs, recording) in enumerate(examples):
             cell = grid[i // 2, i % 2].subgridspec(2, 1, height_ratios=[1, 2], hspace=0.12)
-            top, bottom = cell.subplots(sharex=True)
+            top, bottom = cell.subplots(sharex=True, squeeze=False)[:, 0]
             _input_rates(top, inputs, legend=i == 0)
             _voltages(bottom, recording, nexus=False)
             top.set_title(f"trial {index}: {len(recording.spike_ms)} output spikes", loc="left")
@@ -133,7 +135,7 @@ def plot_examples(splits: Sequence[SplitQuality], path: str | Path) -> list[Path
 def _raster(axis: Axes, inputs: InputEvents, first: int, colour: str, label: str, segments) -> None:
     mine = (inputs.synapse >= first) & (inputs.synapse < first + inputs.n_segments)
     time, row = inputs.time_ms[mine] / 1000, inputs.synapse[mine].astype(int) - first
-    dots = {"markersize": 1.1, "markeredgewidth": 0, "alpha": 0.75, "rasterized": True}
+    dots: dict[str, Any] = {"markersize": 1.1, "markeredgewidth": 0, "alpha": 0.75, "rasterized": True}
     axis.plot(time, row, "o", color=colour, **dots)
     axis.set_ylim(-0.01 * inputs.n_segments, 1.01 * inputs.n_segments)
     axis.set_ylabel(label)
@@ -225,11 +227,11 @@ def _worst_trial(
 
 
 def _lags(axis: Axes, comparison: Comparison) -> None:
-    lags = np.concatenate([np.array(t.lag_ms) for t in comparison.trials] or [[]])
+    lags = np.concatenate([np.array(t.lag_ms) for t in comparison.trials] or [np.zeros(0)])
     widest = TOLERANCES_MS[-1]
     edges = np.arange(-widest - 0.0625, widest + 0.125, 0.125)
-    counts, _, _ = axis.hist(lags, edges, color="0.35")
-    if counts.max() > 50:
+    counts, _, _ = axis.hist(lags, edges.tolist(), color="0.35")
+    if np.max(counts) > 50:
         axis.set_yscale("symlog", linthresh=1)
     else:
         axis.yaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -255,12 +257,12 @@ def _differences(axis: Axes, comparison: Comparison) -> None:
     axis.legend(loc="upper left")
 
 
-def _styles(n: int) -> list[tuple[str, str]]:
+def _styles(n: int) -> list[Style]:
     return [STYLES[i % len(STYLES)] for i in range(n)]
 
 
 def _distributions(axes: Sequence[Axes], split: SplitQuality, colour: str, line: str) -> None:
-    options = {"color": colour, "linestyle": line}
+    options: dict[str, Any] = {"color": colour, "linestyle": line}
     most = int(split.n_spikes.max(initial=1))
     steps = np.arange(-0.5, most + 1.5, max(1, most // 30))
     _outline(axes[0], split.n_spikes, steps, **options)
@@ -291,13 +293,13 @@ def _published_inputs(axes: Sequence[Axes]) -> None:
             axis.axvline(published[f"{kind}_{end}"][0], color="0.5", linewidth=0.8, zorder=1)
 
 
-def _outline(axis: Axes, values: np.ndarray, edges: np.ndarray, **options: str) -> None:
+def _outline(axis: Axes, values: np.ndarray, edges: np.ndarray, **options: Any) -> None:
     if len(values):
         counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
         axis.stairs(counts / len(values), edges, **options)
 
 
-def _cumulative(axis: Axes, values: np.ndarray, **options: str) -> None:
+def _cumulative(axis: Axes, values: np.ndarray, **options: Any) -> None:
     ordered = np.sort(values)
     axis.step(ordered, np.arange(1, len(ordered) + 1) / len(ordered), where="post", **options)
     axis.set_ylim(0, 1.02)

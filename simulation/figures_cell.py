@@ -173,7 +173,7 @@ def _marks(axis: Axes, cell: Cell) -> None:
     section, x = cell.nexus.sec, cell.nexus.x
     arc = np.array([section.arc3d(i) for i in range(section.n3d())])
     xy = np.array([[section.x3d(i), section.y3d(i)] for i in range(section.n3d())])
-    place = [np.interp(x * section.L, arc, column) for column in xy.T]
+    place = np.interp(x * section.L, arc, xy[:, 0]), np.interp(x * section.L, arc, xy[:, 1])
     axis.plot(*place, "o", markersize=5, markerfacecolor="none", markeredgecolor="black")
     axis.annotate("nexus", place, xytext=(7, 0), textcoords="offset points", va="center")
     axis.set_aspect("equal")

@@ -150,13 +150,14 @@ def serve(setup: tuple[Job, Path], connection: Connection) -> None:
     engine, parts = job.make_engine(), Parts(folder)
     segments = engine.segment_table()
     connection.send(Ready(segments, engine.batch_size))
-    careful = None
+    careful: Engine | None = None
     while True:
         draws: list[Draw] = connection.recv()
         inputs = [job.draw_inputs(draw, segments) for draw in draws]
+        chosen = engine
         if draws[0].failed:
-            careful = careful or job.make_engine(job.careful_settings())
-        outcomes = (careful if draws[0].failed else engine).run(inputs)
+            chosen = careful = careful or job.make_engine(job.careful_settings())
+        outcomes = chosen.run(inputs)
         verdicts = [
             _verdict(job, parts, *trial) for trial in zip(draws, inputs, outcomes, strict=True)
         ]
@@ -171,8 +172,9 @@ def _verdict(
             return outcome.reason
         parts.save(draw, inputs, outcome)
         return "done"
-    key = {"split": job.split, "attempt": draw.attempt, "purpose": "acceptance"}
-    rng = trial_rng(job.seed, draw.index, **key)
+    rng = trial_rng(
+        job.seed, draw.index, split=job.split, attempt=draw.attempt, purpose="acceptance"
+    )
     n_spikes = len(outcome.spike_ms)
     if not accept_trial(job.inputs.generator, job.inputs.parameters, n_spikes, rng):
         if draw.attempt + 1 >= MAX_ATTEMPTS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from neuron import h
 
@@ -16,7 +17,10 @@ class Tree:
     """Sections of a reconstructed cell: lists that NEURON's Import3d names and fills."""
 
     def __init__(self) -> None:
-        self.soma, self.axon, self.dend, self.apic = [], [], [], []
+        self.soma: list[Any] = []
+        self.axon: list[Any] = []
+        self.dend: list[Any] = []
+        self.apic: list[Any] = []
 
     def __str__(self) -> str:
         return "cell"

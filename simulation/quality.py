@@ -107,7 +107,8 @@ def measure_split(name: str, paths: Sequence[str | Path]) -> SplitQuality:
     Raises:
         NeuronIOError: a shard cannot be read, or they differ in cell, generator or duration.
     """
-    n_spikes, isi, percentiles, examples = [], [], [], []
+    n_spikes, isi, percentiles = [], [], []
+    examples: list[tuple[int, InputEvents, Recording]] = []
     counts, total, squares, n = np.zeros(len(SOMA_EDGES_MV) - 1, dtype=np.int64), 0.0, 0.0, 0
     what: set[tuple] = set()
     for path in paths:

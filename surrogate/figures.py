@@ -114,22 +114,22 @@ def _reference_lines(axis: Axes, reference: Sequence[Row], score: str) -> None:
 
 def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
     """One legend below both panels: our fits first, then what was published."""
-    entries = {}
+    entries: dict[str, Any] = {}
     for axis in axes:
         entries |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
     ours = {k: v for k, v in entries.items() if not k.startswith("published: ")}
     theirs = {k.removeprefix("published: "): v for k, v in entries.items() if k not in ours}
-    titled = (
-        (ours, "lower left", "This run"),
-        (theirs, "lower right", "Published, measured on other data"),
+    titled: tuple[tuple[dict[str, Any], Any, str], ...] = (
+        (ours, "outside lower left", "This run"),
+        (theirs, "outside lower right", "Published, measured on other data"),
     )
     for names, place, title in titled:
         if not names:
             continue
         legend = figure.legend(
-            names.values(),
-            names.keys(),
-            loc=f"outside {place}",
+            list(names.values()),
+            list(names),
+            loc=place,
             ncols=2 if len(names) > 2 else 1,
             title=title,
             alignment="left",
@@ -215,7 +215,8 @@ def _natural(name: str) -> list[tuple[bool, int, str]]:
 
 
 def _column(rows: Sequence[dict[str, float | None]], name: str) -> list[float]:
-    return [np.nan if row.get(name) is None else row[name] for row in rows]
+    values = (row.get(name) for row in rows)
+    return [np.nan if value is None else value for value in values]
 
 
 def prediction_figure(prediction: dict[str, np.ndarray], title: str) -> Figure:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
+from neuronio.data.matching import match_sorted
+
 TOLERANCES_MS = (0, 1, 2, 5)
 THRESHOLD_TOLERANCE_MS = 2
 REFRACTORY_MS = 2
@@ -59,22 +61,11 @@ def candidate_spikes(logit: np.ndarray) -> tuple[SpikeList, np.ndarray]:
 def matched_per_trial(true: SpikeList, called: SpikeList, tolerance_ms: int) -> np.ndarray:
     """(n_trials,) number of true spikes that have a called spike of their own within a tolerance.
 
-    Both lists are walked in time order and the earliest free pair is taken, which finds the
-    largest one-to-one matching when all tolerances are equal.
+    The matching is the largest there is (`match_sorted`).
     """
     span = 1 + tolerance_ms + int(max(true.bin_ms.max(initial=0), called.bin_ms.max(initial=0)))
-    a = (true.trial * span + true.bin_ms).tolist()
-    b = (called.trial * span + called.bin_ms).tolist()
-    matched, i, j = [], 0, 0
-    while i < len(a) and j < len(b):
-        lead = b[j] - a[i]
-        if abs(lead) <= tolerance_ms:
-            matched.append(i)
-            i, j = i + 1, j + 1
-        elif lead > 0:
-            i += 1
-        else:
-            j += 1
+    a, b = ((spikes.trial * span + spikes.bin_ms).tolist() for spikes in (true, called))
+    matched = match_sorted(a, b, tolerance_ms)[:, 0]
     return np.bincount(true.trial[matched], minlength=true.n_trials)
 
 

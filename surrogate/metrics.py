@@ -113,7 +113,7 @@ def _detection_points(p: Predictions) -> dict[str, float | None]:
 
 def _detection(p: Predictions, resamples: Resamples) -> Scores:
     points = _detection_points(p)
-    intervals = {name: {"low": None, "high": None} for name in points}
+    intervals: Scores = {name: {"low": None, "high": None} for name in points}
     if len(resamples.weight) and points["auc"] is not None:
         curves = resampled_curves(p, resamples.weight)
         intervals = {name: resamples.interval(values) for name, values in curves.items()}

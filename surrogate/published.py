@@ -10,7 +10,6 @@ import torch
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
 from neuronio.sections import validate
-from neuronio.surrogate.models import build_model
 from neuronio.surrogate.models.elm import BranchElmOptions, Elm, synapse_routing
 
 CONFIG_FILE = "model_config.json"
@@ -62,7 +61,7 @@ def load_published(folder: Path) -> Elm:
     options = read_options(folder / CONFIG_FILE)
     state = _read_state(folder / STATE_FILE)
     _check_fixed(state, options, folder)
-    model = build_model(MODEL_NAME, options)
+    model = Elm(options)
     try:
         model.load_state_dict({ours: state[theirs] for theirs, ours in TENSORS.items()})
     except RuntimeError as error:

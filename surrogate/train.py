@@ -171,8 +171,9 @@ def _validate(run: Run) -> History:
     """Score whole validation trials; keep the weights if their loss is the smallest so far."""
     state = run.state
     columns = validation_columns(_validation_predictions(run), run.spec.training.spike_weight)
-    if columns["valid_loss"] < state.best_loss:
-        state.best_loss, state.best_step = columns["valid_loss"], state.step
+    loss = columns["valid_loss"]
+    if loss is not None and loss < state.best_loss:
+        state.best_loss, state.best_step = loss, state.step
         state.best_weights = copy_state(run.model)
         write_tensors(run.spec.out / "best.pt", state.best_weights)
     return columns

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ class WindowBatch:
         return WindowBatch(self.events.to(device), self.spikes.to(device), self.soma.to(device))
 
 
-def window_batch(trials: Sequence[Trial], starts: Sequence[int], window_ms: int) -> WindowBatch:
+def window_batch(trials: Sequence[Trial], starts: Iterable[int], window_ms: int) -> WindowBatch:
     """A batch of the windows [start, start + window_ms) of the given trials."""
     spans = [(int(start), int(start) + window_ms) for start in starts]
     scale = SomaScale()
@@ -134,10 +135,10 @@ class Prefetcher:
         self._make, self._steps, self._workers, self._ahead = make, steps, workers, ahead
         self.waited_s = 0.0
 
-    def __iter__(self) -> Iterator[WindowBatch]:
+    def __iter__(self) -> Generator[WindowBatch]:
         if self._workers == 0:
             for step in self._steps:
-                yield self._timed(lambda step=step: self._make(step))
+                yield self._timed(partial(self._make, step))
             return
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="windows")
         try:

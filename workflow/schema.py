@@ -41,8 +41,10 @@ def schema() -> dict:
 def model_options() -> dict[str, dict]:
     """Each model's options as properties of a schema; inputs and size are set elsewhere."""
     found = {}
-    for name in FAMILIES:
-        options = FAMILIES[name].options
+    for family in (FAMILIES[name] for name in FAMILIES):
+        name, options = family.name, family.options
+        if not options.__module__.startswith("neuronio."):  # a user's own
+            continue
         properties = options.model_json_schema()["properties"]
         set_elsewhere = ("inputs", options.size_field)
         found[name] = {k: v for k, v in properties.items() if k not in set_elsewhere}
@@ -53,6 +55,8 @@ def generator_options() -> dict[str, dict]:
     """Each generator's parameters as properties of a schema."""
     described = {}
     for name in GENERATORS:
+        if not GENERATORS[name].__module__.startswith("neuronio."):
+            continue
         properties = GENERATORS[name].model_json_schema()["properties"]
         for key, value in properties.items():
             value.setdefault("description", inherited(GENERATORS[name], key))

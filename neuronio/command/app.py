@@ -5,16 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from neuronio.command import files, simulation, surrogates
+import neuronio.command.files as files
+import neuronio.command.simulation as simulation
+import neuronio.command.surrogates as surrogates
 from neuronio.command.options import spread
 from neuronio.errors import NeuronIOError
 
 # The class of typer's usage errors, wherever this version of typer keeps it.
-USAGE_ERROR = typer.BadParameter.__mro__[2]
+USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
 INTERRUPTED = "interrupted; the same command goes on from what is finished"
 
 app = typer.Typer(

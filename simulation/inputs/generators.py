@@ -186,7 +186,8 @@ class Published(Generator):
         excitation = np.zeros((n_intervals, len(segments)))
         inhibition = np.zeros((n_intervals, len(segments)))
         for tree in TREES:
-            drawn = rng.uniform(*getattr(self, f"excitation_{tree}_per_100ms"), n_intervals)
+            low, high = getattr(self, f"excitation_{tree}_per_100ms")
+            drawn = rng.uniform(low, high, n_intervals)
             low, high = getattr(self, f"inhibition_offset_{tree}_per_100ms")
             low = np.maximum(0.0, drawn + low)
             inhibitory = rng.uniform(low, np.maximum(low, drawn + high))

@@ -27,6 +27,13 @@ Numbers = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_as
 """Whole numbers of at least 1: a list, or on a command line 45,19."""
 
 
+def rising(options: Section, low: str, high: str) -> None:
+    """For validators: reject bounds of which the lower is not below the higher."""
+    below, above = getattr(options, low), getattr(options, high)
+    if above <= below:
+        raise ValueError(f"{high} is {above} but must be above {low}, {below}")
+
+
 class ModelOptions(Section):
     """What every surrogate is made with; `size_field` names what a configuration's sizes set."""
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from neuronio.surrogate import recurrence
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models.base import ModelOptions, Surrogate
+from neuronio.surrogate.models.base import ModelOptions, Surrogate, rising
 from neuronio.surrogate.models.registry import surrogate
 
 INITIAL_SYNAPSE_WEIGHT = 0.5
@@ -49,10 +49,7 @@ class ElmOptions(ModelOptions):
 
     @model_validator(mode="after")
     def _ordered(self) -> ElmOptions:
-        if self.tau_max_ms <= self.tau_min_ms:
-            raise ValueError(
-                f"tau_max_ms is {self.tau_max_ms} but must be above tau_min_ms, {self.tau_min_ms}"
-            )
+        rising(self, "tau_min_ms", "tau_max_ms")
         return self
 
 
@@ -103,6 +100,10 @@ class Elm(Surrogate):
     synapse, because all synapses share one time constant.
     """
 
+    synapse_source: torch.Tensor
+    synapse_sign: torch.Tensor
+    synapse_cell: torch.Tensor | None
+    tau_logit: torch.Tensor
     # What computes over time; tests and benchmarks put the plain reference here.
     compute = recurrence
 
@@ -138,13 +139,17 @@ class Elm(Surrogate):
         decay_d, gain_d = self.decay_and_gain()
         return self.compute.memory_recursion(
             self.drive(events),
-            self.mlp[0].weight[:, self.n_branch :],
-            [(layer.weight, layer.bias) for layer in self.mlp[1:]],
+            self._layers()[0][0][:, self.n_branch :],
+            self._layers()[1:],
             decay_d,
             gain_d,
             self.options.activation,
             recompute=self.options.recompute,
         )
+
+    def _layers(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """(weight, bias) of each layer of the multilayer perceptron."""
+        return [(layer.get_parameter("weight"), layer.get_parameter("bias")) for layer in self.mlp]
 
     def strength(self) -> torch.Tensor:
         """Signed weight of each synapse, 0 where a synapse does not exist."""
@@ -157,7 +162,7 @@ class Elm(Surrogate):
             dense_btn[:, :, self.synapse_source],
             self.strength(),
             self.n_branch,
-            [(layer.weight, layer.bias) for layer in self.mlp],
+            self._layers(),
             self.trace_decay,
             decay_d,
             gain_d,
@@ -168,20 +173,19 @@ class Elm(Surrogate):
 
     def drive(self, events: EventBatch) -> torch.Tensor:
         """What the inputs add to the first hidden layer, (B, T, h)."""
-        weight_hj = self.mlp[0].weight[:, : self.n_branch]
+        weight_hd, bias_h = self._layers()[0]
+        weight_hj = weight_hd[:, : self.n_branch]
         strength_s = self.strength()
         if self.synapse_cell is None:
             kernel_nh = strength_s[:, None] * weight_hj.T
             currents_bth = self.compute.event_convolution(events, kernel_nh.unsqueeze(1))
-            return (
-                self.compute.exponential_filter(currents_bth, self.trace_decay) + self.mlp[0].bias
-            )
+            return self.compute.exponential_filter(currents_bth, self.trace_decay) + bias_h
         cells = self.options.inputs * self.n_branch
         kernel = strength_s.new_zeros(cells + 1).scatter(0, self.synapse_cell, strength_s)
         kernel_nj = kernel[:cells].view(self.options.inputs, self.n_branch)
         currents_btj = self.compute.event_convolution(events, kernel_nj.unsqueeze(1))
         branch_btj = self.compute.exponential_filter(currents_btj, self.trace_decay)
-        return nn.functional.linear(branch_btj, weight_hj, self.mlp[0].bias)
+        return nn.functional.linear(branch_btj, weight_hj, bias_h)
 
     def tau_ms(self) -> torch.Tensor:
         """Memory time constants, (d,) ms."""

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models.base import ModelOptions, Surrogate
+from neuronio.surrogate.models.base import ModelOptions, Surrogate, rising
 from neuronio.surrogate.models.registry import surrogate
 from neuronio.surrogate.recurrence import event_convolution, exponential_filter
 
@@ -29,10 +29,7 @@ class FilterOptions(ModelOptions):
 
     @model_validator(mode="after")
     def _ordered(self) -> FilterOptions:
-        if self.tau_max_ms <= self.tau_min_ms:
-            raise ValueError(
-                f"tau_max_ms is {self.tau_max_ms} but must be above tau_min_ms, {self.tau_min_ms}"
-            )
+        rising(self, "tau_min_ms", "tau_max_ms")
         return self
 
 

@@ -26,7 +26,7 @@ class Recurrent(Surrogate):
 
     accepts: ClassVar[Literal["events", "dense"]] = "dense"
 
-    def __init__(self, options: RecurrentOptions, layer: type[nn.RNNBase]) -> None:
+    def __init__(self, options: RecurrentOptions, layer: type[nn.LSTM] | type[nn.GRU]) -> None:
         super().__init__(options)
         self.layers = layer(options.inputs, options.hidden, options.layers, batch_first=True)
         self.readout = nn.Linear(options.hidden, 2)

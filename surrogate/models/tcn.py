@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field, model_validator
@@ -106,8 +106,8 @@ class Tcn(Surrogate):
         super().__init__(options)
         (channels, kernel), *rest = options.layers()
         self.first = EventConvolution(options.inputs, channels, kernel)
-        self.norms = nn.ModuleList([nn.BatchNorm1d(channels)])
-        self.convolutions = nn.ModuleList()
+        self.norms: Any = nn.ModuleList([nn.BatchNorm1d(channels)])
+        self.convolutions: Any = nn.ModuleList()
         for following, kernel in rest:
             self.convolutions.append(nn.Conv1d(channels, following, kernel))
             self.norms.append(nn.BatchNorm1d(following))
@@ -138,7 +138,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int, kernel: int, dilation: int) -> None:
         super().__init__()
-        self.convolutions = nn.ModuleList(
+        self.convolutions: Any = nn.ModuleList(
             weight_norm(nn.Conv1d(width, width, kernel, dilation=dilation)) for _ in range(2)
         )
 
@@ -163,7 +163,7 @@ class ResidualTcn(Surrogate):
     def __init__(self, options: ResidualTcnOptions) -> None:
         super().__init__(options)
         self.first = EventConvolution(options.inputs, options.width, options.kernel)
-        self.blocks = nn.Sequential(
+        self.blocks: Any = nn.Sequential(
             *(ResidualBlock(options.width, options.kernel, 2**i) for i in range(options.depth))
         )
         self.readout = nn.Linear(options.width, 2)

@@ -58,16 +58,21 @@ def memory_recursion(
     Returns:
         memory, (B, T, d).
     """
-    arguments = drive_bth, memory_weight_hd
     if _is_compiled_for(drive_bth):
         if len(layers) == 1:
-            rest = decay_d, gain_d, activation, recompute
-            return compiled.memory_recursion(*arguments, *layers[0], *rest)
+            weight_dh, bias_d = layers[0]
+            return compiled.memory_recursion(
+                *(drive_bth, memory_weight_hd, weight_dh, bias_d, decay_d, gain_d),
+                activation=activation,
+                recompute=recompute,
+            )
         _notice(
             f"{len(layers)} hidden layers: the recursion runs in plain PyTorch, which is slow; "
             "only one hidden layer is compiled"
         )
-    return reference.memory_recursion(*arguments, layers, decay_d, gain_d, activation)
+    return reference.memory_recursion(
+        drive_bth, memory_weight_hd, layers, decay_d, gain_d, activation
+    )
 
 
 def _is_compiled_for(tensor: torch.Tensor) -> bool:

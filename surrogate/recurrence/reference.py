@@ -25,12 +25,7 @@ Layer = tuple[torch.Tensor, torch.Tensor]
 def event_convolution(events: EventBatch, kernel_nkc: torch.Tensor) -> torch.Tensor:
     """Causal convolution of the spikes: a spike of synapse n at t adds kernel[n, j] at t + j.
 
-    Args:
-        events: B windows of T ms from N synapses.
-        kernel_nkc: (N, K, C), K taps of 1 ms.
-
-    Returns:
-        (B, T, C).
+    Shapes as in `recurrence.event_convolution`.
     """
     _, taps, channels = kernel_nkc.shape
     if taps > 1:

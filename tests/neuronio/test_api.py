@@ -11,7 +11,7 @@ import pytest
 
 import neuronio
 from neuronio.command import options
-from neuronio.data.fetch import fetch
+from neuronio.data.matching import match_sorted
 from neuronio.sections import key_values
 
 SMOKE = Path(__file__).parents[2] / "config" / "smoke.yaml"
@@ -56,7 +56,7 @@ def test_every_public_function_has_an_example_that_runs(name, folder, monkeypatc
         assert doctest.DocTestRunner().run(example).failed == 0
 
 
-@pytest.mark.parametrize("function", [key_values, options.spread, fetch])
+@pytest.mark.parametrize("function", [key_values, options.spread, match_sorted])
 def test_examples_elsewhere_run_too(function):
     for example in doctest.DocTestFinder().find(function, globs={**vars(options), **globals()}):
         assert doctest.DocTestRunner().run(example).failed == 0

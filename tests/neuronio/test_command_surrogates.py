@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import neuronio
-from neuronio.command import main
-from neuronio.command.app import app
+from neuronio.command.app import app, main
 from neuronio.command.options import spread
 
 SMALL = ["--set", "inputs=12", "num_branch=3", "synapses_per_branch=4"]

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from neuronio.config import EngineConfig
-from neuronio.data.trial import SAMPLES_PER_MS, InputEvents
+from neuronio.conventions import SAMPLES_PER_MS
+from neuronio.data.trial import InputEvents
 from neuronio.simulation.cell import SynapseGroup, h
 from neuronio.simulation.engines.ensemble.export import MechanismLayout, export_cell
 from neuronio.simulation.engines.ensemble.kernel import library

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from neuronio import registry
-from neuronio.command import main
+from neuronio.command.app import main
 from neuronio.errors import NeuronIOError
 from neuronio.registry import Registry
 from neuronio.surrogate.figures import accuracy_figure

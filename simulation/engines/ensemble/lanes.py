@@ -76,7 +76,8 @@ class LaneGroup:
 
     def run(self, trials: Iterable[tuple[int, InputEvents]]) -> dict[int, Traces]:
         """Integrate numbered trials; a lane takes the next one as soon as its own is over."""
-        waiting, results = deque(trials), {}
+        waiting = deque(trials)
+        results: dict[int, Traces] = {}
         while True:
             for i, lane in enumerate(self._lanes):
                 if lane is None and waiting:

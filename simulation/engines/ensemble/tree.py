@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Node:
         children: the nodes away from the root.
     """
 
-    segment: object | None
+    segment: Any
     parent: Node | None = None
     resistance_Mohm: float = 0.0
     children: list[Node] = field(default_factory=list)
@@ -83,7 +84,7 @@ def read_tree(sections: list) -> Tree:
     to_parent, from_parent = np.zeros(len(nodes)), np.zeros(len(nodes))
     for i, node in enumerate(nodes[:-1]):
         to_parent[i] = -1e2 / (node.resistance_Mohm * node.area_um2)
-        from_parent[i] = -1e2 / (node.resistance_Mohm * node.parent.area_um2)
+        from_parent[i] = -1e2 / (node.resistance_Mohm * nodes[parent[i]].area_um2)
     junction = np.zeros(len(nodes), dtype=bool)
     junction[parent[parent != np.arange(len(nodes)) + 1]] = True
     return Tree(nodes, parent, to_parent, from_parent, junction)

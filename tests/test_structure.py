@@ -1,0 +1,95 @@
+"""The house: arrows that point one way, no circles, all packages installed, small files."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SETUP = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+FOLDERS = {package: ROOT / folder for package, folder in SETUP["package-dir"].items()}
+# What the rooms may import beside themselves; the command and the public interface are doors.
+BELOW = {
+    "neuronio.data": {"neuronio"},
+    "neuronio.simulation": {"neuronio", "neuronio.data"},
+    "neuronio.surrogate": {"neuronio", "neuronio.data"},
+}
+LONGEST_FILE = 400
+WRITTEN_BY_A_PROGRAM = {"config.schema.yaml", "requirements.lock"}
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package, by its dotted name."""
+    found = {}
+    for package, folder in FOLDERS.items():
+        for path in folder.rglob("*.py"):
+            parts = path.relative_to(folder).with_suffix("").parts
+            found[".".join([package, *(p for p in parts if p != "__init__")])] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imported(module: str) -> set[str]:
+    """The modules of the package that a module imports, at its top or inside functions."""
+    names = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= inside & set(MODULES) or {node.module}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return names & set(MODULES) - {module}
+
+
+def room(module: str) -> str:
+    """The room that a module is in."""
+    return max((name for name in FOLDERS if f"{module}.".startswith(f"{name}.")), key=len)
+
+
+def test_no_two_files_import_each_other_in_a_circle():
+    TopologicalSorter({module: imported(module) for module in MODULES}).prepare()
+
+
+@pytest.mark.parametrize("name", BELOW)
+def test_arrows_point_down(name):
+    for module in (m for m in MODULES if room(m) == name):
+        above = {i for i in imported(module) if room(i) not in BELOW[name] | {name}}
+        doors = {i for i in imported(module) if i == "neuronio" or i.startswith("neuronio.command")}
+        assert not above | doors, module
+
+
+@pytest.mark.parametrize(
+    ("module", "forbidden"),
+    [
+        ("neuronio.command.app", {"torch", "neuron", "h5py"}),
+        ("neuronio.data.verify", {"torch", "neuron"}),
+        ("neuronio.simulation.dataset", {"torch"}),
+        ("neuronio.simulation.engines.ensemble.engine", {"torch"}),
+        ("neuronio.surrogate.api", {"neuron"}),
+    ],
+)
+def test_nothing_heavy_comes_along(module, forbidden):
+    code = f"import sys, {module}; sys.exit(', '.join({forbidden} & set(sys.modules)) or 0)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_every_package_is_installed():
+    folders = {path.parent for path in MODULES.values() if path.name == "__init__.py"}
+    packages = {m for m, path in MODULES.items() if path.name == "__init__.py"}
+    assert set(SETUP["packages"]) == packages
+    assert folders == {path.parent for path in MODULES.values()}, "a folder lacks __init__.py"
+
+
+def test_no_file_is_long():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    for path in (ROOT / name for name in listed.stdout.splitlines()):
+        readable = path.suffix in {".py", ".h", ".cpp", ".mod", ".smk", ".md", ".yaml"}
+        if readable and path.is_file() and path.name not in WRITTEN_BY_A_PROGRAM:
+            assert len(path.read_text().splitlines()) <= LONGEST_FILE, path
