@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable, Iterator
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -264,14 +264,14 @@ def _emit_array(array: np.ndarray, write: Callable[[bytes], Any]) -> None:
     kind = array.dtype
     if kind.kind not in "biufcS":
         raise NeuronIOError(f"cannot write an array of {kind} to a pickle of plain data")
-    order: Literal["|", "<"] = "|" if kind.byteorder == "|" else "<"
-    array = array.astype(kind.newbyteorder(order), order="C")
+    order = b"|" if kind.byteorder == "|" else b"<"
+    array = array.astype(kind.newbyteorder("<"), order="C")
     write(b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01(")
     for n in array.shape:
         write(_atom(int(n)))
     write(b"tcnumpy\ndtype\n" + _atom(kind.str[1:]) + b"K\x00K\x01\x87R")
     item = kind.itemsize if kind.kind == "S" else -1
-    write(b"(K\x03U\x01" + order.encode() + b"NNN" + _atom(item) + _atom(1 if item > 0 else -1) + b"K\x00tb")
+    write(b"(K\x03U\x01" + order + b"NNN" + _atom(item) + _atom(1 if item > 0 else -1) + b"K\x00tb")
     text = array.tobytes().decode("latin1").encode()
     write(b"\x89c_codecs\nencode\nX" + struct.pack("<I", len(text)))
     write(text)

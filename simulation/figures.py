@@ -26,7 +26,7 @@ from neuronio.simulation.quality import ISI_EDGES_MS, SOMA_EDGES_MV, SplitQualit
 
 EXCITATORY, INHIBITORY, SOMA, NEXUS = "#D55E00", "#0072B2", "#000000", "#AA5FA0"
 Style = tuple[str, Literal["-", "--", "-.", ":"]]  # colour and line
-STYLES: tuple[Style, ...] = (("#000000", "-"), ("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"))
+STYLES: Sequence[Style] = (("#000000", "-"), ("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"))
 
 
 def plot_trial(
@@ -135,7 +135,7 @@ def plot_examples(splits: Sequence[SplitQuality], path: str | Path) -> list[Path
 def _raster(axis: Axes, inputs: InputEvents, first: int, colour: str, label: str, segments) -> None:
     mine = (inputs.synapse >= first) & (inputs.synapse < first + inputs.n_segments)
     time, row = inputs.time_ms[mine] / 1000, inputs.synapse[mine].astype(int) - first
-    dots: dict[str, Any] = {"markersize": 1.1, "markeredgewidth": 0, "alpha": 0.75, "rasterized": True}
+    dots: dict = {"markersize": 1.1, "markeredgewidth": 0, "alpha": 0.75, "rasterized": True}
     axis.plot(time, row, "o", color=colour, **dots)
     axis.set_ylim(-0.01 * inputs.n_segments, 1.01 * inputs.n_segments)
     axis.set_ylabel(label)

@@ -112,6 +112,44 @@ def test_second_make_run_does_nothing_and_says_so(finished):
     assert snapshot(folder / "results") == before
 
 
+def plain(folder: Path, config: Path, *options: str) -> subprocess.CompletedProcess:
+    """Snakemake without `make run`."""
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    options = ("--configfile", str(config), "--directory", str(folder), "--cores", "2", *options)
+    return subprocess.run([*snakemake, *options], cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_plain_snakemake_makes_the_same_and_says_where(finished, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished[0], folder)
+    results = folder / "results" / "smoke"
+    before = (results / "table.csv").read_bytes()
+    for name in ("table.csv", "report.html"):
+        (results / name).unlink()
+    result = plain(folder, SMOKE)
+    assert result.returncode == 0, result.stderr
+    assert (results / "table.csv").read_bytes() == before
+    assert (results / "report.html").stat().st_size > 0
+    assert result.stdout.splitlines()[-4:] == [
+        "Done: results/smoke",
+        "  figure  results/smoke/figures/accuracy.png",
+        "  table   results/smoke/table.csv",
+        "  report  results/smoke/report.html",
+    ]
+
+
+def test_a_surrogate_of_a_users_own_file_is_planned(tmp_path):
+    toy = ROOT / "tests" / "surrogate" / "toy_surrogate.py"
+
+    def own(document):
+        document["fits"] = [{"model": f"{toy}:toy", "sizes": [3]}]
+
+    result = plain(tmp_path, changed(tmp_path, own), "--dry-run")
+    assert result.returncode == 0, result.stderr
+    assert "Fit toy-3-seed0" in result.stdout + result.stderr
+
+
 @pytest.mark.slow
 def test_failed_job_is_one_sentence_with_its_log(finished, tmp_path):
     shutil.copytree(finished[0], tmp_path / "copy")
