@@ -65,6 +65,20 @@ def fetch(name: str) -> Path:
     return cached
 
 
+def refuse_shadow(name: str, folder: str | Path) -> None:
+    """Refuse to take a name of sources.tsv where a folder of the user's has another such file.
+
+    Raises:
+        NeuronIOError: the folder holds a file of that name with other content.
+    """
+    path = Path(folder) / name
+    if path.is_file() and not _matches(path.read_bytes(), sources()[name]):
+        raise NeuronIOError(
+            f"{name} means the file of {SOURCES.name}, but {path.resolve()} has other content; "
+            f"write ./{name} for your own, or rename it"
+        )
+
+
 def _checked(path: Path, source: Source, what: str) -> Path:
     content = path.read_bytes()
     if not _matches(content, source):

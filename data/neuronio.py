@@ -6,7 +6,6 @@ The published files (Beniaguev, Segev & London 2021) are dicts `{'Params': ..., 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ import numpy as np
 
 from neuronio.conventions import SAMPLES_PER_MS
 from neuronio.data.pickles import dump_plain, load_plain
+from neuronio.data.published_trials import RATE_KEY, Source, spike_keys
 from neuronio.data.shard import SegmentTable, Shard, write_shard
-from neuronio.data.trial import InputEvents, Recording, detect_spikes
+from neuronio.data.trial import InputEvents
 from neuronio.errors import NeuronIOError
 from neuronio.files import replacing
 
@@ -26,35 +26,58 @@ SEGMENT_KEYS = {
     "distance_um": "allSegments_DistFromSoma",
     "section": "allSegments_SectionInd",
 }
+SEGMENT_TYPES = ("basal", "apical", "soma", "other")
 
 
-def import_neuronio(pickle_path: str | Path, out_path: str | Path) -> Path:
-    """Turn a published pickle into a shard.
+def import_neuronio(
+    pickle_path: str | Path,
+    out_path: str | Path,
+    segments: str | None = None,
+    first_excitatory: int = 0,
+    first_inhibitory: int = 0,
+    samples_per_ms: int | None = None,
+) -> Path:
+    """Turn a published pickle, or one of its kind, into a shard.
 
-    Voltages and spike times keep their float16 values exactly. Of `Params`, what is not a column of
+    Voltages and spike times keep their float16 values exactly; output spikes are put in order. Fine
+    voltages at a multiple of 8 samples a ms are thinned to 8. Of `Params`, what is not a column of
     the segment table goes to the shard's attribute `published_params`. The nexus at 8 kHz and the
     recording times are not kept.
 
+    Args:
+        segments: types and numbers of the segments in the order of their keys, such as
+            `basal:262,apical:377`, where `Params` lacks them.
+        first_excitatory, first_inhibitory: the key that the first segment has in
+            `exInputSpikeTimes` and in `inhInputSpikeTimes`.
+        samples_per_ms: rate of the fine voltages, where the file does not say it.
+
     Raises:
-        NeuronIOError: the pickle is refused (see `load_plain`) or is not NeuronIO data.
+        NeuronIOError: the pickle is refused (see `load_plain`), is not NeuronIO data, or holds what
+            a trial cannot: the sentence names trial and value.
     """
     content = load_plain(pickle_path)
     params, trials = _parts(content, pickle_path)
-    segments = _segment_table(params, pickle_path)
-    soma = _trace(_text_keys(trials[0]), "somaVoltage", f"{pickle_path}, trial 0")
+    trials = [_text_keys(trial) for trial in trials]
+    table = _segment_table(params, segments, trials[0], pickle_path)
+    numbering = first_excitatory, first_inhibitory, samples_per_ms
+    source = Source(pickle_path, params, len(table), *numbering)
+    rate = source.rate(trials[0], f"{pickle_path}, trial 0")
+    carried = {k: _plain(value) for k, value in params.items() if k not in SEGMENT_KEYS.values()}
+    if rate not in (None, SAMPLES_PER_MS):
+        carried[RATE_KEY] = SAMPLES_PER_MS  # what the shard holds, and so its export
     info = {
-        "cell": "neuronio",
+        "cell": "neuronio" if segments is None else "unknown",
         "generator": "imported",
         "dataset_seed": _plain(params.get("randomSeed", params.get("random_seed"))),
-        "t0_artefact": True,
+        "t0_artefact": True if segments is None else None,
         "engine": "imported",
         "source": Path(pickle_path).name,
-        "half_precision": soma.dtype == np.float16,
-        "published_params": {
-            key: _plain(value) for key, value in params.items() if key not in SEGMENT_KEYS.values()
-        },
+        "half_precision": _is_half(trials[0]),
+        "published_params": carried,
     }
-    return write_shard(out_path, _trials(trials, segments, pickle_path), info, segments)
+    if rate not in (None, SAMPLES_PER_MS):
+        info["source_samples_per_ms"] = rate
+    return write_shard(out_path, source.trials(trials), info, table)
 
 
 def export_neuronio(
@@ -94,16 +117,27 @@ def _parts(content: Any, path: str | Path) -> tuple[dict, list]:
     return _text_keys(params), trials
 
 
-def _segment_table(params: dict, path: str | Path) -> SegmentTable:
-    if SEGMENT_KEYS["type"] not in params:
+def _segment_table(params: dict, given: str | None, first: dict, path: str | Path) -> SegmentTable:
+    """The segments by `Params`, or as the user gives them where it does not say."""
+    stated: Any = params.get(SEGMENT_KEYS["type"])
+    if stated is None and given is None:
         raise NeuronIOError(
-            f"{path} lacks Params['{SEGMENT_KEYS['type']}'], which says how many segments there are"
+            f"{path} lacks Params['{SEGMENT_KEYS['type']}'], which says how many segments there "
+            f"are, and {spike_keys(first)}: give --segments, such as basal:262,apical:377 or "
+            "soma:1,other:5 in the order of the keys, and where keys do not start at 0 "
+            "--first-excitatory and --first-inhibitory"
         )
-    types = np.array([_text(kind) for kind in params[SEGMENT_KEYS["type"]]])
-    unknown = set(types.tolist()) - {"basal", "apical"}
+    if stated is not None and given is not None:
+        raise NeuronIOError(
+            f"{path} says in Params['{SEGMENT_KEYS['type']}'] which {len(stated)} segments there "
+            "are; leave --segments out"
+        )
+    types = np.array([_text(kind) for kind in stated] if given is None else _types(given))
+    unknown = set(types.tolist()) - set(SEGMENT_TYPES)
     if unknown:
         raise NeuronIOError(
-            f"{path} has segments of type {sorted(unknown)[0]!r}, but wanted are basal and apical"
+            f"{path} has segments of type {min(unknown, key=str)!r}, but wanted are "
+            f"{', '.join(SEGMENT_TYPES)}"
         )
     columns: dict[str, np.ndarray] = {}
     for column, missing in {"length_um": np.nan, "distance_um": np.nan, "section": -1}.items():
@@ -117,72 +151,18 @@ def _segment_table(params: dict, path: str | Path) -> SegmentTable:
     return SegmentTable(types, **columns)
 
 
-def _trials(
-    trials: list[dict], segments: SegmentTable, path: str | Path
-) -> Iterator[tuple[int, InputEvents, Recording]]:
-    first = None
-    for i, raw in enumerate(trials):
-        trial, where = _text_keys(raw), f"{path}, trial {i}"
-        recording = _recording(trial, where)
-        first = first or recording
-        for name in ("soma_mV", "soma_8khz_mV", "segments_mV"):
-            shapes = [np.shape(getattr(r, name)) for r in (first, recording)]
-            if shapes[0] != shapes[1]:
-                raise NeuronIOError(
-                    f"{where} has {name} of shape {shapes[1]}, but trial 0 has {shapes[0]}; a "
-                    "shard holds trials of one kind"
-                )
-        yield i, _inputs(trial, len(segments), len(recording.soma_mV), where), recording
-
-
-def _inputs(trial: dict, n_segments: int, duration_ms: int, where: str) -> InputEvents:
-    synapse, time = [], []
-    for shift, key in ((0, "exInputSpikeTimes"), (n_segments, "inhInputSpikeTimes")):
-        if not isinstance(trial.get(key), dict):
-            raise NeuronIOError(f"{where} lacks the dict '{key}'")
-        for segment, times in trial[key].items():
-            times = np.asarray(times)
-            if not 0 <= int(segment) < n_segments or (times.size and (times % 1 != 0).any()):
-                raise NeuronIOError(
-                    f"{where}: '{key}' has an entry for segment {segment} of {n_segments}, or a "
-                    "spike time that is not a whole ms"
-                )
-            synapse.append(np.full(times.size, shift + int(segment)))
-            time.append(times.ravel().astype(np.int64))
-    empty = [np.zeros(0, dtype=np.int64)]
-    return InputEvents.from_events(
-        n_segments, duration_ms, np.concatenate(synapse + empty), np.concatenate(time + empty)
-    )
-
-
-def _recording(trial: dict, where: str) -> Recording:
-    soma, nexus = _trace(trial, "somaVoltage", where), _trace(trial, "nexusVoltage", where)
-    if soma.ndim != 1 or soma.shape != nexus.shape:
-        raise NeuronIOError(f"{where} has soma of shape {soma.shape}, nexus of {nexus.shape}")
-    fine = trial.get("somaVoltageHighRes")
-    spikes = trial.get("outputSpikeTimes")
-    if spikes is None:
-        if fine is None:
-            raise NeuronIOError(f"{where} lacks 'outputSpikeTimes' and 'somaVoltageHighRes'")
-        spikes = detect_spikes(fine)
-    dendrites = trial.get("dendriticVoltagesLowRes")
-    return Recording(
-        np.asarray(soma, dtype=np.float32),
-        np.asarray(nexus, dtype=np.float32),
-        np.asarray(spikes, dtype=np.float64).ravel(),
-        None if fine is None else np.asarray(fine, dtype=np.float32),
-        None if dendrites is None else np.asarray(dendrites),
-    )
-
-
-def _trace(trial: dict, key: str, where: str) -> np.ndarray:
-    """A 1 kHz voltage, taken from the 8 kHz one where only that is there."""
-    if trial.get(f"{key}LowRes") is not None:
-        return np.asarray(trial[f"{key}LowRes"])
-    fine = trial.get(f"{key}HighRes")
-    if fine is None:
-        raise NeuronIOError(f"{where} lacks '{key}LowRes' (and the same at high resolution)")
-    return np.asarray(fine)[::SAMPLES_PER_MS]
+def _types(given: str) -> list[str]:
+    """`basal:2,apical:1` as ['basal', 'basal', 'apical']."""
+    types: list[str] = []
+    for part in given.split(","):
+        kind, _, count = part.strip().partition(":")
+        if kind not in SEGMENT_TYPES or not count.isascii() or not count.isdigit():
+            raise NeuronIOError(
+                f"--segments has {part.strip()!r}, but wanted is TYPE:NUMBER,... with types "
+                f"{', '.join(SEGMENT_TYPES)}, such as basal:262,apical:377"
+            )
+        types += [kind] * int(count)
+    return types
 
 
 def _params(shard: Shard) -> dict:
@@ -241,6 +221,11 @@ def _spike_lists(inputs: InputEvents, first: int) -> dict[int, list[int]]:
     keys, starts = np.unique(segment[order], return_index=True)
     lists = np.split(time[order], starts[1:])
     return {int(k): times.tolist() for k, times in zip(keys, lists, strict=True) if len(times)}
+
+
+def _is_half(trial: dict) -> bool:
+    soma = trial.get("somaVoltageLowRes")
+    return np.asarray(trial.get("somaVoltageHighRes") if soma is None else soma).dtype == np.float16
 
 
 def _text(value: Any) -> Any:

@@ -21,72 +21,38 @@ written under a temporary name and renamed when complete, and the same trials gi
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from neuronio.conventions import SAMPLES_PER_MS
+from neuronio.data.checks import spike_fault
+from neuronio.data.layout import (
+    DAMAGE,
+    EVENT_CHUNK,
+    FORMAT,
+    FORMAT_VERSION,
+    KNOWN_VERSIONS,
+    REQUIRED,
+    SEGMENT_SCALE_MV,
+    TRACES,
+    SegmentTable,
+    content_sha256,
+    decode,
+    encode,
+)
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 from neuronio.files import replacing
-
-FORMAT = "neuronio-shard"
-FORMAT_VERSION = 1
-SEGMENT_SCALE_MV = 0.04
-EVENT_CHUNK = 1 << 16
-
-TRACES = {"soma_mV": 1, "nexus_mV": 1, "soma_8khz_mV": SAMPLES_PER_MS}
-_REQUIRED = (
-    "inputs/synapse",
-    "inputs/events_per_ms",
-    "inputs/trial_offset",
-    "soma_mV",
-    "nexus_mV",
-    "spikes/time_ms",
-    "spikes/trial_offset",
-    "trial_index",
-    "segments/type",
-    "segments/length_um",
-    "segments/distance_um",
-    "segments/section",
-)
-
-
-@dataclass(frozen=True)
-class SegmentTable:
-    """The dendritic segments in input order: (S,) arrays.
-
-    Attributes:
-        type: 'basal' or 'apical'.
-        length_um: length of each segment, um.
-        distance_um: path distance from the soma to the segment's middle, um.
-        section: index of the segment's section, counting basal then apical sections.
-    """
-
-    type: np.ndarray
-    length_um: np.ndarray
-    distance_um: np.ndarray
-    section: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.type)
-
-
-# What h5py raises, beside OSError, where a file's structure is damaged.
-DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
 
 
 class Shard:
     """A shard open for reading; nothing but its attributes is read until asked for.
 
     Raises:
-        NeuronIOError: the file is missing, is no HDF5 file, or is no shard.
+        NeuronIOError: the file is missing, is no HDF5 file, or is no shard of a known version.
     """
 
     def __init__(self, path: str | Path):
@@ -109,7 +75,13 @@ class Shard:
     def _check_structure(self) -> None:
         if self.file.attrs.get("format") != FORMAT:
             raise NeuronIOError(f"{self.path} is HDF5 but not a NeuronIO shard")
-        missing = [name for name in _REQUIRED if name not in self.file]
+        if (found := decode(self.file.attrs.get("format_version"))) not in KNOWN_VERSIONS:
+            raise NeuronIOError(
+                f"{self.path} is a shard of format version {found}, but this program reads "
+                f"{', '.join(map(str, sorted(KNOWN_VERSIONS)))}; read it with the program that "
+                "wrote it, or install a newer one"
+            )
+        missing = [name for name in REQUIRED if name not in self.file]
         if missing:
             raise NeuronIOError(f"{self.path} is damaged: it lacks {', '.join(missing)}")
 
@@ -159,7 +131,7 @@ class Shard:
     @cached_property
     def info(self) -> dict:
         """How the trials were made: cell, generator, seed, integrator, versions, ..."""
-        return {key: _decode(value) for key, value in sorted(self.file.attrs.items())}
+        return {key: decode(value) for key, value in sorted(self.file.attrs.items())}
 
     @cached_property
     def segments(self) -> SegmentTable:
@@ -175,15 +147,31 @@ class Shard:
     @cached_property
     def trial_index(self) -> np.ndarray:
         """Index of each trial in the dataset, (n,) int64."""
-        return self.file["trial_index"][:]
+        return self._read("trial_index", slice(None))
 
     def inputs(self, i: int) -> InputEvents:
-        """Input spikes of the i-th trial of the shard."""
-        start, stop = self.file["inputs/trial_offset"][i : i + 2]
+        """Input spikes of the i-th trial of the shard.
+
+        Raises:
+            NeuronIOError: they are damaged; names the file and the trial.
+        """
+        start, stop = self._read("inputs/trial_offset", slice(i, i + 2))
         counts = self._read("inputs/events_per_ms", i)
         offset = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         synapse = self._read("inputs/synapse", slice(start, stop))
-        return InputEvents(self.n_segments, self.duration_ms, synapse, offset)
+        try:
+            return InputEvents(self.n_segments, self.duration_ms, synapse, offset)
+        except NeuronIOError as error:
+            raise NeuronIOError(f"{self.trial_name(i)}: {error}") from error
+
+    def trial_name(self, i: int) -> str:
+        """The i-th trial in words, for errors: its file and its index in the dataset."""
+        return f"{self.path}, trial {self.trial_index[i]}"
+
+    def spike_fault(self, i: int) -> str | None:
+        """Why the i-th trial's output spikes cannot be right, or None."""
+        rounded = self.info.get("half_precision") is True
+        return spike_fault(self.spike_ms(i), self.duration_ms, rounded)
 
     def soma_mV(self, i: int) -> np.ndarray:
         """Soma voltage at 1 kHz, (T,) float32, mV."""
@@ -207,7 +195,7 @@ class Shard:
 
     def spike_ms(self, i: int) -> np.ndarray:
         """Output spike times of the i-th trial, (spikes,) float64, ms."""
-        start, stop = self.file["spikes/trial_offset"][i : i + 2]
+        start, stop = self._read("spikes/trial_offset", slice(i, i + 2))
         return self._read("spikes/time_ms", slice(start, stop))
 
     def recording(self, i: int) -> Recording:
@@ -247,7 +235,7 @@ def write_shard(
     with replacing(path) as temporary, h5py.File(temporary, "w", libver=("v110", "v110")) as file:
         _write_trials(file, iter(trials), segments)
         for key, value in {"format": FORMAT, "format_version": FORMAT_VERSION, **info}.items():
-            file.attrs[key] = _encode(value)
+            file.attrs[key] = encode(value)
         file.attrs["content_sha256"] = content_sha256(file)
     return path
 
@@ -337,32 +325,3 @@ def _extend(dataset: h5py.Dataset, rows: np.ndarray) -> None:
 
 def _offsets(counts: list[int]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
-
-
-def content_sha256(file: h5py.File) -> str:
-    """Checksum of every dataset's name, type, shape and values, and of the file's attributes."""
-    names: list[str] = []
-    file.visititems(lambda name, item: names.append(name) if hasattr(item, "dtype") else None)
-    digest = hashlib.sha256()
-    for name in sorted(names):
-        dataset = file[name]
-        digest.update(f"{name} {dataset.dtype} {dataset.shape}".encode())
-        for start in range(0, len(dataset), step := dataset.chunks[0] if dataset.chunks else 1024):
-            digest.update(np.ascontiguousarray(dataset[start : start + step]).tobytes())
-    attributes = {k: _decode(v) for k, v in file.attrs.items() if k != "content_sha256"}
-    digest.update(json.dumps(attributes, sort_keys=True).encode())
-    return digest.hexdigest()
-
-
-def _encode(value):
-    return value if isinstance(value, str | int | float | bool) else json.dumps(value)
-
-
-def _decode(value):
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, str) and value[:1] in {"{", "[", "n"}:
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError:
-            return value
-    return value

@@ -11,6 +11,8 @@ import numpy as np
 from neuronio.conventions import SAMPLES_PER_MS, SPIKE_THRESHOLD_MV
 from neuronio.errors import NeuronIOError
 
+MOST_SYNAPSES = 1 << 16
+
 
 @dataclass(frozen=True)
 class InputEvents:
@@ -24,12 +26,34 @@ class InputEvents:
         duration_ms: T, the number of bins.
         synapse: (events,) uint16, sorted by (ms, synapse).
         offset: (T + 1,) int64; the events of bin t are `synapse[offset[t]:offset[t + 1]]`.
+
+    Raises:
+        NeuronIOError: a synapse does not exist, the offsets do not fit, or there are more than
+            32,768 segments.
     """
 
     n_segments: int
     duration_ms: int
     synapse: np.ndarray
     offset: np.ndarray
+
+    def __post_init__(self) -> None:
+        # Compiled code indexes by these without looking, so no wrong one may get so far.
+        if self.n_synapses > MOST_SYNAPSES:
+            raise NeuronIOError(
+                f"a cell of {self.n_segments} segments has {self.n_synapses} synapses, but at most "
+                f"{MOST_SYNAPSES} can be told apart; use longer segments or check the morphology's "
+                "units (um)"
+            )
+        _check_synapses(self.synapse, self.n_synapses)
+        offset = self.offset
+        if offset.shape != (self.duration_ms + 1,) or offset[0] or offset[-1] != self.n_events:
+            raise NeuronIOError(
+                f"the offsets of {self.n_events} input events in {self.duration_ms} bins must be "
+                f"{self.duration_ms + 1} numbers from 0 to {self.n_events}"
+            )
+        if (offset[1:] < offset[:-1]).any():
+            raise NeuronIOError("the offsets of input events fall from one ms to the next")
 
     @property
     def n_synapses(self) -> int:
@@ -61,11 +85,8 @@ class InputEvents:
             NeuronIOError: an event lies outside the trial or names a synapse that does not exist.
         """
         synapse, time_ms = np.asarray(synapse, dtype=np.int64), np.asarray(time_ms, dtype=np.int64)
-        if len(synapse) and not (synapse.min() >= 0 and synapse.max() < 2 * n_segments):
-            raise NeuronIOError(
-                f"input events name synapses {synapse.min()} to {synapse.max()}, but there are "
-                f"only {2 * n_segments}; use inputs made for this cell"
-            )
+        # Before they are narrowed to 16 bits, in which they could wrap into range.
+        _check_synapses(synapse, 2 * n_segments)
         if len(time_ms) and not (time_ms.min() >= 0 and time_ms.max() < duration_ms):
             raise NeuronIOError(
                 f"input events lie between {time_ms.min()} and {time_ms.max()} ms, outside the "
@@ -196,6 +217,14 @@ def detect_spikes(soma_8khz_mV: np.ndarray) -> np.ndarray:
     peak = (level[1:-1] > level[:-2]) & (level[1:-1] > level[2:])
     peak &= level[1:-1] > SPIKE_THRESHOLD_MV
     return starts[1:-1][peak] / SAMPLES_PER_MS
+
+
+def _check_synapses(synapse: np.ndarray, n_synapses: int) -> None:
+    if len(synapse) and not (synapse.min() >= 0 and synapse.max() < n_synapses):
+        raise NeuronIOError(
+            f"input events name synapses {synapse.min()} to {synapse.max()}, but there are "
+            f"only {n_synapses}; use inputs made for this cell"
+        )
 
 
 def _offsets(counts: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from neuronio.conventions import BUSY_SPIKES, IGNORE_MS, OVERLAP_MS, SAMPLES_PER_MS, WINDOW_MS
+from neuronio.conventions import IGNORE_MS, OVERLAP_MS, SAMPLES_PER_MS, WINDOW_MS
 from neuronio.sections import Section, read_yaml, sentence, validate
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -145,6 +145,11 @@ class TrainingConfig(Section):
     spike_weight: float = Field(
         0.5, ge=0, le=1, description="Weight of the spike loss; the soma loss has the rest."
     )
+    select_by: Literal["loss", "soma_rmse"] = Field(
+        "loss",
+        description="Kept are the weights of the smallest validation loss, or soma RMSE as "
+        "published.",
+    )
     validate_every: int = Field(
         500, ge=1, le=10_000_000, description="Steps between validations, each with a checkpoint."
     )
@@ -188,10 +193,15 @@ class EvaluationConfig(Section):
 
     mode: Literal["streaming", "published"] = Field(
         "streaming",
-        description="Each trial in one pass, or in overlapping windows as published.",
+        description="Our protocol, all trials, each in one pass; or the published one, trials of "
+        "at most 24 output spikes, in overlapping windows, with rescaled soma scores besides.",
     )
     ignore_ms: int = Field(
-        IGNORE_MS, ge=0, le=60_000, description="Start of every trial that no score counts, ms."
+        IGNORE_MS,
+        ge=0,
+        le=60_000,
+        description="Start of every trial that neither training, validation nor any score uses, "
+        "ms.",
     )
     window_ms: int = Field(
         WINDOW_MS, ge=2, le=60_000, description="Windows of the published mode, ms."
@@ -199,8 +209,12 @@ class EvaluationConfig(Section):
     overlap_ms: int = Field(
         OVERLAP_MS, ge=0, lt=60_000, description="Overlap (burn-in) of those windows, ms."
     )
-    max_spikes_per_trial: int = Field(
-        BUSY_SPIKES, ge=0, le=1_000_000, description="Trials with more output spikes are left out."
+    max_spikes_per_trial: int | None = Field(
+        None,
+        ge=0,
+        le=1_000_000,
+        description="Trials with more output spikes are left out; null means none in streaming "
+        "mode, and those with more than 24 in published mode.",
     )
     bootstrap: int = Field(
         1000, ge=0, le=100_000, description="Bootstrap resamples of trials; 0 means no intervals."

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under a temporary name, then renamed."""
+"""Files that are whole or not there: written under a temporary name, flushed, then renamed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from neuronio.errors import NeuronIOError
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well.
 
+    The file is on the disk before it gets its name, and the name before this returns: what a power
+    cut leaves is the old file or the whole new one.
+
     Raises:
         NeuronIOError: the disk is full or refuses.
     """
@@ -29,7 +32,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        _flush(temporary)
         temporary.replace(path)
+        # Not every platform opens folders, nor every file system flushes them: the file is there.
+        with suppress(OSError):
+            _flush(path.parent)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NeuronIOError(
@@ -42,16 +49,23 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def _flush(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_atomic(path: str | Path, content: bytes) -> None:
     """Write a file whole, flushed to the disk.
 
     Raises:
         NeuronIOError: the disk is full or refuses.
     """
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_json(path: str | Path, document: Any) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from neuronio.config import Variant
+from neuronio.data.fetch import refuse_shadow, sources
 from neuronio.errors import NeuronIOError
 from neuronio.sections import Section, near_miss, read_yaml, validate
 
@@ -93,8 +95,17 @@ class CellSpec(Section):
     variant: Variant = Field(Variant(), description="Changes that were applied.")
 
     def digest(self) -> str:
-        """Hash of the model, variant included (the morphology's content is not part of it)."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        """Hash of the model, variant included, wherever its files lie.
+
+        Of a morphology it holds the file's name; its content has a checksum of its own
+        (`morphology_sha256`).
+        """
+        named: dict[str, Any] = {"morphology": os.path.basename(self.morphology)}
+        if self.variant.morphology:
+            own = {"morphology": os.path.basename(self.variant.morphology)}
+            named["variant"] = self.variant.model_copy(update=own)
+        model = self.model_copy(update=named)
+        return hashlib.sha256(model.model_dump_json().encode()).hexdigest()[:16]
 
 
 def cell_names() -> list[str]:
@@ -110,8 +121,12 @@ def load_cell(name: str | Path, variant: Variant | None = None) -> CellSpec:
             `neuronio.cells`, whose value is the path of a YAML file.
         variant: the changes; none when left out.
 
+    A path of a morphology in the file is looked for in the file's own folder, then in the working
+    folder.
+
     Raises:
-        NeuronIOError: there is no such cell, or its file is wrong; names the key.
+        NeuronIOError: there is no such cell, its file is wrong (names the key), or it names a
+            source where another file of that name lies beside it (see `find_morphology`).
 
     >>> neuronio.load_cell("packaged").synapses["gaba_a"].reversal_mV
     -80.0
@@ -119,8 +134,21 @@ def load_cell(name: str | Path, variant: Variant | None = None) -> CellSpec:
     path = _cell_file(name)
     document = read_yaml(path, "cell file")
     if isinstance(document, dict):
-        document = {"name": path.stem, **document}
+        document = _with_morphology_beside(path, {"name": path.stem, **document})
     return apply_variant(validate(CellSpec, document, str(path)), variant or Variant())
+
+
+def _with_morphology_beside(path: Path, document: dict) -> dict:
+    """The cell file's content with the path of a morphology that lies beside the file, if any."""
+    name = document.get("morphology")
+    if not isinstance(name, str):
+        return document
+    if name in sources():
+        refuse_shadow(name, path.parent)
+        return document
+    # Joined as text: a Path would drop the "./" that tells a user's file from a source.
+    beside = os.path.join(path.parent, name)
+    return {**document, "morphology": beside} if os.path.isfile(beside) else document
 
 
 def _cell_file(name: str | Path) -> Path:

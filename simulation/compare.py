@@ -30,6 +30,7 @@ class TrialComparison:
         rms_mV, largest_mV: soma difference further than 3 ms from every spike of either run.
         diverged_ms: time of the first spike without a partner within the widest tolerance, or None.
         rms_before_mV: as rms_mV, before diverged_ms only.
+        n_samples, n_samples_before: voltage samples that rms_mV and rms_before_mV rest on.
     """
 
     trial_index: int
@@ -41,6 +42,8 @@ class TrialComparison:
     largest_mV: float
     diverged_ms: float | None
     rms_before_mV: float
+    n_samples: int
+    n_samples_before: int
 
 
 @dataclass(frozen=True)
@@ -69,14 +72,19 @@ class Comparison:
         return 2 * sum(t.matched[which] for t in self.trials) / total if total else 1.0
 
     @property
+    def n_samples(self) -> tuple[int, int]:
+        """Voltage samples that `rms_mV` and `rms_before_mV` rest on."""
+        return sum(t.n_samples for t in self.trials), sum(t.n_samples_before for t in self.trials)
+
+    @property
     def rms_mV(self) -> float:
-        """Root of the trials' mean squared soma difference, away from spikes, mV."""
-        return _pooled([t.rms_mV for t in self.trials])
+        """Root of the mean squared soma difference over all samples away from spikes, mV."""
+        return _pooled([(t.rms_mV, t.n_samples) for t in self.trials])
 
     @property
     def rms_before_mV(self) -> float:
         """As `rms_mV`, up to each trial's first spike without a partner."""
-        return _pooled([t.rms_before_mV for t in self.trials])
+        return _pooled([(t.rms_before_mV, t.n_samples_before) for t in self.trials])
 
     @property
     def worst(self) -> TrialComparison:
@@ -94,24 +102,30 @@ class Comparison:
             "spikes_b": self.n_spikes[1],
             "coincidence": {f"{t:g}_ms": self.coincidence(t) for t in TOLERANCES_MS},
             "rms_mV": self.rms_mV,
+            "samples": self.n_samples[0],
             "rms_before_divergence_mV": self.rms_before_mV,
+            "samples_before_divergence": self.n_samples[1],
             "diverged_trials": sum(t.diverged_ms is not None for t in self.trials),
             "worst_trial": {k: v for k, v in asdict(self.worst).items() if k != "lag_ms"},
         }
 
     def lines(self) -> list[str]:
         """The comparison in words, for a terminal."""
-        a, b = self.n_spikes
+        (a, b), (samples, before) = self.n_spikes, self.n_samples
+        trials = f"{len(self.trials)} trial{'s' if len(self.trials) > 1 else ''}"
         shares = ", ".join(f"{100 * self.coincidence(t):.2f}% ({t:g} ms)" for t in TOLERANCES_MS)
         worst, diverged = self.worst, sum(t.diverged_ms is not None for t in self.trials)
         return [
             f"trials compared    {len(self.trials)} ({self.unshared} in one file only)",
             f"output spikes      {a} and {b}",
-            f"coincident spikes  {shares}",
-            f"soma difference    {self.rms_mV:.6f} mV rms, {SPIKE_MARGIN_MS:g} ms from spikes",
-            f"  until trials part {self.rms_before_mV:.6f} mV rms ({diverged} trials part)",
+            f"coincident spikes  {shares} of {a} and {b} in {trials}",
+            f"soma difference    {self.rms_mV:.6f} mV rms, {SPIKE_MARGIN_MS:g} ms from spikes, "
+            f"{samples:,} samples of {trials}",
+            f"  until trials part {self.rms_before_mV:.6f} mV rms, {before:,} samples of {trials} "
+            f"({diverged} part)",
             f"worst trial        {worst.trial_index}: {worst.rms_mV:.6f} mV rms, "
-            f"{worst.largest_mV:.4f} mV at most, {worst.n_spikes_a} and {worst.n_spikes_b} spikes",
+            f"{worst.largest_mV:.4f} mV at most, {worst.n_spikes_a} and {worst.n_spikes_b} spikes, "
+            f"{worst.n_samples:,} samples",
         ]
 
 
@@ -169,6 +183,8 @@ def compare_recordings(a: Recording, b: Recording, trial_index: int = 0) -> Tria
         float(np.abs(difference[quiet]).max(initial=0.0)),
         diverged,
         _rms(difference[before]),
+        int(quiet.sum()),
+        int(before.sum()),
     )
 
 
@@ -203,5 +219,6 @@ def _rms(x: np.ndarray) -> float:
     return float(np.sqrt(np.mean(x**2))) if x.size else 0.0
 
 
-def _pooled(rms: list[float]) -> float:
-    return float(np.sqrt(np.mean(np.square(rms))))
+def _pooled(rms_and_n: list[tuple[float, int]]) -> float:
+    total = sum(n for _, n in rms_and_n)
+    return float(np.sqrt(sum(rms**2 * n for rms, n in rms_and_n) / total)) if total else 0.0

@@ -17,7 +17,7 @@ from neuronio.progress import Report, silent
 from neuronio.recipe import versions
 from neuronio.simulation.engines.base import TrialFailure, available_cores
 from neuronio.simulation.inputs.splits import SPLITS, shard_path, shard_trials, trial_counts
-from neuronio.simulation.jobs import Draw, Job, Parts, serve
+from neuronio.simulation.jobs import Draw, Job, Parts, identity, serve
 from neuronio.simulation.worker import WorkerPool
 
 
@@ -177,9 +177,8 @@ def _check_same(path: Path, job: Job, indices: range) -> None:
     with Shard(path) as shard:
         found = shard.info
         lasts = found.get("first_trial"), found.get("n_trials_planned"), shard.duration_ms
-    wanted = job.info()
-    keys = ("dataset_seed", "cell_digest", "generator", "generator_parameters", "t0_artefact")
-    different = [key for key in (*keys, "engine", "integrator") if found.get(key) != wanted[key]]
+    made, wanted = identity(found), identity(job.info())
+    different = [key for key in wanted if made[key] != wanted[key]]
     if lasts != (indices[0], len(indices), job.duration_ms):
         different.append("its trials")
     if different:

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from neuronio.conventions import SAMPLES_PER_MS
-from neuronio.data.reference import published_data
+from neuronio.conventions import IGNORE_MS, SAMPLES_PER_MS
+from neuronio.data.reference import published_figure
 from neuronio.data.shard import SegmentTable, Shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.drawing import save_figure
@@ -78,7 +78,9 @@ def plot_comparison(comparison: Comparison, path: str | Path) -> list[Path]:
         _worst_trial(layout["v"], layout["d"], comparison, recordings)
         _lags(layout["lag"], comparison)
         _differences(layout["rms"], comparison)
-        figure.suptitle(f"a: {comparison.path_a.name}    b: {comparison.path_b.name}", fontsize=9)
+        (a, b), trials = comparison.n_spikes, len(comparison.trials)
+        runs = f"a: {comparison.path_a.name}, {a} spikes    b: {comparison.path_b.name}, {b} spikes"
+        figure.suptitle(f"{runs}    trials: {trials}", fontsize=9)
         return figure
 
     return save_figure(draw, path)
@@ -95,12 +97,12 @@ def plot_quality(splits: Sequence[SplitQuality], path: str | Path) -> list[Path]
         for axis, letter in zip(axes.ravel(), "abcdef", strict=True):
             axis.set_title(letter, loc="left", fontweight="bold")
         handles = [Line2D([], [], color=c, linestyle=s) for c, s in _styles(len(splits))]
-        labels = [f"{s.name}: {len(s.n_spikes)} trials, {s.generator} inputs" for s in splits]
+        labels = [_of(s) for s in splits]
         if any(s.generator == "ergodic" for s in splits):
             _published_inputs(axes[1, 1:])
             handles.append(Line2D([], [], color="0.5", linewidth=0.8))
             labels.append("mean of the published training files")
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(labels)))
+        figure.legend(handles, labels, loc="outside upper center", ncols=min(2, len(labels)))
         return figure
 
     return save_figure(draw, path)
@@ -236,6 +238,7 @@ def _lags(axis: Axes, comparison: Comparison) -> None:
     else:
         axis.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     shares = "\n".join(f"{100 * comparison.coincidence(t):.1f}% in {t:g} ms" for t in TOLERANCES_MS)
+    shares += "\nof {} and {} spikes".format(*comparison.n_spikes)
     axis.text(0.98, 0.95, shares, transform=axis.transAxes, ha="right", va="top", fontsize=7)
     axis.set_xlabel("Spike in b after spike in a (ms)")
     axis.set_ylabel("Spikes")
@@ -261,6 +264,12 @@ def _styles(n: int) -> list[Style]:
     return [STYLES[i % len(STYLES)] for i in range(n)]
 
 
+def _of(split: SplitQuality) -> str:
+    n = f"{len(split.n_spikes):,} trials, {split.n_spikes.sum():,} spikes"
+    late = f"{split.n_spikes_late.sum():,} after {IGNORE_MS} ms"
+    return f"{split.name}: {n} ({late}), {split.generator} inputs"
+
+
 def _distributions(axes: Sequence[Axes], split: SplitQuality, colour: str, line: str) -> None:
     options: dict[str, Any] = {"color": colour, "linestyle": line}
     most = int(split.n_spikes.max(initial=1))
@@ -268,14 +277,14 @@ def _distributions(axes: Sequence[Axes], split: SplitQuality, colour: str, line:
     _outline(axes[0], split.n_spikes, steps, **options)
     axes[0].set_xlabel("Output spikes in a trial")
     _cumulative(axes[1], split.rate_hz, **options)
-    axes[1].set_xlabel("Output rate of a trial (Hz)")
+    axes[1].set_xlabel(f"Output rate of a trial after {IGNORE_MS} ms (Hz)")
     _outline(axes[2], split.isi_ms, ISI_EDGES_MS, **options)
     axes[2].set_xscale("log")
-    axes[2].set_xlabel("Inter-spike interval (ms)")
-    share = split.soma_counts / split.soma_counts.sum()
-    axes[3].stairs(share, SOMA_EDGES_MV, **options)
-    axes[3].set_yscale("log")
-    axes[3].set_xlabel("Soma voltage (mV)")
+    axes[2].set_xlabel(f"Inter-spike interval after {IGNORE_MS} ms (ms)")
+    if total := split.soma_counts.sum():
+        axes[3].stairs(split.soma_counts / total, SOMA_EDGES_MV, **options)
+        axes[3].set_yscale("log")
+    axes[3].set_xlabel(f"Soma voltage after {IGNORE_MS} ms (mV)")
     for axis, columns, kind in ((axes[4], (0, 1), "Excitatory"), (axes[5], (2, 3), "Inhibitory")):
         for column in columns:
             _cumulative(axis, split.input_percentiles[:, column], **options)
@@ -287,10 +296,10 @@ def _distributions(axes: Sequence[Axes], split: SplitQuality, colour: str, line:
 
 def _published_inputs(axes: Sequence[Axes]) -> None:
     """Where the published training files have the mean of their input percentiles."""
-    published = published_data()["ergodic"]
     for axis, kind in zip(axes, ("excitatory", "inhibitory"), strict=True):
         for end in ("low", "high"):
-            axis.axvline(published[f"{kind}_{end}"][0], color="0.5", linewidth=0.8, zorder=1)
+            if published := published_figure(f"{kind}_{end}", files="train"):
+                axis.axvline(published.mean, color="0.5", linewidth=0.8, zorder=1)
 
 
 def _outline(axis: Axes, values: np.ndarray, edges: np.ndarray, **options: Any) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,21 +21,35 @@ from neuronio.files import write_npz
 from neuronio.simulation.cell_spec import CellSpec, load_cell
 from neuronio.simulation.engines.base import Engine, TrialFailure
 from neuronio.simulation.engines.registry import make_engine
-from neuronio.simulation.inputs.draw import accept_trial, draw_trial_inputs
+from neuronio.simulation.inputs.draw import accept_trial, draw_trial_inputs, make_generator
 from neuronio.simulation.inputs.splits import split_inputs, trial_rng
+from neuronio.simulation.morphology import morphology_sha256
 from neuronio.simulation.worker import Ready
 
 MAX_ATTEMPTS = 1000
+DECISIVE = (
+    *("split", "dataset_seed", "cell_digest", "morphology_sha256", "generator"),
+    *("generator_parameters", "generator_sha256", "t0_artefact", "engine", "integrator"),
+)
 
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that the trials of one split depend on."""
+    """Everything that the trials of one split depend on.
+
+    Attributes:
+        morphology_sha256: of the content of the cell's morphology.
+        parameters: of the generator, defaults included.
+        generator_sha256: of the user's file that the generator is from; empty for others.
+    """
 
     split: str
     seed: int
     spec: CellSpec
+    morphology_sha256: str
     inputs: InputsConfig
+    parameters: dict[str, Any]
+    generator_sha256: str
     engine: EngineConfig
     t0_artefact: bool
     duration_ms: int
@@ -42,13 +59,22 @@ class Job:
 
     @classmethod
     def of(cls, config: RunConfig, split: str) -> Job:
-        """The job of one split of a configuration."""
-        dataset = config.dataset
+        """The job of one split of a configuration.
+
+        Raises:
+            NeuronIOError: the cell, its morphology or the generator cannot be had.
+        """
+        dataset, inputs = config.dataset, split_inputs(config, split)
+        spec = load_cell(config.cell.model, config.cell.variant)
+        generator = make_generator(inputs.generator, inputs.parameters)
         return cls(
             split,
             config.seed,
-            load_cell(config.cell.model, config.cell.variant),
-            split_inputs(config, split),
+            spec,
+            morphology_sha256(spec.morphology),
+            inputs,
+            generator.model_dump(mode="json"),
+            _file_sha256(inputs.generator),
             config.engine.model_copy(update={"threads": 1}),
             config.t0_artefact,
             dataset.duration_ms,
@@ -65,16 +91,19 @@ class Job:
             "cell": self.spec.name,
             "cell_digest": self.spec.digest(),
             "cell_model": self.spec.model_dump(mode="json"),
+            "morphology_sha256": self.morphology_sha256,
             "generator": self.inputs.generator,
-            "generator_parameters": self.inputs.parameters,
+            "generator_parameters": self.parameters,
+            "generator_sha256": self.generator_sha256,
             "engine": self.engine.name,
             "integrator": self.engine.model_dump(mode="json", exclude={"name", "threads"}),
             "t0_artefact": self.t0_artefact,
         }
 
     def digest(self) -> str:
-        """Hash of what decides a trial's content."""
-        parts = [self.info(), self.duration_ms, self.record_soma_8khz, self.record_segments]
+        """Hash of what decides a trial's content, wherever the user's files lie."""
+        recorded = [self.duration_ms, self.record_soma_8khz, self.record_segments]
+        parts = [identity(self.info()), *recorded]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def make_engine(self, settings: EngineConfig | None = None) -> Engine:
@@ -97,6 +126,18 @@ class Job:
         """The input spikes of one draw."""
         trial = (self.split, draw.index, draw.attempt)
         return draw_trial_inputs(self.inputs, segments, self.duration_ms, self.seed, *trial)
+
+
+def identity(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a job's or a shard's facts decides the trials; files go by content, not by folder."""
+    found = {key: info.get(key) for key in DECISIVE}
+    return {**found, "generator": os.path.basename(str(found["generator"]))}
+
+
+def _file_sha256(generator: str) -> str:
+    """Checksum of the user's file in `FILE.py:NAME`; empty for other generators."""
+    path = generator.rpartition(":")[0]
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path.endswith(".py") else ""
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 from neuron import h
 
-from neuronio.data.fetch import fetch, sources
+from neuronio.data.fetch import fetch, refuse_shadow, sources
 from neuronio.errors import NeuronIOError
 
 READERS = {".asc": "Import3d_Neurolucida3", ".swc": "Import3d_SWC_read"}
@@ -27,12 +28,17 @@ class Tree:
 
 
 def find_morphology(name: str) -> Path:
-    """The path of a morphology: a file of `data/sources.tsv`, else a path of the user's.
+    """The path of a morphology.
+
+    A bare name of `data/sources.tsv` always means that source, and is refused where the working
+    folder or that of the cell's YAML file (`load_cell`) holds another file of the name; anything
+    else, `./NAME` included, is a path of the user's.
 
     Raises:
-        NeuronIOError: it is neither, or cannot be fetched.
+        NeuronIOError: it is neither, it is ambiguous, or it cannot be fetched.
     """
     if name in sources():
+        refuse_shadow(name, "")
         return fetch(name)
     path = Path(name)
     if path.suffix.lower() not in READERS:
@@ -43,6 +49,18 @@ def find_morphology(name: str) -> Path:
             f"{', '.join(sources())}"
         )
     return path
+
+
+def morphology_sha256(name: str) -> str:
+    """Checksum of a morphology's content; a source's is known before it is fetched.
+
+    Raises:
+        NeuronIOError: as `find_morphology`.
+    """
+    if name in sources():
+        refuse_shadow(name, "")
+        return sources()[name].sha256
+    return hashlib.sha256(find_morphology(name).read_bytes()).hexdigest()
 
 
 def read_morphology(path: Path) -> Tree:

@@ -1,4 +1,7 @@
-"""The quality of a dataset: what a reader checks before trusting it, beside published figures."""
+"""The quality of a dataset: what a reader checks before trusting it, beside published figures.
+
+Every quantity says what of a trial and which trials it counts, as the published figure of it does.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from neuronio.conventions import BUSY_SPIKES
-from neuronio.data.reference import published_data
+from neuronio.conventions import BIN_SHIFT_MS, BUSY_SPIKES, IGNORE_MS, SOMA_CLIP_MV
+from neuronio.data.reference import PublishedFigure, published_figure
 from neuronio.data.shard import Shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
@@ -22,19 +25,47 @@ FILE_TRIALS, FILE_DURATION_MS = 128, 6000
 EXAMPLES = 6
 
 INPUT_QUANTITIES = ("excitatory_low", "excitatory_high", "inhibitory_low", "inhibitory_high")
-LABELS = {
-    "spikes_per_128_trials": "Output spikes in 128 trials of 6 s",
-    "output_rate_hz": "Output rate (Hz)",
-    "excitatory_low": "Excitatory spikes in 100 ms, 5th percentile",
-    "excitatory_high": "Excitatory spikes in 100 ms, 95th percentile",
-    "inhibitory_low": "Inhibitory spikes in 100 ms, 5th percentile",
-    "inhibitory_high": "Inhibitory spikes in 100 ms, 95th percentile",
-    "silent_share": "Trials without output spikes",
-    "busy_share": f"Trials with more than {BUSY_SPIKES} output spikes",
-    "isi_median_ms": "Median inter-spike interval (ms)",
-    "isi_cv": "Coefficient of variation of the intervals",
-    "soma_mean_mV": "Soma voltage, mean (mV)",
-    "soma_sd_mV": "Soma voltage, standard deviation (mV)",
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a figure is called and what it counts.
+
+    Attributes:
+        label: with its unit.
+        after_ms: what comes before in a trial is not counted, ms.
+        max_spikes: trials with more output spikes, from 0 ms on, are not counted; None: all are.
+    """
+
+    label: str
+    after_ms: int = 0
+    max_spikes: int | None = None
+
+    def __str__(self) -> str:
+        when = f"after {self.after_ms} ms" if self.after_ms else "whole trials"
+        which = "" if self.max_spikes is None else f", trials of at most {self.max_spikes} spikes"
+        return f"{self.label}; {when}{which}"
+
+
+QUANTITIES = {
+    "spikes_per_128_trials": Quantity("Output spikes in 128 trials of 6 s"),
+    "output_rate_whole_hz": Quantity("Output rate (Hz)"),
+    "output_rate_all_hz": Quantity("Output rate (Hz)", IGNORE_MS),
+    "output_rate_hz": Quantity("Output rate (Hz)", IGNORE_MS, BUSY_SPIKES),
+    "excitatory_low": Quantity("Excitatory spikes in 100 ms, 5th percentile"),
+    "excitatory_high": Quantity("Excitatory spikes in 100 ms, 95th percentile"),
+    "inhibitory_low": Quantity("Inhibitory spikes in 100 ms, 5th percentile"),
+    "inhibitory_high": Quantity("Inhibitory spikes in 100 ms, 95th percentile"),
+    "silent_share": Quantity("Share of trials without output spikes"),
+    "busy_share": Quantity(f"Share of trials left out, of more than {BUSY_SPIKES} output spikes"),
+    "isi_median_ms": Quantity("Median inter-spike interval (ms)", IGNORE_MS),
+    "isi_cv": Quantity("Coefficient of variation of the intervals", IGNORE_MS),
+    "soma_mean_mV": Quantity(
+        f"Soma voltage cut at {SOMA_CLIP_MV:g} mV, mean (mV)", IGNORE_MS, BUSY_SPIKES
+    ),
+    "soma_sd_mV": Quantity(
+        f"Soma voltage cut at {SOMA_CLIP_MV:g} mV, standard deviation (mV)", IGNORE_MS, BUSY_SPIKES
+    ),
 }
 
 
@@ -46,11 +77,13 @@ class SplitQuality:
         name, cell, generator: what the split is.
         duration_ms: T.
         n_spikes: (n,) output spikes of each trial.
-        isi_ms: every inter-spike interval, ms.
+        n_spikes_late: (n,) those of them that an evaluation counts, after `IGNORE_MS`.
+        isi_ms: every inter-spike interval after `IGNORE_MS`, ms.
         input_percentiles: (n, 4): excitatory 5th and 95th, then inhibitory, of the spikes of all
             synapses in sliding windows of 100 ms.
-        soma_counts: samples of the 1 kHz soma voltage in the bins of `SOMA_EDGES_MV`.
-        soma_mean_mV, soma_sd_mV: of every sample.
+        soma_counts: samples of the 1 kHz soma voltage after `IGNORE_MS` in `SOMA_EDGES_MV`.
+        soma_moments: (n, 2) mean (mV) and mean square (mV^2) of each trial's soma voltage after
+            `IGNORE_MS`, cut at `SOMA_CLIP_MV` as for a surrogate.
         examples: (trial index, inputs, recording) of a few trials.
     """
 
@@ -59,46 +92,82 @@ class SplitQuality:
     generator: str
     duration_ms: int
     n_spikes: np.ndarray
+    n_spikes_late: np.ndarray
     isi_ms: np.ndarray
     input_percentiles: np.ndarray
     soma_counts: np.ndarray
-    soma_mean_mV: float
-    soma_sd_mV: float
+    soma_moments: np.ndarray
     examples: tuple[tuple[int, InputEvents, Recording], ...]
 
     @property
     def rate_hz(self) -> np.ndarray:
-        """Output rate of each trial, Hz."""
-        return self.n_spikes / (self.duration_ms / 1000)
+        """Output rate of each trial after `IGNORE_MS`, Hz; nan where it ends before."""
+        late_s = (self.duration_ms - IGNORE_MS) / 1000
+        return self.n_spikes_late / late_s if late_s > 0 else np.full(len(self.n_spikes), np.nan)
+
+    def counted(self, quantity: str) -> np.ndarray:
+        """(n,) bool: the trials that a quantity counts; none where they end before it begins."""
+        what = QUANTITIES[quantity]
+        if self.duration_ms <= what.after_ms:
+            return np.zeros(len(self.n_spikes), dtype=bool)
+        most = np.inf if what.max_spikes is None else what.max_spikes
+        return self.n_spikes <= most
+
+    def n(self) -> dict[str, dict[str, int]]:
+        """How many trials, and output spikes in them, each figure rests on."""
+        found = {}
+        for name, what in QUANTITIES.items():
+            trials = self.counted(name)
+            spikes = self.n_spikes_late if what.after_ms else self.n_spikes
+            found[name] = {"trials": int(trials.sum()), "spikes": int(spikes[trials].sum())}
+        return found
 
     def figures(self) -> dict[str, float]:
-        """The quantities of `LABELS`."""
-        inputs = self.input_percentiles.mean(axis=0)
-        rate, isi = float(self.rate_hz.mean()), self.isi_ms
-        return {
-            "spikes_per_128_trials": rate * FILE_TRIALS * FILE_DURATION_MS / 1000,
-            "output_rate_hz": rate,
-            **dict(zip(INPUT_QUANTITIES, inputs.tolist(), strict=True)),
-            "silent_share": float((self.n_spikes == 0).mean()),
-            "busy_share": float((self.n_spikes > BUSY_SPIKES).mean()),
-            "isi_median_ms": float(np.median(isi)) if len(isi) else float("nan"),
-            "isi_cv": float(isi.std() / isi.mean()) if len(isi) else float("nan"),
-            "soma_mean_mV": self.soma_mean_mV,
-            "soma_sd_mV": self.soma_sd_mV,
+        """Every one of `QUANTITIES`; nan where nothing counts."""
+        isi, sd = self.isi_ms, self._soma_sd()
+        means = {name: float(np.mean(x)) if len(x) else np.nan for name, x in self._each().items()}
+        return means | {
+            "isi_median_ms": float(np.median(isi)) if len(isi) else np.nan,
+            "isi_cv": float(isi.std() / isi.mean()) if len(isi) else np.nan,
+            "soma_sd_mV": sd,
         }
 
     def errors(self) -> dict[str, float]:
-        """Standard error over trials of the first six quantities."""
-        n = len(self.n_spikes)
-        spread = [self.rate_hz, *self.input_percentiles.T]
-        rate, *inputs = (
-            float(x.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan") for x in spread
-        )
-        return {
-            "spikes_per_128_trials": rate * FILE_TRIALS * FILE_DURATION_MS / 1000,
-            "output_rate_hz": rate,
-            **dict(zip(INPUT_QUANTITIES, inputs, strict=True)),
+        """Standard error over trials of every quantity but those of the intervals."""
+        found = {}
+        for name, x in (self._each() | {"soma_sd_mV": self._soma_pull()}).items():
+            found[name] = float(x.std(ddof=1) / np.sqrt(len(x))) if len(x) > 1 else np.nan
+        return found
+
+    def _each(self) -> dict[str, np.ndarray]:
+        """What each counted trial has of every quantity that is a mean over trials."""
+        whole = self.n_spikes / (self.duration_ms / 1000)
+        of_every_trial = {
+            "spikes_per_128_trials": whole * FILE_TRIALS * FILE_DURATION_MS / 1000,
+            "output_rate_whole_hz": whole,
+            "output_rate_all_hz": self.rate_hz,
+            "output_rate_hz": self.rate_hz,
+            **dict(zip(INPUT_QUANTITIES, self.input_percentiles.T, strict=True)),
+            "silent_share": self.n_spikes == 0,
+            "busy_share": self.n_spikes > BUSY_SPIKES,
+            "soma_mean_mV": self.soma_moments[:, 0],
         }
+        return {name: x[self.counted(name)] for name, x in of_every_trial.items()}
+
+    def _soma_sd(self) -> float:
+        """Standard deviation of all counted samples, mV."""
+        moments = self.soma_moments[self.counted("soma_sd_mV")]
+        if not len(moments):
+            return np.nan
+        mean, square = moments.mean(axis=0)
+        return float(np.sqrt(max(0.0, square - mean**2)))
+
+    def _soma_pull(self) -> np.ndarray:
+        """How far each trial pulls that standard deviation, to first order, mV."""
+        moments, sd = self.soma_moments[self.counted("soma_sd_mV")], self._soma_sd()
+        if not len(moments) or sd == 0:
+            return np.zeros(0)
+        return (moments[:, 1] - 2 * moments[:, 0].mean() * moments[:, 0]) / (2 * sd)
 
 
 def measure_split(name: str, paths: Sequence[str | Path]) -> SplitQuality:
@@ -107,23 +176,28 @@ def measure_split(name: str, paths: Sequence[str | Path]) -> SplitQuality:
     Raises:
         NeuronIOError: a shard cannot be read, or they differ in cell, generator or duration.
     """
-    n_spikes, isi, percentiles = [], [], []
+    n_spikes, n_late, isi, percentiles, moments = [], [], [], [], []
     examples: list[tuple[int, InputEvents, Recording]] = []
-    counts, total, squares, n = np.zeros(len(SOMA_EDGES_MV) - 1, dtype=np.int64), 0.0, 0.0, 0
+    counts = np.zeros(len(SOMA_EDGES_MV) - 1, dtype=np.int64)
     what: set[tuple] = set()
     for path in paths:
         with Shard(path) as shard:
             info = shard.info
             what.add((info.get("cell"), info.get("generator"), shard.duration_ms))
             for i in range(len(shard)):
-                spikes, soma, inputs = shard.spike_ms(i), shard.soma_mV(i), shard.inputs(i)
+                spikes, soma, inputs = (
+                    shard.spike_ms(i),
+                    shard.soma_mV(i)[IGNORE_MS:],
+                    shard.inputs(i),
+                )
+                # As an evaluation bins them: its first bin that counts is IGNORE_MS.
+                late = spikes[spikes - BIN_SHIFT_MS >= IGNORE_MS]
                 n_spikes.append(len(spikes))
-                isi.append(np.diff(spikes))
+                n_late.append(len(late))
+                isi.append(np.diff(late))
                 percentiles.append(input_percentiles(inputs))
                 counts += np.histogram(np.clip(soma, -99.5, 59.5), SOMA_EDGES_MV)[0]
-                total += soma.sum(dtype=float)
-                squares += np.square(soma, dtype=float).sum()
-                n += len(soma)
+                moments.append(_moments(soma))
                 if len(examples) < EXAMPLES:
                     examples.append((int(shard.trial_index[i]), inputs, shard.recording(i)))
     if len(what) != 1:
@@ -132,20 +206,27 @@ def measure_split(name: str, paths: Sequence[str | Path]) -> SplitQuality:
             f"{len(what)}: {sorted(map(str, what))}"
         )
     (cell, generator, duration_ms) = what.pop()
-    mean = total / n
     return SplitQuality(
         name,
         str(cell),
         str(generator),
         duration_ms,
         np.array(n_spikes),
+        np.array(n_late),
         np.concatenate(isi),
         np.array(percentiles),
         counts,
-        mean,
-        float(np.sqrt(max(0.0, squares / n - mean**2))),
+        np.array(moments),
         tuple(examples),
     )
+
+
+def _moments(soma_mV: np.ndarray) -> tuple[float, float]:
+    """Mean and mean square of a trace cut at `SOMA_CLIP_MV`; nan where it has no samples."""
+    if not len(soma_mV):
+        return np.nan, np.nan
+    cut = np.minimum(soma_mV.astype(float), SOMA_CLIP_MV)
+    return float(cut.mean()), float(np.square(cut).mean())
 
 
 def input_percentiles(inputs: InputEvents) -> tuple[int, int, int, int]:
@@ -166,6 +247,10 @@ def input_percentiles(inputs: InputEvents) -> tuple[int, int, int, int]:
 def summary(splits: Sequence[SplitQuality]) -> dict[str, Any]:
     """Figures, histograms and the comparison table of all splits, as JSON holds them."""
     return {
+        "quantities": {
+            name: {"label": str(q), "after_ms": q.after_ms, "max_spikes": q.max_spikes}
+            for name, q in QUANTITIES.items()
+        },
         "splits": {
             s.name: {
                 "cell": s.cell,
@@ -173,6 +258,7 @@ def summary(splits: Sequence[SplitQuality]) -> dict[str, Any]:
                 "trials": len(s.n_spikes),
                 "duration_ms": s.duration_ms,
                 **{k: None if np.isnan(v) else v for k, v in s.figures().items()},
+                "n": s.n(),
                 "spikes_per_trial": s.n_spikes.tolist(),
                 "isi_histogram": _histogram(s.isi_ms, ISI_EDGES_MS),
                 "soma_histogram": {
@@ -189,35 +275,45 @@ def summary(splits: Sequence[SplitQuality]) -> dict[str, Any]:
 def comparison_table(splits: Sequence[SplitQuality]) -> list[dict[str, Any]]:
     """One row a quantity: the published figures, then each split's value and standard error.
 
-    The published training files were made as `ergodic` makes trials, the test files as `published`
-    does; "sd" is their spread over files of 128 trials. Where a split's generator matches and its
-    trials last 6 s, "z" is the difference from the published mean in standard errors of ours; for
-    what the cell puts out, the cell must be `neuronio` too.
+    "sd" is the spread over published files of 128 trials; "trials" and "spikes" are what a figure
+    rests on. "z" is the difference between a split and the published files of its generator, in
+    standard errors (of both, where that spread is known), for trials of 6 s; for what the cell puts
+    out, the cell must be `neuronio` too.
     """
     rows = []
-    for quantity, label in LABELS.items():
-        row: dict[str, Any] = {"quantity": label}
-        for title, generator in (("training", "ergodic"), ("test", "published")):
-            mean, spread = published_data()[generator].get(quantity, (None, None))
-            row[f"published {title} files"] = mean
-            row[f"published {title} files, sd"] = _rounded(spread)
+    all_n = {split.name: split.n() for split in splits}
+    for name, what in QUANTITIES.items():
+        row: dict[str, Any] = {"quantity": str(what)}
+        for title, files in (("training", "train"), ("validation", "valid"), ("test", "test")):
+            known = published_figure(name, files=files)
+            row[f"published {title} files"] = known and known.mean
+            row[f"published {title} files, sd"] = known and _rounded(known.sd)
+            row[f"published {title} files, trials"] = known and known.trials
         for split in splits:
-            value, error = split.figures()[quantity], split.errors().get(quantity)
+            value, error = split.figures()[name], split.errors().get(name)
             row[split.name] = _rounded(value)
             row[f"{split.name}, s.e."] = _rounded(error)
-            row[f"{split.name}, z"] = _rounded(_z(split, quantity, value, error), 2)
+            for of, n in all_n[split.name][name].items():
+                row[f"{split.name}, {of}"] = n
+            like = published_figure(name, generator=split.generator)
+            off = None if like is None else standard_errors_off(split, like)
+            row[f"{split.name}, z"] = _rounded(off, 2)
         rows.append(row)
     return rows
 
 
-def _z(split: SplitQuality, quantity: str, value: float, error: float | None) -> float | None:
-    published = published_data().get(split.generator, {}).get(quantity)
+def standard_errors_off(split: SplitQuality, published: PublishedFigure) -> float | None:
+    """How far a split is from a published figure; None where the two are not comparable."""
+    quantity, error = published.quantity, split.errors().get(published.quantity)
     comparable = split.duration_ms == FILE_DURATION_MS and (
         split.cell == "neuronio" or quantity in INPUT_QUANTITIES
     )
-    if published is None or not comparable or not error:
+    if split.generator != published.generator or not comparable or not error:
         return None
-    return (value - published[0]) / error
+    theirs = 0.0
+    if published.sd is not None and published.trials is not None:
+        theirs = published.sd / np.sqrt(published.trials / FILE_TRIALS)
+    return (split.figures()[quantity] - published.mean) / float(np.hypot(error, theirs))
 
 
 def _rounded(value: float | None, digits: int = 4) -> float | None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neuronio.config import EvaluationConfig, TrainingConfig
+from neuronio.conventions import IGNORE_MS
 from neuronio.progress import Report, silent
 from neuronio.sections import validate
 from neuronio.surrogate import evaluate as evaluation
@@ -57,6 +58,7 @@ def fit(
     size: int | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
+    ignore_ms: int = IGNORE_MS,
     progress: Report = silent,
     **training: Any,
 ) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def fit(
 
     >>> summary = neuronio.fit(
     ...     "linear", "train.h5", "valid.h5", "my_fit", size=2,
-    ...     steps=4, validate_every=2, window_ms=100, burn_in_ms=20,
+    ...     steps=4, validate_every=2, window_ms=100, burn_in_ms=20, ignore_ms=100,
     ... )
     >>> summary["parameters"], summary["steps"]
     (50, 4)
@@ -76,6 +78,7 @@ def fit(
         size: memory units of an ELM, width of a TCN, hidden units, ...
         seed: of the first weights and of the windows.
         options: of the model other than its size; its inputs follow from the data.
+        ignore_ms: start of every trial that is neither trained nor validated on, ms.
         progress: told of every step.
         training: settings such as steps, batch_size, window_ms (ms) and learning_rate.
 
@@ -89,7 +92,7 @@ def fit(
     settings = validate(TrainingConfig, training, "training")
     inputs = TrialStore(train_files).n_synapses
     chosen = sized_options(model, size, {**(options or {}), "inputs": inputs})
-    spec = FitSpec(model, chosen, seed, settings, train_files, valid_files, Path(out))
+    spec = FitSpec(model, chosen, seed, settings, train_files, valid_files, Path(out), ignore_ms)
     return training_loop.fit(spec, progress=progress)
 
 

@@ -1,8 +1,6 @@
 """A fitted or published model against trials it has not seen: one JSON document.
 
-The default mode is `streaming` (each trial in one pass), which is what a surrogate is for; the
-`published` mode repeats the published evaluation (inference.py). In both, as published, the first
-500 ms and trials with more than 24 output spikes do not count, and soma errors are against the
+Who is scored, from when and how is the protocol's (protocol.py). Soma errors are against the
 voltage clipped at -55 mV. Spikes are called at the logit threshold with the best F1 (within 2 ms)
 on validation data, never on the data that is reported, unless there is no other.
 """
@@ -19,12 +17,18 @@ from scipy.special import expit
 from neuronio.config import EvaluationConfig
 from neuronio.errors import NeuronIOError
 from neuronio.recipe import package_versions
+from neuronio.surrogate.bootstrap import Resamples
 from neuronio.surrogate.fit_directory import PACKAGES
-from neuronio.surrogate.inference import predict_trials, predictions
+from neuronio.surrogate.inference import (
+    check_scored,
+    predict_trials,
+    predictions,
+    scored_predictions,
+)
 from neuronio.surrogate.load import LoadedModel, load_model
 from neuronio.surrogate.matching import TOLERANCES_MS, best_threshold
-from neuronio.surrogate.metrics import Resamples, legacy_scores, score
-from neuronio.surrogate.protocol import SomaScale
+from neuronio.surrogate.metrics import Predictions, legacy_scores, score
+from neuronio.surrogate.protocol import Protocol, SomaScale
 from neuronio.surrogate.store import TrialStore
 
 FROM_FIT = "validation data of the fit"
@@ -57,20 +61,21 @@ def evaluate(
     """
     model = load_model(folder)
     model.module.to(device)
-    store = _open_for(model, data)
-    trials = scored_trials(store, settings)
-    seen = predictions(model.module, store, trials, settings, device)
+    store, protocol = _open_for(model, data), Protocol.of(settings)
+    trials = scored_trials(store, protocol)
+    seen, legacy = _predicted(model, store, trials, protocol, device)
     threshold, chosen_on = model.threshold, FROM_FIT
     if valid:
-        threshold, chosen_on = _threshold_on(model, valid, settings, device), FROM_GIVEN
+        threshold, chosen_on = _threshold_on(model, valid, protocol, device), FROM_GIVEN
     elif threshold is None:
         threshold, chosen_on = best_threshold(seen.spikes, seen.logit), FROM_SAME
     draws = Resamples.draw(len(trials), settings.bootstrap, settings.confidence, settings.seed)
     return {
-        "format": 1,
+        "format": 2,
         "name": folder.resolve().name,
         "model": model.describe(),
         "settings": settings.model_dump(),
+        "protocol": protocol.words(),
         "data": _describe_data(model, store, trials, seen.spikes),
         "spike_threshold": {
             "logit": threshold,
@@ -78,24 +83,30 @@ def evaluate(
             "chosen_on": chosen_on,
         },
         "scores": score(seen, threshold, draws),
-        "legacy": legacy_scores(seen),
+        "legacy": legacy,
         "versions": package_versions(*PACKAGES),
     }
 
 
-def scored_trials(store: TrialStore, settings: EvaluationConfig) -> list[int]:
-    """Trials with no more output spikes than `max_spikes_per_trial`.
+def scored_trials(store: TrialStore, protocol: Protocol) -> list[int]:
+    """The trials that a protocol scores.
 
     Raises:
-        NeuronIOError: there are none.
+        NeuronIOError: there are none, or they end before scores begin.
     """
-    kept = [i for i in range(len(store)) if store.n_spikes(i) <= settings.max_spikes_per_trial]
-    if not kept:
-        raise NeuronIOError(
-            f"all {len(store)} trials have more than {settings.max_spikes_per_trial} output "
-            "spikes; raise max_spikes_per_trial"
-        )
-    return kept
+    check_scored(store, protocol)
+    return protocol.kept([store.n_spikes(i) for i in range(len(store))])
+
+
+def _predicted(
+    model: LoadedModel, store: TrialStore, trials: list[int], protocol: Protocol, device: str
+) -> tuple[Predictions, dict[str, float | None]]:
+    """Predictions that are scored, and the legacy scores where the protocol has them."""
+    if not protocol.rescaled:
+        return scored_predictions(model.module, store, trials, protocol, device), {}
+    whole = predictions(model.module, store, range(len(store)), protocol, device)
+    legacy = legacy_scores(whole, store.file_numbers(), trials, protocol.ignore_ms)
+    return whole.select(trials, protocol.ignore_ms), legacy
 
 
 def _open_for(model: LoadedModel, paths: Sequence[Path]) -> TrialStore:
@@ -110,10 +121,11 @@ def _open_for(model: LoadedModel, paths: Sequence[Path]) -> TrialStore:
 
 
 def _threshold_on(
-    model: LoadedModel, paths: Sequence[Path], settings: EvaluationConfig, device: str
+    model: LoadedModel, paths: Sequence[Path], protocol: Protocol, device: str
 ) -> float | None:
     store = _open_for(model, paths)
-    seen = predictions(model.module, store, scored_trials(store, settings), settings, device)
+    trials = scored_trials(store, protocol)
+    seen = scored_predictions(model.module, store, trials, protocol, device)
     return best_threshold(seen.spikes, seen.logit)
 
 
@@ -141,12 +153,12 @@ def _describe_data(
 
 def headline(document: dict[str, Any]) -> list[str]:
     """The scores of an evaluation as lines for a terminal."""
-    data, lines = document["data"], []
-    lines.append(
-        f"{document['name']}: {document['model']['parameters']:,} parameters, "
-        f"{data['trials_scored']} trials, {data['spikes']} spikes "
-        f"({document['settings']['mode']})"
-    )
+    data = document["data"]
+    lines = [
+        f"{document['name']}: {document['model']['parameters']:,} parameters; scored: "
+        f"{data['trials_scored']} of {data['trials']} trials, {data['spikes']} spikes "
+        f"({document['protocol']})"
+    ]
     labels = {
         "auc": "ROC AUC",
         "average_precision": "average precision",
@@ -188,7 +200,9 @@ def predict_one(
     model.module.to(device)
     store = _open_for(model, data)
     truth = store[trial]
-    ((_, logit, soma_mV),) = predict_trials(model.module, store, [trial], settings, device)
+    ((_, logit, soma_mV),) = predict_trials(
+        model.module, store, [trial], Protocol.of(settings), device
+    )
     return {
         "spike_logit": logit,
         "spike_probability": expit(logit),

@@ -49,8 +49,24 @@ def accuracy_figure(evaluations: Sequence[dict[str, Any]], reference: Sequence[R
         _count_ticks(axis)
     _stretch_towards_one(axes[0])
     axes[1].set_ylim(bottom=0)
+    figure.suptitle(scored_words(evaluations), fontsize=7, color="0.3")
     _legend(figure, axes)
     return figure
+
+
+def scored_words(evaluations: Sequence[dict[str, Any]]) -> str:
+    """On what the fits were scored: trials, spikes and protocol, or ranges where they differ."""
+    trials, spikes = (
+        _range([document["data"][key] for document in evaluations])
+        for key in ("trials_scored", "spikes")
+    )
+    protocols = dict.fromkeys(document["protocol"] for document in evaluations)
+    return f"Scored on {trials} trials with {spikes} spikes: {'; or '.join(protocols)}"
+
+
+def _range(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _family(axis: Axes, rows: list[Row], score: str) -> None:

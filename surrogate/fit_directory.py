@@ -11,13 +11,15 @@ import torch
 from torch import nn
 
 from neuronio.config import TrainingConfig
+from neuronio.conventions import IGNORE_MS
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_csv, write_json
 from neuronio.recipe import package_versions
 from neuronio.surrogate.checkpoint import copy_state, load_weights, read_tensors, write_tensors
 from neuronio.surrogate.device import check_device
+from neuronio.surrogate.inference import check_scored
 from neuronio.surrogate.models import ModelOptions, option_values
-from neuronio.surrogate.protocol import SomaScale
+from neuronio.surrogate.protocol import Protocol, SomaScale
 from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.windows import WindowSampler
 
@@ -37,6 +39,7 @@ class FitSpec:
         training: settings of the loop.
         train, valid: shards to fit on and to choose the best weights by.
         out: the fit directory.
+        ignore_ms: start of every trial that neither training nor validation uses, ms.
     """
 
     model: str
@@ -46,6 +49,12 @@ class FitSpec:
     train: list[Path]
     valid: list[Path]
     out: Path
+    ignore_ms: int = IGNORE_MS
+
+    @property
+    def protocol(self) -> Protocol:
+        """Who is validated on, and from when: ours."""
+        return Protocol(self.ignore_ms)
 
 
 @dataclass
@@ -53,7 +62,7 @@ class FitState:
     """Where a fit stands: what a checkpoint holds beside model and optimiser."""
 
     step: int = 0
-    best_loss: float = math.inf
+    best_score: float = math.inf
     best_step: int = 0
     best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -74,12 +83,8 @@ def open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore]:
                 f"the {split} data has {store.n_synapses} synapses, but the model has inputs "
                 f"{spec.options.inputs}; set inputs={store.n_synapses}"
             )
-    if spec.training.burn_in_ms >= valid.duration_ms:
-        raise NeuronIOError(
-            f"burn_in_ms is {spec.training.burn_in_ms}, but validation trials last only "
-            f"{valid.duration_ms} ms; take a shorter burn-in"
-        )
-    WindowSampler(train, 1, spec.training.window_ms, 1, spec.seed)
+    check_scored(valid, spec.protocol)
+    WindowSampler(train, 1, spec.training.window_ms, 1, spec.seed, spec.ignore_ms)
     seen = {shard["content_sha256"]: shard["file"] for shard in train.provenance()["files"]}
     for shard in valid.provenance()["files"]:
         if shard["content_sha256"] in seen:
@@ -100,6 +105,7 @@ def claim_directory(spec: FitSpec, train: TrialStore, valid: TrialStore) -> dict
         "options": option_values(spec.options),
         "seed": spec.seed,
         "training": spec.training.model_dump(),
+        "ignore_ms": spec.ignore_ms,
         "target": SomaScale().as_dict(),
         "data": {"train": train.provenance(), "valid": valid.provenance()},
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronio.config import RunConfig, TrainingConfig, load_config
+from neuronio.conventions import IGNORE_MS
 from neuronio.errors import NeuronIOError
 from neuronio.sections import validate
 from neuronio.surrogate.models import FAMILIES, ModelOptions, sized_options
@@ -19,8 +20,8 @@ def fit_settings(
     options: Mapping[str, Any],
     training: Mapping[str, Any],
     inputs: int,
-) -> tuple[str, ModelOptions, TrainingConfig]:
-    """Model, options and training of a fit.
+) -> tuple[str, ModelOptions, TrainingConfig, int]:
+    """Model, options, training and ignored start (ms) of a fit.
 
     A configuration gives the common training settings, and for each model its own training
     settings and options; what the command line says comes last and wins.
@@ -39,7 +40,8 @@ def fit_settings(
         options = {**chosen.options, **options}
         common |= chosen.training
     settings = validate(TrainingConfig, {**common, **training}, "training")
-    return model, sized_options(model, size, {**options, "inputs": inputs}), settings
+    ignore_ms = run.evaluation.ignore_ms if run else IGNORE_MS
+    return model, sized_options(model, size, {**options, "inputs": inputs}), settings, ignore_ms
 
 
 def _first_model(run: RunConfig | None) -> str:

@@ -1,9 +1,8 @@
 """Whole trials through a fitted model.
 
-`streaming` runs each trial in one pass from its first ms: what the model would say of an ongoing
-input, with all of its memory, and the default. `published` cuts trials into windows that overlap
-by a burn-in, each from an empty state, which forgets what is older than the burn-in; it is there
-to compare with published figures.
+In one pass from its first ms, a trial shows what the model would say of an ongoing input, with all
+of its memory. The published protocol cuts it into windows that overlap by a burn-in, each from an
+empty state, which forgets what is older than the burn-in.
 """
 
 from __future__ import annotations
@@ -14,11 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from neuronio.config import EvaluationConfig
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.metrics import Predictions
-from neuronio.surrogate.protocol import SomaScale
+from neuronio.surrogate.protocol import Protocol, SomaScale
 from neuronio.surrogate.store import TrialStore
 
 MS_AT_ONCE = 48_000
@@ -28,7 +26,7 @@ def predict_trials(
     model: nn.Module,
     store: TrialStore,
     trials: Sequence[int],
-    settings: EvaluationConfig,
+    protocol: Protocol,
     device: str = "cpu",
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Predictions of whole trials, one trial at a time.
@@ -39,11 +37,11 @@ def predict_trials(
     was_training = model.training
     model.eval()
     try:
-        if settings.mode == "streaming":
+        if protocol.windows_ms is None:
             yield from _streaming(model, store, trials, device)
-        else:
-            for trial in trials:
-                yield trial, *_in_windows(model, store, trial, settings, device)
+            return
+        for trial in trials:
+            yield trial, *_in_windows(model, store, trial, protocol.windows_ms, device)
     finally:
         model.train(was_training)
 
@@ -52,7 +50,25 @@ def predictions(
     model: nn.Module,
     store: TrialStore,
     trials: Sequence[int],
-    settings: EvaluationConfig,
+    protocol: Protocol,
+    device: str = "cpu",
+) -> Predictions:
+    """Predictions and truth of the given trials, whole."""
+    scale = SomaScale()
+    spikes, logits, soma, predicted = [], [], [], []
+    for trial, logit, voltage in predict_trials(model, store, trials, protocol, device):
+        spikes.append(store[trial].spikes)
+        soma.append(scale.clipped(store[trial].soma_mV))
+        logits.append(logit)
+        predicted.append(voltage)
+    return Predictions(*(np.stack(rows) for rows in (spikes, logits, soma, predicted)))
+
+
+def scored_predictions(
+    model: nn.Module,
+    store: TrialStore,
+    trials: Sequence[int],
+    protocol: Protocol,
     device: str = "cpu",
 ) -> Predictions:
     """Predictions and truth of the given trials, without their first `ignore_ms`.
@@ -60,19 +76,18 @@ def predictions(
     Raises:
         NeuronIOError: nothing is left after `ignore_ms`.
     """
-    if settings.ignore_ms >= store.duration_ms:
+    check_scored(store, protocol)
+    seen = predictions(model, store, trials, protocol, device)
+    return seen.select(range(len(seen.spikes)), protocol.ignore_ms)
+
+
+def check_scored(store: TrialStore, protocol: Protocol) -> None:
+    """Reject trials that end before scores begin."""
+    if protocol.ignore_ms >= store.duration_ms:
         raise NeuronIOError(
-            f"ignore_ms is {settings.ignore_ms}, but the trials last only {store.duration_ms} ms; "
+            f"ignore_ms is {protocol.ignore_ms}, but the trials last only {store.duration_ms} ms; "
             "ignore less or make longer trials"
         )
-    scored, scale = slice(settings.ignore_ms, None), SomaScale()
-    spikes, logits, soma, predicted = [], [], [], []
-    for trial, logit, voltage in predict_trials(model, store, trials, settings, device):
-        spikes.append(store[trial].spikes[scored])
-        soma.append(scale.clipped(store[trial].soma_mV[scored]))
-        logits.append(logit[scored])
-        predicted.append(voltage[scored])
-    return Predictions(*(np.stack(rows) for rows in (spikes, logits, soma, predicted)))
 
 
 def _streaming(
@@ -85,22 +100,22 @@ def _streaming(
 
 
 def _in_windows(
-    model: nn.Module, store: TrialStore, trial: int, settings: EvaluationConfig, device: str
+    model: nn.Module, store: TrialStore, trial: int, windows_ms: tuple[int, int], device: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    duration, overlap = store.duration_ms, settings.overlap_ms
-    starts = range(0, max(1, duration - overlap), settings.window_ms - overlap)
+    duration, (length, overlap) = store.duration_ms, windows_ms
+    starts = range(0, max(1, duration - overlap), length - overlap)
     inputs = store[trial].inputs
     logit, soma = np.empty((2, duration), dtype=np.float32)
-    whole = [start for start in starts if start + settings.window_ms <= duration]
+    whole = [start for start in starts if start + length <= duration]
     short = [start for start in starts if start not in whole]
     for group in (whole, short):
         if not group:
             continue
-        windows = [inputs.window(s, min(s + settings.window_ms, duration)) for s in group]
+        windows = [inputs.window(s, min(s + length, duration)) for s in group]
         for start, *outputs in zip(group, *_run(model, windows, device), strict=True):
             skip = overlap if start else 0
             for trace, output in zip((logit, soma), outputs, strict=True):
-                trace[start + skip : start + settings.window_ms] = output[skip:]
+                trace[start + skip : start + length] = output[skip:]
     return logit, soma
 
 

@@ -6,11 +6,13 @@ trials and all resamples are one matrix product.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
+from neuronio.surrogate.bootstrap import Interval, Resamples
 from neuronio.surrogate.matching import TOLERANCES_MS, called_spikes, matched_per_trial, spike_list
 
 FALSE_POSITIVE_RATES = (0.0025, 0.01)
@@ -33,34 +35,10 @@ class Predictions:
     soma_mV: np.ndarray
     predicted_mV: np.ndarray
 
-
-@dataclass(frozen=True)
-class Resamples:
-    """Bootstrap resamples of trials.
-
-    Attributes:
-        weight: (resamples, trials), how often each trial was drawn.
-        confidence: coverage of the intervals.
-    """
-
-    weight: np.ndarray
-    confidence: float = 0.95
-
-    @classmethod
-    def draw(cls, n_trials: int, n_resamples: int, confidence: float, seed: int) -> Resamples:
-        """Draw as many trials as there are, with replacement, `n_resamples` times."""
-        rng = np.random.default_rng(seed)
-        share = np.full(n_trials, 1.0 / n_trials)
-        return cls(rng.multinomial(n_trials, share, n_resamples).astype(np.float64), confidence)
-
-    def interval(self, values: np.ndarray) -> dict[str, float | None]:
-        """Percentile interval of (resamples,) values; those undefined (NaN) do not count."""
-        values = values[np.isfinite(values)]
-        if not len(values):
-            return {"low": None, "high": None}
-        tail = 50.0 * (1.0 - self.confidence)
-        low, high = np.percentile(values, [tail, 100.0 - tail])
-        return {"low": float(low), "high": float(high)}
+    def select(self, trials: Sequence[int], from_ms: int = 0) -> Predictions:
+        """Some of the trials, without their start."""
+        rows, bins = list(trials), slice(from_ms, None)
+        return Predictions(*(array[rows, bins] for array in vars(self).values()))
 
 
 Scores = dict[str, dict[str, float | None]]
@@ -85,19 +63,36 @@ def point_scores(predictions: Predictions) -> dict[str, float | None]:
     return {**_detection_points(predictions), **_soma_points(predictions)}
 
 
-def legacy_scores(predictions: Predictions) -> dict[str, float | None]:
-    """Soma scores as published: after giving the predicted trace the true mean and sd.
+def legacy_scores(
+    whole: Predictions, files: Sequence[int] | np.ndarray, kept: Sequence[int], ignore_ms: int
+) -> dict[str, float | None]:
+    """Scores exactly as published, for comparison with published figures only.
 
-    That repairs offset and gain with knowledge of the test set, so these flatter the model.
+    The predicted soma trace of each file gets the true mean and sd over all of the file's trials
+    and ms; only then are trials and the start left out. That repairs offset and gain with
+    knowledge of the test set, so these flatter the model. True positives are those of the first
+    point of the curve at the false positive rate nearest to the one named.
+
+    Args:
+        whole: every trial from its first ms.
+        files: (trials,) number of the file that each trial is from.
+        kept: the trials that are scored; ignore_ms: their start that is not.
     """
-    predicted, true = predictions.predicted_mV.astype(np.float64), predictions.soma_mV
-    spread = predicted.std()
-    if spread == 0:
-        return dict.fromkeys(("soma_rmse_mV", "soma_mae_mV", "soma_explained_variance"))
-    rescaled = (predicted - predicted.mean()) / spread * true.std() + true.mean()
-    return _soma_points(
-        Predictions(predictions.spikes, predictions.logit, predictions.soma_mV, rescaled)
-    )
+    rescaled = whole.predicted_mV.astype(np.float64)
+    for file in np.unique(files):
+        rows = np.flatnonzero(np.asarray(files) == file)
+        predicted, true = rescaled[rows], whole.soma_mV[rows].astype(np.float64)
+        spread = predicted.std() or np.nan
+        rescaled[rows] = (predicted - predicted.mean()) / spread * true.std() + true.mean()
+    seen = Predictions(whole.spikes, whole.logit, whole.soma_mV, rescaled)
+    seen = seen.select(kept, ignore_ms)
+    scores = _soma_points(seen)
+    truth = seen.spikes.ravel()
+    if truth.any() and not truth.all():
+        false, true, _ = roc_curve(truth, seen.logit.ravel())
+        for rate in FALSE_POSITIVE_RATES:
+            scores[f"tp_at_fp_{rate}"] = float(true[np.abs(false - rate).argmin()])
+    return scores
 
 
 def _detection_points(p: Predictions) -> dict[str, float | None]:
@@ -113,11 +108,15 @@ def _detection_points(p: Predictions) -> dict[str, float | None]:
 
 def _detection(p: Predictions, resamples: Resamples) -> Scores:
     points = _detection_points(p)
-    intervals: Scores = {name: {"low": None, "high": None} for name in points}
-    if len(resamples.weight) and points["auc"] is not None:
-        curves = resampled_curves(p, resamples.weight)
-        intervals = {name: resamples.interval(values) for name, values in curves.items()}
-    return {name: {"value": value, **intervals[name]} for name, value in points.items()}
+    if points["auc"] is None:
+        return _entries(points, {})
+    return _entries(points, resamples.intervals(lambda weight: resampled_curves(p, weight)))
+
+
+def _entries(points: dict[str, float | None], intervals: dict[str, Interval]) -> Scores:
+    """Each score with its interval, or with none."""
+    none: Interval = {"low": None, "high": None}
+    return {name: {"value": v, **intervals.get(name, none)} for name, v in points.items()}
 
 
 def resampled_curves(p: Predictions, weight: np.ndarray) -> dict[str, np.ndarray]:
@@ -164,17 +163,20 @@ def _curve_scores(true: np.ndarray, false: np.ndarray) -> dict[str, np.ndarray]:
 def _spike_f1(p: Predictions, threshold: float | None, resamples: Resamples) -> Scores:
     names = [f"spike_f1_{tolerance}ms" for tolerance in TOLERANCES_MS]
     if threshold is None or not p.spikes.any():
-        return {name: {"value": None, "low": None, "high": None} for name in names}
+        return _entries(dict.fromkeys(names), {})
     true, called = spike_list(p.spikes), called_spikes(p.logit, threshold)
     total = true.per_trial() + called.per_trial()
-    out = {}
-    for name, tolerance in zip(names, TOLERANCES_MS, strict=True):
-        matched = matched_per_trial(true, called, tolerance)
-        value = float(2 * matched.sum() / total.sum())
+    matched = {
+        name: matched_per_trial(true, called, tolerance)
+        for name, tolerance in zip(names, TOLERANCES_MS, strict=True)
+    }
+
+    def f1(weight: np.ndarray) -> dict[str, np.ndarray]:
         with np.errstate(invalid="ignore"):
-            drawn = 2 * (resamples.weight @ matched) / (resamples.weight @ total)
-        out[name] = {"value": value, **resamples.interval(drawn)}
-    return out
+            return {name: 2 * (weight @ m) / (weight @ total) for name, m in matched.items()}
+
+    points = {name: float(2 * m.sum() / total.sum()) for name, m in matched.items()}
+    return _entries(dict(points), resamples.intervals(f1))
 
 
 def _soma_sums(p: Predictions) -> np.ndarray:
@@ -205,6 +207,7 @@ def _soma_points(p: Predictions) -> dict[str, float | None]:
 
 
 def _soma(p: Predictions, resamples: Resamples) -> Scores:
-    drawn = _soma_from_sums(resamples.weight @ _soma_sums(p))
-    points = _soma_points(p)
-    return {name: {"value": points[name], **resamples.interval(drawn[name])} for name in points}
+    sums = _soma_sums(p)
+    return _entries(
+        _soma_points(p), resamples.intervals(lambda weight: _soma_from_sums(weight @ sums))
+    )

@@ -16,29 +16,44 @@ CONFIG_FILE = "model_config.json"
 STATE_FILE = "neuronio_best_model_state.pt"
 MODEL_NAME = "branch_elm"
 
-# Their name of each tensor -> ours.
-TENSORS = {
-    "_proto_w_s": "synapse_weight",
-    "_proto_tau_m": "tau_logit",
-    "mlp.network.0.weight": "mlp.0.weight",
-    "mlp.network.0.bias": "mlp.0.bias",
-    "mlp.network.2.weight": "mlp.1.weight",
-    "mlp.network.2.bias": "mlp.1.bias",
-    "w_y.weight": "readout.weight",
-    "w_y.bias": "readout.bias",
-}
-# Our name of each option -> theirs.
+# Their name of each option -> ours. Every other key of a configuration is in CHECKED, or refused.
 OPTIONS = {
-    "inputs": "num_input",
+    "num_input": "inputs",
     "num_memory": "num_memory",
     "num_branch": "num_branch",
-    "synapses_per_branch": "num_synapse_per_branch",
-    "learn_tau": "learn_memory_tau",
-    "tau_min_ms": "memory_tau_min",
-    "tau_max_ms": "memory_tau_max",
+    "num_synapse_per_branch": "synapses_per_branch",
+    "learn_memory_tau": "learn_tau",
+    "memory_tau_min": "tau_min_ms",
+    "memory_tau_max": "tau_max_ms",
+    "lambda_value": "memory_scale",
+    "mlp_activation": "activation",
+    "mlp_num_layers": "mlp_layers",
+    "tau_s_value": "tau_synapse_ms",
 }
+REQUIRED = (
+    *("num_input", "num_memory", "num_branch", "num_synapse_per_branch"),
+    *("learn_memory_tau", "memory_tau_min", "memory_tau_max", "input_to_synapse_routing"),
+)
+# Keys that must have one value, since the models here know no other.
+CHECKED = {"input_to_synapse_routing": "neuronio_routing", "num_output": 2, "delta_t": 1}
+# Keys that say how training began, which the weights have left behind.
+WITHOUT_EFFECT = ("w_s_value",)
 # Not learned, checked against the model that is built.
 FIXED = ("tau_s", "input_to_synapse_indices", "valid_indices_mask")
+
+
+def tensors(options: BranchElmOptions) -> dict[str, str]:
+    """Their name of each tensor -> ours."""
+    names = {
+        "_proto_w_s": "synapse_weight",
+        "_proto_tau_m": "tau_logit",
+        "w_y.weight": "readout.weight",
+        "w_y.bias": "readout.bias",
+    }
+    for layer in range(options.mlp_layers + 1):  # activations stand between theirs
+        for kind in ("weight", "bias"):
+            names[f"mlp.network.{2 * layer}.{kind}"] = f"mlp.{layer}.{kind}"
+    return names
 
 
 def is_published(folder: Path) -> bool:
@@ -59,11 +74,11 @@ def load_published(folder: Path) -> Elm:
                 "num_memory_20"
             )
     options = read_options(folder / CONFIG_FILE)
-    state = _read_state(folder / STATE_FILE)
+    state = _read_state(folder / STATE_FILE, options)
     _check_fixed(state, options, folder)
     model = Elm(options)
     try:
-        model.load_state_dict({ours: state[theirs] for theirs, ours in TENSORS.items()})
+        model.load_state_dict({ours: state[theirs] for theirs, ours in tensors(options).items()})
     except RuntimeError as error:
         detail = " ".join(str(error).split(":", 1)[-1].split())
         raise NeuronIOError(
@@ -81,29 +96,31 @@ def read_options(path: Path) -> BranchElmOptions:
     config = read_json(path)
     if not isinstance(config, dict):
         raise NeuronIOError(f"{path} is not a published model configuration: it holds no keys")
-    try:
-        routing = config["input_to_synapse_routing"]
-        values = {ours: config[theirs] for ours, theirs in OPTIONS.items()}
-    except KeyError as error:
-        raise NeuronIOError(
-            f"{path} lacks {error}; a published ELM configuration has it"
-        ) from error
-    options = validate(BranchElmOptions, values, str(path))
-    if routing != "neuronio_routing":
-        raise NeuronIOError(
-            f"{path} has input_to_synapse_routing '{routing}'; only 'neuronio_routing' is read"
-        )
-    return options
+    if missing := [key for key in REQUIRED if key not in config]:
+        raise NeuronIOError(f"{path} lacks '{missing[0]}'; a published ELM configuration has it")
+    for key, value in config.items():
+        if key in CHECKED and value != CHECKED[key]:
+            raise NeuronIOError(f"{path} has {key} {value!r}; only {CHECKED[key]!r} is read")
+        if key not in (*OPTIONS, *CHECKED, *WITHOUT_EFFECT):
+            raise NeuronIOError(
+                f"{path} has the key '{key}', which is not understood; the model would not be the "
+                "published one without it"
+            )
+    values = {ours: config[theirs] for theirs, ours in OPTIONS.items() if theirs in config}
+    return validate(BranchElmOptions, values, str(path))
 
 
-def _read_state(path: Path) -> dict[str, torch.Tensor]:
+def _read_state(path: Path, options: BranchElmOptions) -> dict[str, torch.Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
         raise NeuronIOError(f"{path} is not a readable torch state dict: {error}") from error
-    missing = [name for name in (*TENSORS, *FIXED) if name not in state]
+    missing = [name for name in (*tensors(options), *FIXED) if name not in state]
     if missing:
         raise NeuronIOError(f"{path} lacks {', '.join(missing)}; it is not a published ELM")
+    unknown = sorted(set(state) - {*tensors(options), *FIXED})
+    if unknown:
+        raise NeuronIOError(f"{path} holds {unknown[0]}, which its {CONFIG_FILE} does not explain")
     return state
 
 

@@ -40,7 +40,8 @@ def write_table(evaluations: Sequence[dict[str, Any]], stem: Path) -> list[Path]
     """Write the table as `stem`.csv and `stem`.json."""
     rows = table_rows(evaluations)
     paths = [Path(f"{stem}.csv"), Path(f"{stem}.json")]
-    write_csv(paths[0], [{k: _cell(v) for k, v in row.items()} for row in rows])
+    fields = list(dict.fromkeys(key for row in rows for key in row))
+    write_csv(paths[0], [{k: _cell(v) for k, v in row.items()} for row in rows], fields)
     write_json(paths[1], rows)
     return paths
 
@@ -56,7 +57,8 @@ def _row(document: dict[str, Any]) -> Row:
     row = {"fit": document["name"], "model": row.pop("name"), **row}
     row |= {key: model[key] for key in ("parameters", "multiply_adds_per_ms")}
     row |= {"mode": document["settings"]["mode"], "trials": data["trials_scored"]}
-    row |= {"spikes": data["spikes"]}
+    row |= {"trials_left_out": data["trials_left_out"], "spikes": data["spikes"]}
+    row |= {"ignore_ms": document["settings"]["ignore_ms"]}
     for name, entry in document["scores"].items():
         row |= {name: entry["value"], f"{name}_low": entry["low"], f"{name}_high": entry["high"]}
     return row | {f"legacy_{name}": value for name, value in document["legacy"].items()}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neuronio.data.checks import voltage_fault
 from neuronio.data.shard import Shard
 from neuronio.data.trial import InputEvents
 from neuronio.errors import NeuronIOError
@@ -73,6 +74,12 @@ class TrialStore:
         return int(self._first[-1])
 
     def __getitem__(self, index: int) -> Trial:
+        """A trial, numbered from 0 through all files.
+
+        Raises:
+            NeuronIOError: there is none of that number, or it holds what `verify` would refuse:
+                voltages that are not finite, spikes outside the trial, synapses that do not exist.
+        """
         if not 0 <= index < len(self):
             raise NeuronIOError(
                 f"trial {index} does not exist; there are {len(self)}, numbered from 0"
@@ -84,6 +91,10 @@ class TrialStore:
             trial = self._read(index)
             self._keep(index, trial)
             return trial
+
+    def file_numbers(self) -> np.ndarray:
+        """Which of the files each trial is from, (trials,) from 0."""
+        return np.searchsorted(self._first, np.arange(len(self)), side="right") - 1
 
     def n_spikes(self, index: int) -> int:
         """Number of output spikes of a trial."""
@@ -113,8 +124,15 @@ class TrialStore:
     def _read(self, index: int) -> Trial:
         number = int(np.searchsorted(self._first, index, side="right")) - 1
         shard, i = self._shard(number), index - int(self._first[number])
-        spikes = spike_bins(shard.spike_ms(i), self.duration_ms)
-        return Trial(shard.inputs(i), spikes, shard.soma_mV(i))
+        soma = shard.soma_mV(i)
+        fault = shard.spike_fault(i)
+        if not fault and (wrong := voltage_fault(soma)):
+            fault = f"soma_mV {wrong}"
+        if fault:
+            raise NeuronIOError(
+                f"{shard.trial_name(i)}: {fault}; leave this file out or make it anew"
+            )
+        return Trial(shard.inputs(i), spike_bins(shard.spike_ms(i), self.duration_ms), soma)
 
     def _shard(self, number: int) -> Shard:
         if number not in self._open:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from neuronio.config import EvaluationConfig, TrainingConfig
+from neuronio.config import TrainingConfig
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_csv, write_json
 from neuronio.progress import Report, silent
@@ -31,7 +31,7 @@ from neuronio.surrogate.fit_directory import (
     resume,
     save_checkpoint,
 )
-from neuronio.surrogate.inference import predictions
+from neuronio.surrogate.inference import scored_predictions
 from neuronio.surrogate.losses import surrogate_loss
 from neuronio.surrogate.matching import best_threshold
 from neuronio.surrogate.metrics import Predictions, point_scores
@@ -109,7 +109,9 @@ def start_at_means(model: nn.Module, train: TrialStore) -> None:
 def _train(run: Run, progress: Report) -> None:
     """The loop, from the state's step to the last one."""
     t, state = run.spec.training, run.state
-    sampler = WindowSampler(run.train, t.batch_size, t.window_ms, t.validate_every, run.spec.seed)
+    sampler = WindowSampler(
+        run.train, t.batch_size, t.window_ms, t.validate_every, run.spec.seed, run.spec.ignore_ms
+    )
     feed = Prefetcher(sampler.batch, range(state.step, t.steps), WORKERS)
     measured, began, waited, loss = [], time.perf_counter(), 0.0, math.nan
     run.model.train()
@@ -168,12 +170,22 @@ def learning_rate(training: TrainingConfig, step: int) -> float:
 
 
 def _validate(run: Run) -> History:
-    """Score whole validation trials; keep the weights if their loss is the smallest so far."""
-    state = run.state
+    """Score validation trials; keep the weights if their loss, or RMSE, is the smallest so far.
+
+    Raises:
+        NeuronIOError: the loss is not finite.
+    """
+    state, t = run.state, run.spec.training
     columns = validation_columns(_validation_predictions(run), run.spec.training.spike_weight)
+    found = columns["valid_loss" if t.select_by == "loss" else "valid_soma_rmse_mV"]
     loss = columns["valid_loss"]
-    if loss is not None and loss < state.best_loss:
-        state.best_loss, state.best_step = loss, state.step
+    if found is None or loss is None or not math.isfinite(found + loss):
+        raise NeuronIOError(
+            f"the validation loss is {loss} at step {state.step}: lower learning_rate, or check "
+            "the validation data with `neuronio verify`"
+        )
+    if found < state.best_score:
+        state.best_score, state.best_step = found, state.step
         state.best_weights = copy_state(run.model)
         write_tensors(run.spec.out / "best.pt", state.best_weights)
     return columns
@@ -193,8 +205,7 @@ def validation_columns(seen: Predictions, spike_weight: float) -> dict[str, floa
 def _validation_predictions(run: Run) -> Predictions:
     t = run.spec.training
     trials = range(min(len(run.valid), t.validation_trials))
-    settings = EvaluationConfig(ignore_ms=t.burn_in_ms)
-    return predictions(run.model, run.valid, trials, settings, t.device)
+    return scored_predictions(run.model, run.valid, trials, run.spec.protocol, t.device)
 
 
 def _train_columns(measured: list[torch.Tensor]) -> dict[str, float]:

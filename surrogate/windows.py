@@ -64,7 +64,7 @@ def window_batch(trials: Sequence[Trial], starts: Iterable[int], window_ms: int)
 
 @dataclass(frozen=True)
 class WindowSampler:
-    """Random windows, drawn anew for every (seed, epoch, step); starts are uniform.
+    """Random windows, drawn anew for every (seed, epoch, step), all after `ignore_ms`.
 
     Trials come from a pool of at most `POOL` that moves through an endless shuffled list of all
     trials, slowly enough that a trial gives `WINDOWS_PER_TRIAL` windows on average before it
@@ -81,19 +81,22 @@ class WindowSampler:
     window_ms: int
     steps_per_epoch: int
     seed: int
+    ignore_ms: int = 0
 
     def __post_init__(self):
-        if self.window_ms > self.store.duration_ms:
+        left_ms = self.store.duration_ms - self.ignore_ms
+        if self.window_ms > left_ms:
             raise NeuronIOError(
-                f"window_ms is {self.window_ms}, but the trials last {self.store.duration_ms} ms; "
-                "take a shorter window"
+                f"window_ms is {self.window_ms}, but of the trials' {self.store.duration_ms} ms "
+                f"only {max(0, left_ms)} come after ignore_ms ({self.ignore_ms}); take a shorter "
+                "window or ignore less"
             )
 
     def draw(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Trials (B,) and window starts (B,) of a step that counts from 0 over all epochs."""
         rng = self._rng(*divmod(step, self.steps_per_epoch))
-        last_start = self.store.duration_ms - self.window_ms
-        starts = rng.integers(last_start + 1, size=self.batch_size)
+        n_starts = self.store.duration_ms - self.window_ms - self.ignore_ms + 1
+        starts = self.ignore_ms + rng.integers(n_starts, size=self.batch_size)
         n_trials = len(self.store)
         first = step * self.batch_size // WINDOWS_PER_TRIAL if n_trials > POOL else 0
         pool = min(POOL, n_trials, FIRST_POOL + step)

@@ -120,7 +120,7 @@ def fitted(model: str, folder: Path) -> tuple[dict[str, str], dict[str, list[flo
     )
     out = folder / model
     options = parse_options(model, {"inputs": 12, **MODELS[model]})
-    spec = FitSpec(model, options, 0, training, shards[:1], shards[1:], out)
+    spec = FitSpec(model, options, 0, training, shards[:1], shards[1:], out, ignore_ms=0)
     fit(spec)
     state = torch.load(out / "best.pt", weights_only=True)
     arrays = {name: tensor.numpy() for name, tensor in sorted(state.items())}

@@ -23,7 +23,7 @@ def info(file: Annotated[Path, typer.Argument(help="A shard (.h5).")]) -> None:
 
 @app.command()
 def verify(files: Annotated[list[Path], typer.Argument(help="Shards (.h5).")]) -> None:
-    """Check shards: structure, checksums, no NaN; exits 1 with the reason where one is damaged."""
+    """Check shards: structure, checksums, values that can be; exits 1 and says what is wrong."""
     from neuronio.data.verify import verify_shard
 
     problems = {file: verify_shard(file) for file in files}
@@ -73,12 +73,30 @@ def quality(
 def import_neuronio(
     file: Annotated[Path, typer.Argument(help="A published pickle.")],
     out: Annotated[Path, typer.Option(help="Write the shard here (.h5).")],
+    segments: Annotated[
+        str | None,
+        typer.Option(
+            help="Types (basal, apical, soma, other) and numbers of the segments in the order of "
+            "their keys, where the file lacks allSegmentsType: basal:262,apical:377."
+        ),
+    ] = None,
+    first_excitatory: Annotated[
+        int, typer.Option(help="Key of the first segment in exInputSpikeTimes.")
+    ] = 0,
+    first_inhibitory: Annotated[
+        int, typer.Option(help="Key of the first segment in inhInputSpikeTimes.")
+    ] = 0,
+    samples_per_ms: Annotated[
+        int | None,
+        typer.Option(help="Samples of the fine voltages in 1 ms, where the file does not say it."),
+    ] = None,
 ) -> None:
     """Turn a published pickle into a shard; refuses a pickle that would run code."""
     from neuronio.data.neuronio import import_neuronio as run
 
     check_suffix(out, ".h5")
-    typer.echo(f"written to {run(file, out)}")
+    path = run(file, out, segments, first_excitatory, first_inhibitory, samples_per_ms)
+    typer.echo(f"written to {path}")
 
 
 @app.command("export-neuronio")

@@ -46,6 +46,14 @@ def fit(
     training: Annotated[
         Texts, typer.Option(help="Training settings, key=value ... (config/README.md).")
     ] = None,
+    ignore_ms: Annotated[
+        int | None,
+        typer.Option(
+            help="Start of every trial not to use, ms (evaluation.ignore_ms, else 500).",
+            show_default=False,
+            min=0,
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Fit a model to shards; the same command again goes on after an interruption."""
@@ -56,11 +64,12 @@ def fit(
 
     train_files, valid_files = shard_paths(train or ()), shard_paths(valid or ())
     store = TrialStore(train_files)
-    name, parsed, settings = fit_settings(
+    name, parsed, settings, ignored = fit_settings(
         config, model, size, key_values(options), key_values(training), store.n_synapses
     )
     store.close()
-    spec = FitSpec(name, parsed, seed, settings, train_files, valid_files, out)
+    ignored = ignored if ignore_ms is None else ignore_ms
+    spec = FitSpec(name, parsed, seed, settings, train_files, valid_files, out, ignored)
     with ProgressBar(f"Fit {name} {parsed.size} seed {seed}", "steps", quiet=quiet) as progress:
         summary = run_fit(spec, progress=progress)
     if not quiet:

@@ -197,6 +197,18 @@ class Published(Generator):
         return weight * rng.uniform(*self.heterogeneity, weight.shape)
 
 
+@generator("published_test")
+class PublishedTest(Published):
+    """How NeuronIO's test files were made: the published script with other ranges.
+
+    Source: the ranges are those in a test file's public name (Beniaguev et al. 2021).
+    """
+
+    excitation_basal_per_100ms: PositiveRange = (0, 750)
+    inhibition_offset_basal_per_100ms: Range = (-550, 200)
+    inhibition_offset_apical_per_100ms: Range = (-550, 200)
+
+
 @generator("subthreshold")
 class Subthreshold(Published):
     """The published scheme at rates so low that the cell almost never fires."""

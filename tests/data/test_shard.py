@@ -2,10 +2,11 @@ import h5py
 import numpy as np
 import pytest
 
-from neuronio.data.shard import SEGMENT_SCALE_MV, SegmentTable, Shard, write_shard
+from neuronio.data.shard import SEGMENT_SCALE_MV, SegmentTable, Shard, content_sha256, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.data.verify import verify_shard
 from neuronio.errors import NeuronIOError
+from neuronio.surrogate.store import TrialStore
 
 S, T = 5, 40
 SEGMENTS = SegmentTable(
@@ -114,6 +115,85 @@ def test_a_voltage_that_is_no_number_is_found(tmp_path, name, value, said):
         file[name][1, 5] = value
     assert any(said in problem for problem in verify_shard(path))
     assert any("checksum" in problem for problem in verify_shard(path))
+
+
+def damaged(tmp_path, name, where, value, full=False):
+    """A shard whose checksums fit and whose dataset `name` does not."""
+    path = write(tmp_path / "a.h5", full=full)
+    with h5py.File(path, "r+") as file:
+        file[name][where] = value
+        file.attrs["content_sha256"] = content_sha256(file)
+    return path
+
+
+# Trial 0 has no spike, trial 1 one, trial 2 two.
+DAMAGE = {
+    "spike NaN": (("spikes/time_ms", 1, np.nan), "in trial 2, output spike 0 is at nan ms"),
+    "spike early": (("spikes/time_ms", 0, -3.0), "in trial 1, output spike 0 is at -3 ms, outside"),
+    "spike late": (("spikes/time_ms", 2, 40.0), "in trial 2, output spike 1 is at 40 ms, outside"),
+    "spikes unsorted": (
+        ("spikes/time_ms", slice(1, 3), [9.0, 8.0]),
+        "at 8 ms comes after one at 9",
+    ),
+    "synapse": (("inputs/synapse", -1, 10), "an event of trial 2 names synapse 10 of 10"),
+    "first offset": (("inputs/trial_offset", 0, 1), "inputs/trial_offset does not fit"),
+    "last offset": (("spikes/trial_offset", -1, 9), "spikes/trial_offset does not fit"),
+    "falling offset": (("spikes/trial_offset", 1, 3), "spikes/trial_offset does not fit"),
+    "events": (("inputs/events_per_ms", (0, 0), 99), "events_per_ms does not add up"),
+    "index": (("trial_index", 2, 1), "trial 1 is in it 2 times"),
+    "soma": (
+        ("soma_mV", (1, 5), np.nan),
+        "soma_mV is not finite in trial 1: it is nan at sample 5",
+    ),
+    "fine": (("soma_8khz_mV", (2, 7), np.inf), "soma_8khz_mV is not finite in trial 2"),
+    "volts": (("soma_mV", 1, -0.07), "in trial 1, soma_mV is nowhere over 0.07 from 0, so it is"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_values_that_no_trial_has_are_found_under_a_sound_checksum(tmp_path, kind):
+    change, said = DAMAGE[kind]
+    found = verify_shard(damaged(tmp_path, *change, full=True))
+    assert len(found) == 1, found
+    assert said in found[0]
+
+
+def test_units_and_rates_are_read(tmp_path):
+    path = write(tmp_path / "a.h5", full=True)
+    with h5py.File(path, "r+") as file:
+        file["soma_mV"].attrs["units"] = "V"
+    assert verify_shard(path) == [f"{path}: soma_mV is in 'V', but wanted is 'mV'"]
+    path = write(tmp_path / "b.h5", full=True)
+    with h5py.File(path, "r+") as file:
+        fine = file["soma_8khz_mV"][:, : 4 * T]
+        del file["soma_8khz_mV"]
+        file["soma_8khz_mV"] = fine
+    assert any("soma_8khz_mV has shape (3, 160), but" in told for told in verify_shard(path))
+
+
+@pytest.mark.parametrize("kind", ["spike NaN", "spike early", "spike late", "synapse", "soma"])
+def test_reading_for_fits_refuses_what_verify_would(tmp_path, kind):
+    store = TrialStore([damaged(tmp_path, *DAMAGE[kind][0])])
+    refused = {}
+    for i in range(len(store)):
+        try:
+            store[i]
+        except NeuronIOError as error:
+            refused[i] = str(error)
+    [(trial, said)] = refused.items()
+    assert said.startswith(f"{tmp_path / 'a.h5'}, trial {trial}: ")
+
+
+@pytest.mark.parametrize(("version", "known"), [(1, True), (2, False), (0, False), (None, False)])
+def test_the_version_of_the_format_is_checked(tmp_path, version, known):
+    path = write(tmp_path / "a.h5")
+    with h5py.File(path, "r+") as file:
+        del file.attrs["format_version"]
+        if version is not None:
+            file.attrs["format_version"] = version
+        file.attrs["content_sha256"] = content_sha256(file)
+    said = f"{path} is a shard of format version {version}, but this program reads 1"
+    assert [told[: len(said)] for told in verify_shard(path)] == ([] if known else [said])
 
 
 def test_other_files_are_refused_in_words(tmp_path):

@@ -42,6 +42,29 @@ def test_events_outside_the_trial_or_the_cell_are_refused():
         InputEvents.from_events(3, 10, [0], [10])
 
 
+@pytest.mark.parametrize(
+    ("synapse", "offset", "said"),
+    [
+        ([0, 6], [0, 1, 2], "synapses 0 to 6, but there are only 6"),
+        ([-1, 2], [0, 1, 2], "synapses -1 to 2"),
+        ([0, 1], [0, 1], "must be 3 numbers from 0 to 2"),
+        ([0, 1], [0, 1, 3], "must be 3 numbers from 0 to 2"),
+        ([0, 1], [1, 1, 2], "must be 3 numbers from 0 to 2"),
+        ([0, 1], [0, 3, 2], "fall from one ms to the next"),
+    ],
+)
+def test_events_that_compiled_code_would_stumble_over_are_refused(synapse, offset, said):
+    with pytest.raises(NeuronIOError, match=said):
+        InputEvents(3, 2, np.array(synapse), np.array(offset))
+
+
+def test_synapses_never_wrap_at_16_bits():
+    most = InputEvents.from_events(1 << 15, 5, [(1 << 16) - 1], [0])
+    assert most.synapse[0] == (1 << 16) - 1
+    with pytest.raises(NeuronIOError, match="100130 segments has 200260 synapses, but at most"):
+        InputEvents.from_events(100_130, 5, [70_000], [0])
+
+
 def test_damaged_input_files_are_told_apart(tmp_path):
     path = tmp_path / "inputs.npz"
     np.savez(path, excitatory=np.zeros(3, np.uint8), shape=np.array([3, 8]))

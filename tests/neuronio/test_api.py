@@ -25,7 +25,7 @@ def folder(tmp_path_factory, make_shard):
     for seed, name in enumerate(("train", "valid", "test"), start=1):
         shutil.copy(make_shard(seed), folder / f"{name}.h5")
     shutil.copy(SMOKE, folder / "run.yaml")
-    quick = {"steps": 4, "validate_every": 2, "window_ms": 100, "burn_in_ms": 20}
+    quick = {"steps": 4, "validate_every": 2, "window_ms": 100, "burn_in_ms": 20, "ignore_ms": 100}
     files = folder / "train.h5", folder / "valid.h5"
     neuronio.fit("linear", *files, folder / "fits" / "linear-2-seed0", size=2, **quick)
     return folder

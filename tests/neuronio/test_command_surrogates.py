@@ -12,6 +12,7 @@ from neuronio.command.options import spread
 
 SMALL = ["--set", "inputs=12", "num_branch=3", "synapses_per_branch=4"]
 FAST = ["--training", "steps=20", "validate_every=10", "window_ms=100", "burn_in_ms=20"]
+FAST += ["--ignore-ms", "100"]
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_fit_evaluate_predict_and_plot_work_one_after_another(files, tmp_path, c
     assert main(fit) == 0
     model = ["--model", str(folder), "--data", files[4]]
     result = str(folder / "evaluation.json")
-    small = ["--evaluation", "ignore_ms=100", "bootstrap=20", "max_spikes_per_trial=99"]
+    small = ["--evaluation", "ignore_ms=100", "bootstrap=20"]
     assert main(["evaluate", *model, "--out", result, *small]) == 0
     assert "soma RMSE" in capsys.readouterr().out
     npz, png = tmp_path / "p.npz", tmp_path / "p.png"
@@ -44,6 +45,7 @@ def test_a_configuration_gives_the_settings_and_the_command_line_wins(files, tmp
     config = tmp_path / "run.yaml"
     config.write_text(
         "name: x\n"
+        "evaluation: {ignore_ms: 100}\n"
         "dataset: {trials: {train: 1, valid: 1, test: 1}}\n"
         "training: {steps: 50, batch_size: 2, window_ms: 100, burn_in_ms: 20}\n"
         "fits:\n"
@@ -103,7 +105,7 @@ def test_every_command_explains_itself(command, capsys):
     assert "Usage" in capsys.readouterr().out
 
 
-SHORT = "--training window_ms=300"
+SHORT = "--ignore-ms 50 --training window_ms=300"
 BAD = [
     ("fit", "Missing option"),
     ("bogus", "No such command"),

@@ -1,5 +1,7 @@
 """Cell models: the check figures of the published model, variants, and what a wrong file says."""
 
+import hashlib
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +14,7 @@ from neuronio.simulation import cell_spec
 from neuronio.simulation.cell import build_cell, h
 from neuronio.simulation.cell_spec import CELLS, cell_names, load_cell
 from neuronio.simulation.expressions import evaluate
+from neuronio.simulation.morphology import find_morphology, morphology_sha256
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +132,78 @@ def test_a_swc_morphology_of_the_users_own(tmp_path):
     assert len(cell.apical) == 3
     assert cell.nexus.sec == cell.apical[0]
     assert len(cell.axon) == 2
+
+
+SWC = ["1 1 0 0 0 10 -1", "2 1 0 10 0 10 1", "3 3 0 -60 0 1 1", "4 3 0 -160 0 1 3"]
+SWC += ["5 4 0 100 0 2 2", "6 4 0 300 0 2 5"]
+
+
+def own_file(folder, name, rows=SWC):
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text("\n".join(rows))
+    return path
+
+
+def cell_file(folder, morphology):
+    folder.mkdir(exist_ok=True)
+    document = yaml.safe_load((CELLS / "packaged.yaml").read_text()) | {"morphology": morphology}
+    path = folder / "mine.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def test_an_own_file_under_the_name_of_a_source_is_never_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = "C060114A7.asc"
+    packaged = find_morphology(name)
+    assert packaged.is_absolute()
+    mine = own_file(tmp_path, name)
+    said = re.escape(
+        f"{name} means the file of sources.tsv, but {mine} has other content; write ./"
+    )
+    for ask in (find_morphology, morphology_sha256):
+        with pytest.raises(NeuronIOError, match=said):
+            ask(name)
+    for path in (f"./{name}", str(mine)):
+        assert find_morphology(path).samefile(mine)
+        assert morphology_sha256(path) == hashlib.sha256(mine.read_bytes()).hexdigest()
+    mine.write_bytes(packaged.read_bytes().replace(b"\n", b"\r\n"))
+    assert find_morphology(name) == packaged
+
+
+def test_a_cell_file_names_morphologies_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder, source = tmp_path / "cells", "C060114A7.asc"
+    beside = own_file(folder, "mine.swc")
+    spec = load_cell(cell_file(folder, "mine.swc"))
+    assert find_morphology(spec.morphology) == beside
+    elsewhere = own_file(tmp_path, "mine.swc", SWC[:-1])
+    assert find_morphology(load_cell(cell_file(folder, "mine.swc")).morphology) == beside
+    beside.unlink()
+    found = find_morphology(load_cell(cell_file(folder, "mine.swc")).morphology)
+    assert found.samefile(elsewhere)
+
+    own = own_file(folder, source)
+    with pytest.raises(
+        NeuronIOError, match=r"cells/C060114A7\.asc has other content; write \./C06"
+    ):
+        load_cell(cell_file(folder, source))
+    monkeypatch.chdir(folder)
+    cell_file(folder, f"./{source}")
+    for path in ("mine.yaml", "../cells/mine.yaml", folder / "mine.yaml"):
+        assert find_morphology(load_cell(path).morphology).samefile(own)
+
+
+def test_a_cell_is_the_same_wherever_its_files_lie(tmp_path):
+    digests = set()
+    for name in ("a", "b"):
+        own_file(tmp_path / name, "mine.swc")
+        path = cell_file(tmp_path / name, "mine.swc")
+        variant = Variant(morphology=str(tmp_path / name / "mine.swc"))
+        digests.add((load_cell(path).digest(), load_cell("packaged", variant).digest()))
+    assert len(digests) == 1
+    assert len(set(*digests)) == 2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,13 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from neuronio.data.shard import SegmentTable, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
-from neuronio.simulation.compare import away_from, compare_recordings, compare_shards, match_spikes
+from neuronio.simulation.compare import (
+    Comparison,
+    away_from,
+    compare_recordings,
+    compare_shards,
+    match_spikes,
+)
 from neuronio.simulation.figures import plot_comparison
 
 TIMES = st.lists(st.integers(0, 400), unique=True, max_size=25).map(lambda t: np.sort(t) / 8.0)
@@ -112,6 +118,30 @@ def test_shards_are_compared_trial_by_trial(shards):
     assert found.rms_mV == pytest.approx(np.sqrt((1 + 3e-4) / 4), rel=1e-3)
     assert found.summary()["worst_trial"]["trial_index"] == 3
     assert any("worst trial" in line and "3" in line for line in found.lines())
+
+
+def test_every_figure_of_a_comparison_has_its_n(shards):
+    found = compare_shards(*shards)
+    samples, before = found.n_samples
+    assert samples == sum(t.n_samples for t in found.trials) <= 4 * DURATION_MS
+    assert before == samples > 0.8 * 4 * DURATION_MS
+    summary = found.summary()
+    assert (summary["trials"], summary["spikes_a"], summary["spikes_b"]) == (4, 8, 8)
+    assert summary["samples"] == summary["samples_before_divergence"] == samples
+    assert summary["worst_trial"]["n_samples"] == found.worst.n_samples
+    text = "\n".join(found.lines())
+    assert "of 8 and 8 in 4 trials" in text
+    assert text.count(f"{samples:,} samples of 4 trials") == 2
+
+
+def test_trials_weigh_by_their_samples_until_they_part(tmp_path):
+    """A trial that parts at once has hardly a sample before, and hardly a say."""
+    early = compare_recordings(recording([]), recording([4.0], 1.0))
+    late = compare_recordings(recording([]), recording([], 0.1))
+    found = Comparison(tmp_path, tmp_path, (early, late), 0)
+    assert early.n_samples_before <= 1
+    assert found.rms_before_mV == pytest.approx(0.1, rel=0.3)
+    assert found.rms_mV == pytest.approx(np.sqrt((1 + 0.01) / 2), rel=0.03)
 
 
 def test_a_shard_equals_itself(shards):

@@ -1,6 +1,7 @@
 """Datasets: resumable to the byte, isolated from crashes, and nothing silently dropped."""
 
 import csv
+import hashlib
 import os
 import signal
 import subprocess
@@ -17,8 +18,10 @@ from neuronio.data.shard import Shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 from neuronio.simulation import jobs
+from neuronio.simulation.cell_spec import CELLS
 from neuronio.simulation.dataset import Queue, _settle, make_dataset, simulate_shard
 from neuronio.simulation.engines.base import TrialFailure
+from neuronio.simulation.inputs.generators import GENERATORS
 from neuronio.simulation.inputs.splits import shard_trials
 from neuronio.simulation.jobs import Draw, Job, Parts, serve
 from neuronio.simulation.worker import WorkerPool
@@ -199,6 +202,127 @@ def test_a_shard_whose_every_trial_failed_is_an_error(tmp_path):
     parts.save(Draw(0), InputEvents.from_events(696, 40, [], []), TrialFailure("it blew up"))
     with pytest.raises(NeuronIOError, match=r"every trial of .* failed; the first because it blew"):
         simulate_shard(run, "valid", 0, out)
+
+
+def toy(**changes):
+    """A configuration of a cell and a generator that are files of the working folder."""
+    inputs = {"generator": "mine.py:level", "parameters": {"rate": 0.01}}
+    return validate_config(
+        {**DOCUMENT, "cell": {"model": "mine.yaml"}, "inputs": inputs, **changes}
+    )
+
+
+@pytest.fixture
+def own_files(tmp_path, monkeypatch):
+    """The working folder, with a cell, its morphology and a generator of the user's."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(GENERATORS, "_entries", dict(GENERATORS._entries))
+    cell = yaml.safe_load((CELLS / "packaged.yaml").read_text())
+    cell |= {"morphology": "mine.swc", "nexus": None}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(cell))
+    rows = ["1 1 0 0 0 10 -1", "2 1 0 10 0 10 1", "3 3 0 -60 0 1 1", "4 3 0 -160 0 1 3"]
+    rows += ["5 4 0 100 0 2 2", "6 4 0 300 0 2 5", "7 4 -80 400 0 1 6", "8 4 80 450 0 1 6"]
+    (tmp_path / "mine.swc").write_text("\n".join(rows))
+    (tmp_path / "mine.py").write_text(USERS_GENERATOR)
+    return tmp_path
+
+
+USERS_GENERATOR = """
+import numpy as np
+
+from neuronio.simulation.inputs.generators import Generator, generator
+from neuronio.simulation.inputs.rates import Rates
+
+
+@generator("level")
+class Level(Generator):
+    rate: float = 0.02
+    gain: float = 1.0
+
+    def rates(self, segments, duration_ms, rng):
+        weight = np.full((1, 2 * len(segments)), self.rate * self.gain)
+        return Rates(np.ones((duration_ms, 1)), weight)
+"""
+
+
+def test_a_job_knows_what_decides_its_trials(own_files):
+    before = Job.of(toy(), "train")
+    assert before.info()["generator_parameters"] == {"rate": 0.01, "gain": 1.0}
+    assert before.digest() == Job.of(toy(), "train").digest()
+    digests = {before.digest()}
+    for name, addition in {"mine.swc": "\n9 4 80 500 0 1 8", "mine.py": "\n# edited"}.items():
+        path = own_files / name
+        text = path.read_text()
+        path.write_text(text + addition)
+        digests.add(Job.of(toy(), "train").digest())
+        path.write_text(text)
+    explicit = {"generator": "mine.py:level", "parameters": {"rate": 0.01, "gain": 1.0}}
+    assert Job.of(toy(inputs=explicit), "train").digest() == before.digest()
+    for parameters in ({"rate": 0.02}, {"rate": 0.01, "gain": 2.0}):
+        changed = {"generator": "mine.py:level", "parameters": parameters}
+        digests.add(Job.of(toy(inputs=changed), "train").digest())
+    digests.add(Job.of(toy(), "valid").digest())
+    digests.add(Job.of(toy(seed=5), "train").digest())
+    digests.add(Job.of(toy(t0_artefact=True), "train").digest())
+    assert len(digests) == 8
+
+
+def test_a_changed_default_of_a_generator_is_another_job(monkeypatch):
+    before = Job.of(config(), "train")
+    document = before.info()["generator_parameters"]
+    assert document["heterogeneity"] == [0.5, 1.5]
+    made = jobs.make_generator("published", {"heterogeneity": [0.5, 1.4]})
+    monkeypatch.setattr(jobs, "make_generator", lambda name, parameters: made)
+    assert Job.of(config(), "train").digest() != before.digest()
+
+
+def test_a_job_is_the_same_in_another_folder(own_files, tmp_path_factory, monkeypatch):
+    there = tmp_path_factory.mktemp("elsewhere")
+    for path in own_files.iterdir():
+        (there / path.name).write_bytes(path.read_bytes())
+    digests = set()
+    for folder in (own_files, there):
+        monkeypatch.setattr(GENERATORS, "_entries", dict(GENERATORS._entries))
+        GENERATORS._entries.pop("level", None)
+        inputs = {"generator": f"{folder}/mine.py:level"}
+        run = toy(cell={"model": str(folder / "mine.yaml")}, inputs=inputs)
+        digests.add(Job.of(run, "train").digest())
+    assert len(digests) == 1
+
+
+@pytest.mark.slow
+def test_an_edited_morphology_is_not_mixed_in(own_files):
+    out = own_files / "out"
+    make_dataset(toy(), out, workers=1)
+    with Shard(out / "train" / "shard-000.h5") as shard:
+        digest = hashlib.sha256((own_files / "mine.swc").read_bytes()).hexdigest()
+        assert shard.info["morphology_sha256"] == digest
+        assert shard.info["generator_parameters"] == {"rate": 0.01, "gain": 1.0}
+        assert len(shard.info["generator_sha256"]) == 64
+    make_dataset(toy(), out, workers=1)
+    # Parts of an interrupted run of the cell as it was.
+    old = Parts(own_files / f".new.{Job.of(toy(), 'train').digest()}.parts")
+    silent = InputEvents.from_events(99, 40, [], [])
+    for index in range(2):
+        old.save(Draw(index, failed="of old"), silent, TrialFailure("of the old cell"))
+    with (own_files / "mine.swc").open("a") as file:
+        file.write("\n9 4 80 500 0 1 8")
+    with pytest.raises(NeuronIOError, match=r"other settings \(morphology_sha256\)"):
+        make_dataset(toy(), out, workers=1)
+    simulate_shard(toy(), "train", 0, own_files / "new.h5", workers=1)
+    with Shard(own_files / "new.h5") as shard:
+        assert shard.info["failed"] == {}
+        assert list(shard.trial_index) == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["ensemble", "neuron"])
+def test_inputs_of_a_synapse_that_is_not_there_reach_no_engine(name, own_files):
+    engine = Job.of(toy(engine={"name": name}), "train").make_engine()
+    n, offset = len(engine.segment_table()), np.arange(11)
+    sound = InputEvents(n, 10, np.zeros(10, np.uint16), offset)
+    assert np.isfinite(engine.run([sound])[0].soma_mV).all()
+    with pytest.raises(NeuronIOError, match=f"0 to 65535, but there are only {2 * n}"):
+        engine.run([InputEvents(n, 10, np.array([0] * 9 + [65535], np.uint16), offset)])
 
 
 def test_scale_sizes_every_split():

@@ -1,5 +1,7 @@
 """The generators: their rates, the percentiles of their spikes, and that a seed fixes them."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -59,6 +61,7 @@ def weights(generator, segments, n: int, seed: int = 0) -> np.ndarray:
     ("name", "basal", "apical", "offsets"),
     [
         ("published", 800, 800, {"basal": (-600, 200), "apical": (-600, 200)}),
+        ("published_test", 750, 800, {"basal": (-550, 200), "apical": (-550, 200)}),
         ("subthreshold", 100, 125, {"basal": (-100, 100), "apical": (-125, 125)}),
     ],
 )
@@ -71,6 +74,32 @@ def test_tree_rates_have_the_stated_ranges(segments, name, basal, apical, offset
         low, high = np.maximum(0, ex + offsets[tree][0]), ex + offsets[tree][1]
         assert stats.kstest((inh - low) / (high - low), "uniform").pvalue > 1e-3
     assert abs(np.corrcoef(total["basal_ex"], total["apical_ex"])[0, 1]) < 0.1
+
+
+def test_published_stays_the_released_script():
+    """The bits of a trial that was made before `published_test` was known."""
+    table = SegmentTable(
+        np.array(["basal"] * 40 + ["apical"] * 60),
+        np.full(100, 20.0),
+        np.zeros(100),
+        np.arange(100),
+    )
+    events = make_inputs("published", {}, table, 1500, trial_rng(1, 0))
+    assert events.n_events == 18910
+    digest = hashlib.sha256(events.synapse.tobytes() + events.offset.tobytes()).hexdigest()
+    assert digest == "b6f68bb7a34c1733305560f4cdce22de9d7372d12c2414eef47ee71c5ad0a113"
+
+
+def test_published_test_differs_from_the_released_script_in_its_ranges_alone():
+    theirs, script = (make_generator(name, {}) for name in ("published_test", "published"))
+    changed = {
+        name: value for name, value in theirs.model_dump().items() if value != getattr(script, name)
+    }
+    assert changed == {
+        "excitation_basal_per_100ms": (0, 750),
+        "inhibition_offset_basal_per_100ms": (-550, 200),
+        "inhibition_offset_apical_per_100ms": (-550, 200),
+    }
 
 
 def test_ergodic_rates_before_modulation_have_the_stated_ranges(segments):

@@ -19,14 +19,19 @@ from neuronio.surrogate.evaluate import (
     predict_one,
     scored_trials,
 )
+from neuronio.surrogate.figures import scored_words
 from neuronio.surrogate.inference import predict_trials
 from neuronio.surrogate.models import sized_options
+from neuronio.surrogate.protocol import Protocol
+from neuronio.surrogate.results_table import table_rows
 from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.train import FitSpec, fit
+from neuronio.surrogate.windows import WindowSampler
 
 MIRROR = os.environ.get("NEURONIO_MIRROR")
 needs_mirror = pytest.mark.skipif(not MIRROR, reason="NEURONIO_MIRROR is not set")
-SETTINGS = EvaluationConfig(ignore_ms=100, bootstrap=50, max_spikes_per_trial=1000)
+SETTINGS = EvaluationConfig(ignore_ms=100, bootstrap=50)
+OURS = Protocol.of(SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +42,7 @@ def fitted(make_shard, tmp_path_factory):
     training = TrainingConfig(
         steps=60, validate_every=30, window_ms=100, burn_in_ms=20, learning_rate=0.01
     )
-    fit(FitSpec("tcn", options, 0, training, [make_shard(1)], [make_shard(3)], out))
+    fit(FitSpec("tcn", options, 0, training, [make_shard(1)], [make_shard(3)], out, 100))
     return out
 
 
@@ -61,8 +66,8 @@ def test_trials_seen_in_the_fit_are_reported(fitted, make_shard):
 
 def test_streaming_and_published_windows_agree_for_a_short_memory(fitted, make_shard):
     store, module = TrialStore([make_shard(4)]), load_model(fitted).module
-    windows = EvaluationConfig(mode="published", window_ms=90, overlap_ms=20)
-    one_pass = list(predict_trials(module, store, range(4), SETTINGS))
+    windows = Protocol(100, windows_ms=(90, 20))
+    one_pass = list(predict_trials(module, store, range(4), OURS))
     in_windows = list(predict_trials(module, store, range(4), windows))
     for (_, *whole), (_, *pieces) in zip(one_pass, in_windows, strict=True):
         np.testing.assert_allclose(whole, pieces, atol=1e-4)
@@ -70,8 +75,8 @@ def test_streaming_and_published_windows_agree_for_a_short_memory(fitted, make_s
 
 def test_the_order_and_grouping_of_trials_do_not_matter(fitted, make_shard):
     store, module = TrialStore([make_shard(4)]), load_model(fitted).module
-    together = {i: logit for i, logit, _ in predict_trials(module, store, range(4), SETTINGS)}
-    ((_, alone, _),) = predict_trials(module, store, [2], SETTINGS)
+    together = {i: logit for i, logit, _ in predict_trials(module, store, range(4), OURS)}
+    ((_, alone, _),) = predict_trials(module, store, [2], OURS)
     np.testing.assert_allclose(together[2], alone, atol=1e-5)
 
 
@@ -79,12 +84,12 @@ def test_trials_with_too_many_spikes_are_left_out(make_shard):
     store = TrialStore([make_shard(4, n_trials=12)])
     counts = [int(store[i].spikes.sum()) for i in range(12)]
     limit = int(np.median(counts))
-    kept = scored_trials(store, EvaluationConfig(max_spikes_per_trial=limit))
+    kept = scored_trials(store, Protocol(100, limit))
     assert kept == [i for i, count in enumerate(counts) if count <= limit]
     assert 0 < len(kept) < 12
     busy = TrialStore([make_shard(6, rate=0.2)])
     with pytest.raises(NeuronIOError, match="raise max_spikes_per_trial"):
-        scored_trials(busy, EvaluationConfig(max_spikes_per_trial=0))
+        scored_trials(busy, Protocol(100, 0))
 
 
 def test_the_spike_threshold_can_come_from_given_validation_data(fitted, make_shard):
@@ -141,7 +146,67 @@ def golden_shard(folder, out):
 def test_published_weights_explain_the_golden_trials(tmp_path, units, least):
     data = golden_shard(Path(MIRROR) / "golden", tmp_path / "golden.h5")
     folder = Path(MIRROR) / "elm_published" / f"num_memory_{units}"
-    document = evaluate(folder, [data], EvaluationConfig(bootstrap=0, max_spikes_per_trial=99))
+    document = evaluate(folder, [data], EvaluationConfig(bootstrap=0))
     assert document["spike_threshold"]["chosen_on"] == FROM_SAME
     assert document["scores"]["soma_explained_variance"]["value"] > least
     assert document["scores"]["auc"]["value"] > 0.97
+
+
+def test_the_published_protocol_is_what_it_says(fitted, make_shard):
+    paths = [make_shard(4, n_trials=6), make_shard(5, n_trials=6)]
+    store = TrialStore(paths)
+    counts = [store.n_spikes(i) for i in range(12)]
+    most = int(np.median(counts))
+    rest = {"ignore_ms": 100, "bootstrap": 0, "max_spikes_per_trial": most}
+    published = {"mode": "published", "window_ms": 90, "overlap_ms": 20, **rest}
+    document = evaluate(fitted, paths, EvaluationConfig(**published))
+    assert document["data"]["trials_scored"] == sum(count <= most for count in counts)
+    assert document["data"]["trials_left_out"] == sum(count > most for count in counts)
+    assert set(document["legacy"]) == {
+        *("soma_rmse_mV", "soma_mae_mV", "soma_explained_variance"),
+        *("tp_at_fp_0.0025", "tp_at_fp_0.01"),
+    }
+    assert document["protocol"] == (
+        f"trials of at most {most} output spikes, after the first 100 ms of each, in windows of 90 "
+        "ms that overlap by 20"
+    )
+    raw = evaluate(fitted, paths, EvaluationConfig(**rest))
+    assert raw["legacy"] == {}
+    assert "legacy" not in "\n".join(headline(raw))
+    for name, entry in document["scores"].items():  # a memory of 7 ms: windows change nothing
+        assert entry["value"] == pytest.approx(raw["scores"][name]["value"], abs=1e-4)
+
+
+def test_left_alone_all_trials_are_scored_and_published_leaves_out_the_busy_ones():
+    assert Protocol.of(EvaluationConfig()).kept([0, 25, 400]) == [0, 1, 2]
+    assert Protocol.of(EvaluationConfig(mode="published")).kept([0, 24, 25]) == [0, 1]
+    assert Protocol.of(EvaluationConfig()).words() == "all trials, after the first 500 ms of each"
+
+
+def test_every_place_says_how_many_trials_and_spikes_were_scored(fitted, make_shard):
+    settings = EvaluationConfig(ignore_ms=100, bootstrap=0, max_spikes_per_trial=40)
+    document = evaluate(fitted, [make_shard(4, n_trials=12)], settings)
+    data = document["data"]
+    said = f"{data['trials_scored']} of 12 trials, {data['spikes']} spikes"
+    assert said in headline(document)[0]
+    (row,) = table_rows([document])
+    assert (row["trials"], row["trials_left_out"]) == (
+        data["trials_scored"],
+        data["trials_left_out"],
+    )
+    assert (row["spikes"], row["ignore_ms"]) == (data["spikes"], 100)
+    assert not any(name.startswith("legacy") for name in row)
+    assert f"{data['trials_scored']} trials with {data['spikes']} spikes" in scored_words(
+        [document]
+    )
+
+
+def test_the_ignored_start_is_used_nowhere(fitted, make_shard):
+    """Training windows, validation and scores keep out of the same first ms."""
+    config = json.loads((fitted / "config.json").read_text())
+    assert config["ignore_ms"] == 100
+    sampler = WindowSampler(TrialStore([make_shard(1)]), 64, 100, 10, seed=0, ignore_ms=100)
+    starts = np.concatenate([sampler.draw(step)[1] for step in range(20)])
+    assert (starts.min(), starts.max()) == (100, 300)
+    with pytest.raises(NeuronIOError, match="only 200 come after ignore_ms"):
+        WindowSampler(TrialStore([make_shard(1)]), 1, 201, 10, seed=0, ignore_ms=200)

@@ -31,8 +31,9 @@ def made_up_evaluation(model, size, seed, auc, rmse=1.0):
             "parameters": 100 * size,
             "multiply_adds_per_ms": 200 * size,
         },
-        "settings": {"mode": "streaming"},
-        "data": {"trials_scored": 4, "spikes": 9},
+        "settings": {"mode": "streaming", "ignore_ms": 100},
+        "data": {"trials_scored": 4, "trials_left_out": 1, "spikes": 9},
+        "protocol": "all trials, after the first 100 ms of each",
         "scores": {"auc": entry(auc), "soma_rmse_mV": entry(rmse)},
         "legacy": {"soma_rmse_mV": rmse},
     }

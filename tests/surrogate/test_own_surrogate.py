@@ -24,9 +24,10 @@ def test_one_file_is_enough_to_fit_evaluate_and_draw(make_shard, tmp_path, capsy
     out, data = tmp_path / "toy-5-seed0", [str(make_shard(seed)) for seed in (1, 3, 4)]
     command = ["fit", "--model", TOY, "--size", "5", "--train", data[0], "--valid", data[1]]
     fast = ["--training", "steps=4", "validate_every=2", "window_ms=100", "burn_in_ms=20"]
+    fast += ["--ignore-ms", "100"]
     assert main([*command, "--out", str(out), *fast]) == 0
     result = str(out / "evaluation.json")
-    small = ["--evaluation", "ignore_ms=100", "bootstrap=10", "max_spikes_per_trial=99"]
+    small = ["--evaluation", "ignore_ms=100", "bootstrap=10"]
     assert main(["evaluate", "--model", str(out), "--data", data[2], "--out", result, *small]) == 0
     document = json.loads(Path(result).read_text())
     assert document["model"]["options"]["tau_ms"] == 5

@@ -20,22 +20,25 @@ needs_mirror = pytest.mark.skipif(
 )
 
 
-def published_folder(num_memory):
-    return Path(MIRROR) / "elm_published" / f"num_memory_{num_memory}"
+def published_folder(name):
+    return Path(MIRROR) / "elm_published" / name
 
 
 @pytest.fixture
 def copy(tmp_path):
     folder = tmp_path / "copy"
-    shutil.copytree(published_folder(5), folder, copy_function=shutil.copyfile)
+    shutil.copytree(published_folder("num_memory_5"), folder, copy_function=shutil.copyfile)
     folder.chmod(0o755)
     return folder
 
 
 @needs_mirror
-@pytest.mark.parametrize(("num_memory", "parameters"), [(5, 5077), (20, 8002)])
-def test_published_weights_load(num_memory, parameters):
-    folder = published_folder(num_memory)
+@pytest.mark.parametrize(
+    ("name", "num_memory", "parameters"),
+    [("num_memory_5", 5, 5077), ("num_memory_20", 20, 8002), ("best", 100, 54002)],
+)
+def test_published_weights_load(name, num_memory, parameters):
+    folder = published_folder(name)
     model = load_published(folder)
     assert is_published(folder)
     assert model.count_parameters() == parameters
@@ -45,13 +48,14 @@ def test_published_weights_load(num_memory, parameters):
 
 
 @needs_mirror
-@pytest.mark.parametrize(("trial", "share"), [(101, 0.97), (102, 0.97)])
-def test_published_model_explains_the_reference_trials(trial, share):
+@pytest.mark.parametrize("name", ["num_memory_20", "best"])
+@pytest.mark.parametrize(("trial", "share"), [(101, 0.97), (102, 0.965)])
+def test_published_model_explains_the_reference_trials(name, trial, share):
     """Explained variance of the golden soma voltage, clipped and shifted as published."""
     golden = np.load(Path(MIRROR) / "golden" / f"neuronio_trial_{trial}.npz")
     batch = EventBatch.from_inputs([InputEvents.from_packed(golden)])
     with torch.no_grad():
-        logit, soma = load_published(published_folder(20))(batch)
+        logit, soma = load_published(published_folder(name))(batch)
     voltage = np.minimum(golden["cvode_soma_mV"], -55.0)[500:]
     residual = voltage - (10 * soma[0].numpy() - 67.7)[500:]
     assert 1 - residual.var() / voltage.var() > share
@@ -83,6 +87,12 @@ def test_a_state_that_is_not_one(copy):
         ({"num_branch": 50}, "routes its inputs"),
         ({"input_to_synapse_routing": "random"}, "routing 'random'"),
         ({"num_memory": "five"}, "'num_memory' is 'five'"),
+        ({"mlp_activation": "gelu"}, "'relu' or 'silu'"),
+        ({"mlp_num_layers": 2}, "lacks mlp.network.4.weight"),
+        ({"num_output": 3}, "num_output 3; only 2 is read"),
+        ({"delta_t": 0.5}, "delta_t 0.5; only 1"),
+        ({"tau_s_value": 8.0}, "synaptic time constants other than 8.0 ms"),
+        ({"use_layer_norm": True}, "key 'use_layer_norm', which is not understood"),
     ],
 )
 def test_a_configuration_that_does_not_fit(copy, change, message):
@@ -96,5 +106,22 @@ def test_a_configuration_that_does_not_fit(copy, change, message):
 @needs_mirror
 def test_a_configuration_that_lacks_a_key(copy):
     (copy / CONFIG_FILE).write_text("{}")
-    with pytest.raises(NeuronIOError, match="input_to_synapse_routing"):
+    with pytest.raises(NeuronIOError, match="lacks 'num_input'"):
+        load_published(copy)
+
+
+@needs_mirror
+def test_every_understood_key_reaches_the_model(copy):
+    path = copy / CONFIG_FILE
+    extra = {"lambda_value": 4.0, "w_s_value": 0.3, "delta_t": 1, "mlp_activation": "silu"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | extra))
+    options = load_published(copy).options
+    assert (options.memory_scale, options.activation) == (4.0, "silu")
+
+
+@needs_mirror
+def test_a_state_with_more_than_the_configuration_explains(copy):
+    state = torch.load(copy / STATE_FILE, map_location="cpu", weights_only=True)
+    torch.save(state | {"mlp.network.4.weight": torch.zeros(5, 10)}, copy / STATE_FILE)
+    with pytest.raises(NeuronIOError, match=r"holds mlp.network.4.weight, which its .* explain"):
         load_published(copy)

@@ -34,6 +34,7 @@ def make_spec(make_shard, tmp_path):
             [make_shard(1), make_shard(2)],
             [make_shard(3)],
             tmp_path / out,
+            ignore_ms=100,
         )
 
     return make
@@ -222,3 +223,23 @@ def test_a_fit_begins_at_the_spike_rate_and_mean_voltage_of_the_data(make_shard,
     assert torch.sigmoid(bias[0]).item() == pytest.approx(rate, rel=1e-4)
     clipped = [(min(v, -55.0) + 67.7) / 10 for i in range(16) for v in store[i].soma_mV.tolist()]
     assert bias[1].item() == pytest.approx(sum(clipped) / len(clipped), rel=1e-4)
+
+
+def test_weights_may_be_chosen_by_the_soma_as_published(make_spec):
+    spec = make_spec(steps=60, validate_every=3, select_by="soma_rmse", learning_rate=0.05)
+    summary = fit(spec)
+    rows = read_csv(spec.out / "history.csv")
+    best = min(rows, key=lambda row: row["valid_soma_rmse_mV"])
+    assert summary["best_step"] == best["step"]
+
+
+def test_a_validation_that_is_not_finite_stops_the_fit(make_spec, monkeypatch):
+    spec = make_spec()
+
+    def broken(seen, weight):
+        return {"valid_loss": math.nan, "valid_soma_rmse_mV": math.nan, "valid_auc": None}
+
+    monkeypatch.setattr("neuronio.surrogate.train.validation_columns", broken)
+    with pytest.raises(NeuronIOError, match="validation loss is nan at step 10"):
+        fit(spec)
+    assert not (spec.out / "best.pt").exists()

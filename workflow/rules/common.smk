@@ -9,10 +9,11 @@ from neuronio.config import validate_config
 from neuronio.errors import NeuronIOError
 from neuronio.simulation.cell_spec import load_cell
 from neuronio.simulation.inputs.draw import make_generator
-from neuronio.simulation.inputs.splits import SPLITS, shard_path, shard_trials, trial_counts
+from neuronio.simulation.inputs.splits import SPLITS, shard_path, shard_trials
 from neuronio.simulation.jobs import Job
 from neuronio.simulation.mechanisms import MOD
 from neuronio.surrogate.models import FAMILIES, sized_options
+from neuronio.surrogate.protocol import Protocol
 
 STARTED = time.time()
 
@@ -63,6 +64,7 @@ def fit_settings(wildcards):
         "seed": seed,
         "options": section.options,
         "training": training,
+        "ignore_ms": RUN.evaluation.ignore_ms,
     }
 
 

@@ -48,9 +48,9 @@ rule report:
         config=RUN.model_dump(mode="json"),
         shards={split: paths[0] for split, paths in SHARDS.items()},
         cell=RUN.cell.model,
-        n_test=trial_counts(RUN)["test"],
         duration_ms=RUN.dataset.duration_ms,
-        ignore_ms=RUN.evaluation.ignore_ms,
+        protocol=Protocol.of(RUN.evaluation).words(),
+        published=Protocol.of(RUN.evaluation).rescaled,
     message:
         "Draw the figures and write the table"
     script:

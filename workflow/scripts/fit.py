@@ -42,6 +42,7 @@ spec = FitSpec(
     train=[Path(path) for path in snakemake.input.train],
     valid=[Path(path) for path in snakemake.input.valid],
     out=out,
+    ignore_ms=settings["ignore_ms"],
 )
 summary = fit(spec, progress=log.progress(f"Fit {out.name}", "steps"))
 log.say(f"Fitted {out.name}: {summary['parameters']:,} parameters")

@@ -22,16 +22,28 @@ SHOWN = {
 }
 
 
+# Under the published protocol only.
+LEGACY = {
+    "legacy_soma_rmse_mV": "soma RMSE as published, mV",
+    "legacy_soma_explained_variance": "soma variance explained as published",
+    "legacy_tp_at_fp_0.01": "true positives at 1% false as published",
+}
+
+
 def accuracy_page(rows: Sequence[dict[str, Any]]) -> str:
     """The table of fits: each score with its interval below it."""
-    head = ["fit", "parameters", "multiply-adds per ms", *SHOWN.values(), "legacy soma RMSE, mV"]
+    legacy = [name for name in LEGACY if any(name in row for row in rows)]
+    head = ["fit", "parameters", "multiply-adds per ms", "trials (left out)", "spikes"]
+    head += [*SHOWN.values(), *(LEGACY[name] for name in legacy)]
     body = [
         [
             row["fit"],
             f"{row['parameters']:,}",
             f"{row['multiply_adds_per_ms']:,.0f}",
+            f"{row['trials']} ({row['trials_left_out']})",
+            f"{row['spikes']:,}",
             *(_score(row, name) for name in SHOWN),
-            _number(row.get("legacy_soma_rmse_mV")),
+            *(_number(row.get(name)) for name in legacy),
         ]
         for row in rows
     ]
@@ -39,9 +51,10 @@ def accuracy_page(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def quality_page(rows: Sequence[dict[str, Any]]) -> str:
-    """The dataset's rates and inputs beside the published figures."""
-    body = [["" if value is None else str(value) for value in row.values()] for row in rows]
-    return page(rows[0], body)
+    """The dataset's figures beside the published ones: each with its spread, n and z below it."""
+    names = [key for key in rows[0] if f"{key}, trials" in rows[0]]
+    body = [[row["quantity"], *(_figure(row, name) for name in names)] for row in rows]
+    return page(["quantity", *names], body)
 
 
 def facts_page(facts: dict[str, Any]) -> str:
@@ -77,6 +90,20 @@ def _score(row: dict[str, Any], name: str) -> str:
     low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
     interval = "" if low is None else f"\n[{_number(low)}, {_number(high)}]"
     return _number(row.get(name)) + interval
+
+
+def _figure(row: dict[str, Any], name: str) -> str:
+    """A figure of the dataset's table; nothing where there is none."""
+    if row[name] is None:
+        return ""
+    lines = [f"{row[name]:.4g}"]
+    lines += [f"{of} {row[key]:.3g}" for of in ("s.e.", "sd") if row.get(key := f"{name}, {of}")]
+    counts = {of: row.get(f"{name}, {of}") for of in ("trials", "spikes")}
+    if n := ", ".join(f"{count:,} {of}" for of, count in counts.items() if count is not None):
+        lines.append(n)
+    if row.get(f"{name}, z") is not None:
+        lines.append(f"z {row[f'{name}, z']:.2g}")
+    return "\n".join(lines)
 
 
 def _number(value: float | None) -> str:

@@ -11,5 +11,9 @@ log = RuleLog(snakemake.log[0])
 report = quality_report(snakemake.params.shards, Path(snakemake.output.summary).parent)
 Path(snakemake.output.page).write_text(quality_page(report["table"]))
 for name, split in report["splits"].items():
-    rate, mean = split["output_rate_hz"], split["soma_mean_mV"]
-    log.say(f"{name}: {split['trials']} trials, {rate:.2f} Hz, soma {mean:.1f} mV on average")
+    log.say(f"{name}: {split['trials']} trials")
+    for quantity in ("output_rate_whole_hz", "output_rate_hz", "soma_mean_mV"):
+        value, n = split[quantity], split["n"][quantity]
+        label = report["quantities"][quantity]["label"]
+        found = "nothing to count" if value is None else f"{value:.4g}"
+        log.say(f"  {label}: {found} ({n['trials']} trials, {n['spikes']} spikes)")

@@ -1,0 +1,74 @@
+"""Files that are whole or not there, also after a power cut."""
+
+import errno
+import os
+
+import numpy as np
+import pytest
+
+from neuronio.data.shard import SegmentTable, write_shard
+from neuronio.data.trial import InputEvents, Recording
+from neuronio.errors import NeuronIOError
+from neuronio.files import replacing, write_csv, write_json, write_npz
+
+
+def shard(path):
+    soma = np.full(9, -70, dtype=np.float32)
+    segments = SegmentTable(np.array(["basal"]), np.ones(1), np.ones(1), np.zeros(1))
+    trial = InputEvents.from_events(1, 9, [0], [3]), Recording(soma, soma, np.zeros(0))
+    write_shard(path, [(0, *trial)], {}, segments)
+
+
+WRITERS = {
+    "shard": shard,
+    "npz": lambda path: write_npz(path, {"a": 1}),
+    "json": lambda path: write_json(path, {"a": 1}),
+    "csv": lambda path: write_csv(path, [{"a": 1}]),
+}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_content_is_flushed_before_the_name_and_the_name_before_the_end(
+    tmp_path, monkeypatch, kind
+):
+    path, done = tmp_path / "a.file", []
+    flush, rename = os.fsync, os.replace
+
+    def fsync(descriptor):
+        what = os.readlink(f"/proc/self/fd/{descriptor}")
+        done.append(("flush", "folder" if what == str(tmp_path) else "file", path.exists()))
+        flush(descriptor)
+
+    def replace(source, target):
+        done.append(("rename", os.path.getsize(source) > 0, path.exists()))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    WRITERS[kind](path)
+    assert done == [("flush", "file", False), ("rename", True, False), ("flush", "folder", True)]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_fills_while_flushing_is_one_sentence(tmp_path, monkeypatch, number):
+    def full(descriptor):
+        raise OSError(number, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(NeuronIOError, match="no space left for"):
+        shard(tmp_path / "a.h5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_flushed_does_not_undo_the_file(tmp_path, monkeypatch):
+    flush = os.fsync
+
+    def fsync(descriptor):
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with replacing(tmp_path / "a") as temporary:
+        temporary.write_text("whole")
+    assert (tmp_path / "a").read_text() == "whole"
