@@ -70,8 +70,7 @@ def simulate_shard(
     parts = Parts(out.parent / f".{out.stem}.{job.digest()}.parts")
     missing = [i for i in indices if not parts.path(i).exists()]
     workers = workers or config.engine.threads or available_cores()
-    what = f"{split} shard {shard}"
-    progress(len(indices) - len(missing), len(indices), what)
+    progress(len(indices) - len(missing), len(indices), "")
     size = max(1, min(workers, len(missing)))
     with WorkerPool(serve, (job, parts.folder), size, job.trial_limit_s) as pool:
         queue = Queue(max(1, min(pool.ready.batch_size, -(-len(missing) // size))))
@@ -79,7 +78,7 @@ def simulate_shard(
         segments = pool.ready.segments
         for task, answer in pool.run(queue.next_task):
             _settle(queue, parts, task, answer, lambda draw: job.draw_inputs(draw, segments))
-            progress(sum(parts.path(i).exists() for i in indices), len(indices), what)
+            progress(sum(parts.path(i).exists() for i in indices), len(indices), "")
     _gather(job, parts, indices, segments, out)
     return out
 
@@ -158,8 +157,14 @@ def make_dataset(
         for shard, indices in enumerate(shard_trials(config, split)):
             path = shard_path(out_dir, split, shard)
 
-            def told(done: int, _: int, detail: str = "", before: int = before) -> None:
-                progress(before + done, total, detail)
+            def told(
+                done: int,
+                _: int,
+                detail: str = "",
+                before: int = before,
+                name: str = f"{split} shard {shard}",
+            ) -> None:
+                progress(before + done, total, detail or name)
 
             _check_same(path, Job.of(config, split), indices)
             simulate_shard(config, split, shard, path, workers=workers, progress=told)

@@ -247,3 +247,11 @@ def test_mixed_shards_in_a_split_are_an_error(tmp_path):
     a, b = shard(tmp_path / "a.h5"), shard(tmp_path / "b.h5", generator="ergodic")
     with pytest.raises(NeuronIOError, match="'train' must hold one cell, generator and duration"):
         measure_split("train", [a, b])
+
+
+def test_the_page_on_validation_has_every_published_figure():
+    """Otherwise run: python docs/validation.py (its docstring says how)."""
+    page = (Path(__file__).parents[2] / "docs" / "validation.md").read_text()
+    for known in published_data():
+        row = rf"^\| {re.escape(str(QUANTITIES[known.quantity]))} \| {known.mean:.4g}\b"
+        assert re.search(row, page, re.MULTILINE), known
