@@ -219,8 +219,8 @@ def _spike_lists(inputs: InputEvents, first: int) -> dict[int, list[int]]:
     segment, time = segment[mine], inputs.time_ms[mine]
     order = np.argsort(segment, kind="stable")
     keys, starts = np.unique(segment[order], return_index=True)
-    lists = np.split(time[order], starts[1:])
-    return {int(k): times.tolist() for k, times in zip(keys, lists, strict=True) if len(times)}
+    lists = np.split(time[order], starts)[1:]  # before the first start there is nothing
+    return {int(k): times.tolist() for k, times in zip(keys, lists, strict=True)}
 
 
 def _is_half(trial: dict) -> bool:

@@ -52,6 +52,10 @@ def trial(
     seed: Annotated[int, typer.Option(help="Seed of the inputs (of the dataset).", min=0)] = 0,
     split: Annotated[SplitName, typer.Option(help="Split of the dataset.")] = "train",
     index: Annotated[int, typer.Option(help="Index of the trial in its split.", min=0)] = 0,
+    attempt: Annotated[
+        int,
+        typer.Option(help="Draws of the trial that were turned away before (manifest.csv).", min=0),
+    ] = 0,
     duration_ms: Annotated[
         int | None,
         typer.Option(help="Length, ms (6000, or that of --inputs).", min=1, show_default=False),
@@ -87,7 +91,7 @@ def trial(
         runner = single_trial.build_engine(spec, settings, t0_artefact)
     segments = runner.segment_table()
     events = given or single_trial.draw_trial_inputs(
-        drawn, segments, duration_ms or 6000, seed, split, index
+        drawn, segments, duration_ms or 6000, seed, split, index, attempt
     )
     with working(f"simulating {events.duration_ms} ms"):
         recording = single_trial.run_trial(runner, events)

@@ -1,0 +1,126 @@
+"""The subcommands that simulate, and those on files, one after another as a user types them."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from neuronio.command.app import main
+from neuronio.data.shard import Shard
+
+CONFIG = """
+name: small
+seed: 5
+inputs: {generator: ergodic, parameters: {keep_silent: 0.3}}
+dataset: {duration_ms: 40, trials: {train: 6, valid: 1, test: 1}}
+"""
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """A folder with a dataset of short, silent trials, some of them redrawn."""
+    folder = tmp_path_factory.mktemp("dataset")
+    (folder / "small.yaml").write_text(CONFIG)
+    command = ["dataset", "--config", str(folder / "small.yaml"), "--out", str(folder / "data")]
+    assert main([*command, "--workers", "1"]) == 0
+    return folder / "data"
+
+
+def rows(dataset):
+    with (dataset / "manifest.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_dataset_says_where_its_list_is(dataset, capsys):
+    config = dataset.parent / "small.yaml"
+    assert main(["dataset", "--config", str(config), "--out", str(dataset)]) == 0
+    assert "manifest.csv lists the trials" in capsys.readouterr().out
+    assert len(rows(dataset)) == 8
+
+
+def test_any_trial_can_be_made_again_alone_redrawn_ones_too(dataset, tmp_path):
+    redrawn = max((row for row in rows(dataset) if row["split"] == "train"), key=attempts)
+    assert attempts(redrawn) > 0, "no trial was redrawn; take another seed"
+    out = tmp_path / "again.npz"
+    command = ["trial", "--generator", "ergodic", "--set", "keep_silent=0.3", "--seed", "5"]
+    command += ["--index", redrawn["trial"], "--attempt", redrawn["attempt"]]
+    command += ["--engine", "ensemble", "--precision", "float32", "--duration-ms", "40"]
+    assert main([*command, "--out", str(out)]) == 0
+    with Shard(dataset / "train" / "shard-000.h5") as shard, np.load(out) as again:
+        place = int(np.flatnonzero(shard.trial_index == int(redrawn["trial"]))[0])
+        np.testing.assert_array_equal(shard.soma_mV(place), again["soma_mV"])
+        packed = shard.inputs(place).packed()
+        for key in ("excitatory", "inhibitory"):
+            np.testing.assert_array_equal(packed[key], again[key])
+
+
+def attempts(row):
+    return int(row["attempt"])
+
+
+def test_what_is_in_a_shard_and_whether_it_is_sound(dataset, tmp_path, capsys):
+    shard = str(dataset / "train" / "shard-000.h5")
+    assert main(["info", shard]) == 0
+    assert "6 of 40 ms" in capsys.readouterr().out
+    assert main(["verify", shard]) == 0
+    assert main(["compare", shard, shard, "--plot", str(tmp_path / "c.png")]) == 0
+    assert "soma difference    0.000000 mV rms" in capsys.readouterr().out
+    assert main(["quality", "--out", str(tmp_path / "quality"), shard]) == 0
+    assert (tmp_path / "quality" / "quality.json").is_file()
+    damaged = tmp_path / "damaged.h5"
+    content = bytearray((dataset / "train" / "shard-000.h5").read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    assert main(["verify", shard, str(damaged)]) == 1
+    assert "1 of 2 files are damaged" in capsys.readouterr().err
+
+
+def test_out_to_a_published_pickle_and_back(dataset, tmp_path):
+    pickle, back = tmp_path / "out.p", tmp_path / "back.h5"
+    shard = dataset / "train" / "shard-000.h5"
+    assert main(["export-neuronio", str(shard), "--out", str(pickle)]) == 0
+    assert main(["import-neuronio", str(pickle), "--out", str(back)]) == 0
+    with Shard(shard) as before, Shard(back) as after:
+        np.testing.assert_array_equal(before.soma_mV(3), after.soma_mV(3))
+
+
+def test_a_cell_tells_its_facts(tmp_path, capsys):
+    assert main(["cell", "--json", "--plot", str(tmp_path / "cell.png")]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["synapses"] == 2 * facts["dendritic_segments"]
+    assert (tmp_path / "cell.png").stat().st_size > 0
+
+
+def test_fetch_lists_and_fetches(capsys):
+    assert main(["fetch"]) == 0
+    assert "C060114A7.asc" in capsys.readouterr().out
+    assert main(["fetch", "C060114A7.asc"]) == 0
+    assert "sha256 ecd128245dcf" in capsys.readouterr().out
+
+
+BAD = [
+    ("trial --out {tmp}/t.txt", "must end in .npz"),
+    ("trial --out {tmp}/t.npz --plot {tmp}/t.txt", "must end in .png or .svg or .pdf"),
+    ("trial --out {tmp}/t.npz --cell pakaged", "did you mean 'packaged'"),
+    ("trial --out {tmp}/t.npz --generator ergodix", "did you mean 'ergodic'"),
+    ("trial --out {tmp}/t.npz --set sigma=3", "sigma"),
+    ("trial --out {tmp}/t.npz --dt-ms 0.03", "dt_ms"),
+    ("trial --out {tmp}/t.npz --engine ensemble --integrator cvode", "needs engine neuron"),
+    ("cell --variant nmda_ration=2", "did you mean 'nmda_ratio'"),
+    ("cell --color-by gIhbarr --plot {tmp}/c.png", "did you mean 'gIhbar'"),
+    ("dataset --config {tmp}/none.yaml --out {tmp}", "cannot read the configuration"),
+    ("info {tmp}/none.h5", "does not exist"),
+    ("quality --out {tmp} {tmp}/none.h5", "does not exist"),
+    ("import-neuronio {tmp}/none.p --out {tmp}/x.h5", "cannot read"),
+    ("fetch cell9.asc", "nothing called cell9.asc"),
+]
+
+
+@pytest.mark.parametrize(("command", "expected"), BAD)
+def test_bad_input_is_one_sentence_and_exit_code_1(command, expected, tmp_path, capsys):
+    assert main(command.replace("{tmp}", str(tmp_path)).split()) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ")
+    assert printed.count("\n") == 1
+    assert expected in printed
