@@ -276,9 +276,9 @@ def comparison_table(splits: Sequence[SplitQuality]) -> list[dict[str, Any]]:
     """One row a quantity: the published figures, then each split's value and standard error.
 
     "sd" is the spread over published files of 128 trials; "trials" and "spikes" are what a figure
-    rests on. "z" is the difference between a split and the published files of its generator, in
-    standard errors (of both, where that spread is known), for trials of 6 s; for what the cell puts
-    out, the cell must be `neuronio` too.
+    rests on. "z" is the difference between a split and the published files of its generator in
+    standard errors (`standard_errors_off`), for trials of 6 s; for what the cell puts out, the cell
+    must be `neuronio` too.
     """
     rows = []
     all_n = {split.name: split.n() for split in splits}
@@ -303,7 +303,14 @@ def comparison_table(splits: Sequence[SplitQuality]) -> list[dict[str, Any]]:
 
 
 def standard_errors_off(split: SplitQuality, published: PublishedFigure) -> float | None:
-    """How far a split is from a published figure; None where the two are not comparable."""
+    """How far a split is from a published figure, in standard errors of the difference.
+
+    The published figure's own error follows from its spread over files or, where that is not known,
+    from our spread over trials and its number of trials; with neither it counts as exact.
+
+    Returns:
+        None where the two are not comparable, or ours has no error.
+    """
     quantity, error = published.quantity, split.errors().get(published.quantity)
     comparable = split.duration_ms == FILE_DURATION_MS and (
         split.cell == "neuronio" or quantity in INPUT_QUANTITIES
@@ -311,8 +318,10 @@ def standard_errors_off(split: SplitQuality, published: PublishedFigure) -> floa
     if split.generator != published.generator or not comparable or not error:
         return None
     theirs = 0.0
-    if published.sd is not None and published.trials is not None:
+    if published.trials is not None and published.sd is not None:
         theirs = published.sd / np.sqrt(published.trials / FILE_TRIALS)
+    elif published.trials is not None:
+        theirs = error * np.sqrt(split.n()[quantity]["trials"] / published.trials)
     return (split.figures()[quantity] - published.mean) / float(np.hypot(error, theirs))
 
 

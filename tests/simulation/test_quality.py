@@ -158,7 +158,8 @@ def test_table_sets_splits_beside_the_published_figures(tmp_path):
     assert rate["published_test"] == pytest.approx(1 / 5.5, rel=1e-3)
     assert rate["published_test, s.e."] == pytest.approx(error, rel=1e-3)
     assert (rate["published_test, trials"], rate["published_test, spikes"]) == (3, 3)
-    assert rate["published_test, z"] == pytest.approx((1 / 5.5 - 0.797) / error, rel=0.05)
+    both = error * np.sqrt(1 + 3 / 1536)
+    assert rate["published_test, z"] == pytest.approx((1 / 5.5 - 0.797) / both, rel=0.05)
     whole = by_name[str(QUANTITIES["output_rate_whole_hz"])]
     error = np.hypot(np.std([0, 2, 29, 3], ddof=1) / 6 / 2, 0.08563 / np.sqrt(300))
     assert whole["ergodic, z"] == pytest.approx((34 / 24 - 1.13) / error, rel=0.05)

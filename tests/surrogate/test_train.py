@@ -103,7 +103,7 @@ options = sized_options("tcn", 4, {"inputs": 12, "depth": 2, "kernels": (5, 3)})
 training = TrainingConfig(
     steps=4000, validate_every=20, batch_size=4, window_ms=100, burn_in_ms=20, learning_rate=0.01
 )
-fit(FitSpec("tcn", options, 0, training, [train], [valid], out))
+fit(FitSpec("tcn", options, 0, training, [train], [valid], out, 100))
 """
 
 
