@@ -23,7 +23,6 @@ from neuronio.surrogate.inference import (
     check_scored,
     predict_trials,
     predictions,
-    scored_predictions,
 )
 from neuronio.surrogate.load import LoadedModel, load_model
 from neuronio.surrogate.matching import TOLERANCES_MS, best_threshold
@@ -103,8 +102,8 @@ def _predicted(
 ) -> tuple[Predictions, dict[str, float | None]]:
     """Predictions that are scored, and the legacy scores where the protocol has them."""
     if not protocol.rescaled:
-        return scored_predictions(model.module, store, trials, protocol, device), {}
-    whole = predictions(model.module, store, range(len(store)), protocol, device)
+        return predictions(model.module, store, trials, protocol, device), {}
+    whole = predictions(model.module, store, range(len(store)), protocol, device, whole=True)
     legacy = legacy_scores(whole, store.file_numbers(), trials, protocol.ignore_ms)
     return whole.select(trials, protocol.ignore_ms), legacy
 
@@ -125,7 +124,7 @@ def _threshold_on(
 ) -> float | None:
     store = _open_for(model, paths)
     trials = scored_trials(store, protocol)
-    seen = scored_predictions(model.module, store, trials, protocol, device)
+    seen = predictions(model.module, store, trials, protocol, device)
     return best_threshold(seen.spikes, seen.logit)
 
 

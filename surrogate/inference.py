@@ -52,33 +52,26 @@ def predictions(
     trials: Sequence[int],
     protocol: Protocol,
     device: str = "cpu",
+    *,
+    whole: bool = False,
 ) -> Predictions:
-    """Predictions and truth of the given trials, whole."""
-    scale = SomaScale()
-    spikes, logits, soma, predicted = [], [], [], []
-    for trial, logit, voltage in predict_trials(model, store, trials, protocol, device):
-        spikes.append(store[trial].spikes)
-        soma.append(scale.clipped(store[trial].soma_mV))
-        logits.append(logit)
-        predicted.append(voltage)
-    return Predictions(*(np.stack(rows) for rows in (spikes, logits, soma, predicted)))
+    """Predictions and truth of the given trials.
 
-
-def scored_predictions(
-    model: nn.Module,
-    store: TrialStore,
-    trials: Sequence[int],
-    protocol: Protocol,
-    device: str = "cpu",
-) -> Predictions:
-    """Predictions and truth of the given trials, without their first `ignore_ms`.
+    Args:
+        whole: keep the first `ignore_ms`, which are not scored.
 
     Raises:
-        NeuronIOError: nothing is left after `ignore_ms`.
+        NeuronIOError: the trials end before scores begin.
     """
     check_scored(store, protocol)
-    seen = predictions(model, store, trials, protocol, device)
-    return seen.select(range(len(seen.spikes)), protocol.ignore_ms)
+    scored, scale = slice(0 if whole else protocol.ignore_ms, None), SomaScale()
+    spikes, logits, soma, predicted = [], [], [], []
+    for trial, logit, voltage in predict_trials(model, store, trials, protocol, device):
+        spikes.append(store[trial].spikes[scored])
+        soma.append(scale.clipped(store[trial].soma_mV[scored]))
+        logits.append(logit[scored])
+        predicted.append(voltage[scored])
+    return Predictions(*(np.stack(rows) for rows in (spikes, logits, soma, predicted)))
 
 
 def check_scored(store: TrialStore, protocol: Protocol) -> None:

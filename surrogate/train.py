@@ -31,7 +31,7 @@ from neuronio.surrogate.fit_directory import (
     resume,
     save_checkpoint,
 )
-from neuronio.surrogate.inference import scored_predictions
+from neuronio.surrogate.inference import predictions
 from neuronio.surrogate.losses import surrogate_loss
 from neuronio.surrogate.matching import best_threshold
 from neuronio.surrogate.metrics import Predictions, point_scores
@@ -205,7 +205,7 @@ def validation_columns(seen: Predictions, spike_weight: float) -> dict[str, floa
 def _validation_predictions(run: Run) -> Predictions:
     t = run.spec.training
     trials = range(min(len(run.valid), t.validation_trials))
-    return scored_predictions(run.model, run.valid, trials, run.spec.protocol, t.device)
+    return predictions(run.model, run.valid, trials, run.spec.protocol, t.device)
 
 
 def _train_columns(measured: list[torch.Tensor]) -> dict[str, float]:
