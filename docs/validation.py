@@ -23,6 +23,7 @@ import neuronio
 from neuronio.config import validate_config
 from neuronio.conventions import BUSY_SPIKES, IGNORE_MS
 from neuronio.data.reference import published_data
+from neuronio.data.shard import Shard
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_atomic, write_json
 from neuronio.recipe import versions
@@ -135,7 +136,16 @@ def elm_table(generator: str, results: Mapping[str, tuple[dict, dict]]) -> list[
     return markdown(head, rows)
 
 
-def page_block(splits: Sequence[SplitQuality], results: Mapping[str, Any], command: str) -> str:
+def revisions(paths: Sequence[Path]) -> str:
+    """The git revisions that the shards were simulated at."""
+    found = set()
+    for path in paths:
+        with Shard(path) as shard:
+            found.add(str(shard.info["git_revision"]))
+    return ", ".join(sorted(found))
+
+
+def page_block(splits: Sequence[SplitQuality], results: Mapping[str, Any], made: str) -> str:
     """What stands between the marks of the page."""
     lines: list[str] = []
     for split in splits:
@@ -145,7 +155,7 @@ def page_block(splits: Sequence[SplitQuality], results: Mapping[str, Any], comma
         each = ", ".join(map(str, files))
         lines += [f"Output spikes in each of our files of {FILE_TRIALS} trials: {each}.", ""]
         lines += [*elm_table(split.generator, results[split.generator]), ""]
-    return "\n".join([*lines, f"Made by `{command}` on {machine()}."])
+    return "\n".join([*lines, f"Made by {made} on {machine()}."])
 
 
 def machine() -> str:
@@ -200,7 +210,9 @@ def main() -> None:
             say(f"{generator}: {name} has AUC {ours['scores']['auc']['value']:.4f}")
     command = f"python docs/validation.py --trials {options.trials}"
     command += f" --ergodic-trials {ergodic} --out {options.out}"
-    block = page_block(splits, results, command)
+    simulated_at = revisions([path for paths in shards.values() for path in paths])
+    made = f"`{command}` (trials simulated at git revision {simulated_at})"
+    block = page_block(splits, results, made)
     write_atomic(PAGE, BLOCK.sub(lambda m: f"{m[1]}{block}\n{m[2]}", PAGE.read_text()).encode())
     say(f"wrote {PAGE.relative_to(ROOT)}")
 

@@ -52,8 +52,8 @@ class InputsConfig(Section):
 
     generator: str = Field(
         "published",
-        description="The generator of input rates and spikes: published, ergodic, subthreshold, "
-        "constant, ood, one of an installed package, or FILE.py:NAME.",
+        description="The generator of input rates and spikes: published, published_test, ergodic, "
+        "subthreshold, constant, ood, one of an installed package, or FILE.py:NAME.",
     )
     parameters: dict[str, Any] = Field(
         {}, description="Parameters of the generator that differ from its defaults."
