@@ -20,7 +20,8 @@ load_mechanisms()
 
 from neuron import h  # noqa: E402
 
-from neuronio.simulation.morphology import find_morphology, read_morphology  # noqa: E402
+from neuronio.simulation.morphology import find_morphology  # noqa: E402
+from neuronio.simulation.morphology_reader import read_morphology  # noqa: E402
 
 NEXUS_X = 0.9
 

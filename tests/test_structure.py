@@ -69,7 +69,7 @@ def test_arrows_point_down(name):
     [
         ("neuronio.command.app", {"torch", "neuron", "h5py"}),
         ("neuronio.data.verify", {"torch", "neuron"}),
-        ("neuronio.simulation.dataset", {"torch"}),
+        ("neuronio.simulation.dataset", {"torch", "neuron"}),
         ("neuronio.simulation.engines.ensemble.engine", {"torch"}),
         ("neuronio.surrogate.api", {"neuron"}),
     ],
