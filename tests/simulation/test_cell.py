@@ -288,6 +288,7 @@ def _bac_response(cell, soma: bool, dendrite: bool) -> tuple[int, float]:
     current.play(epsp._ref_amp, 0.025)
     v, d = h.Vector().record(cell.soma(0.5)._ref_v), h.Vector().record(site._ref_v)
     h.celsius, h.dt, h.secondorder = cell.spec.celsius_degC, 0.025, 2
+    h.CVode().active(False)  # which a test before this one may have left on
     h.finitialize(cell.spec.v_init_mV)
     for _ in range(len(time)):
         h.fadvance()

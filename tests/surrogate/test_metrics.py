@@ -159,12 +159,12 @@ def test_average_precision_of_rare_spikes_is_covered():
     """Nominally 95%; of 64 uneven trials with a spike each on average, some 92%."""
     rng = np.random.default_rng(11)
     truth = point_scores(uneven(rng, 20_000))["average_precision"]
-    hits, repeats = 0, 200
+    hits, repeats = 0, 120
     for repeat in range(repeats):
         p, draws = uneven(rng, 64), Resamples.draw(64, 400, 0.95, seed=repeat)
         entry = score(p, None, draws)["average_precision"]
         hits += entry["low"] <= truth <= entry["high"]
-    assert 0.87 <= hits / repeats <= 0.98
+    assert 0.86 <= hits / repeats <= 0.99
 
 
 def test_explained_variance_forgives_an_offset_and_rmse_does_not():
