@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from neuronio.errors import NeuronIOError
 from neuronio.sections import near_miss
 
 Entry = TypeVar("Entry")
+
+
+def load_entry_point(
+    point: EntryPoint, what: str, read: Callable[[Any], Any] = lambda loaded: loaded
+) -> Any:
+    """What an installed package offers.
+
+    Args:
+        what: it is, for the error, such as "model".
+        read: what makes of it the thing that is wanted.
+
+    Raises:
+        NeuronIOError: it cannot be loaded, or is not what `read` takes.
+    """
+    try:
+        return read(point.load())
+    except Exception as error:
+        raise NeuronIOError(
+            f"the {what} '{point.name}' of an installed package cannot be loaded: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 class Registry(Generic[Entry]):
@@ -65,13 +86,7 @@ class Registry(Generic[Entry]):
             return
         self._loaded = True
         for point in entry_points(group=self._group):
-            try:
-                point.load()
-            except Exception as error:
-                raise NeuronIOError(
-                    f"the {self._what} '{point.name}' of an installed package cannot be loaded: "
-                    f"{type(error).__name__}: {error}"
-                ) from error
+            load_entry_point(point, self._what)
 
     def _run(self, path: Path) -> None:
         """Run a user's file once; it registers what it defines."""

@@ -13,6 +13,7 @@ from pydantic import Field
 from neuronio.config import Variant
 from neuronio.data.fetch import refuse_shadow, sources
 from neuronio.errors import NeuronIOError
+from neuronio.registry import load_entry_point
 from neuronio.sections import Section, near_miss, read_yaml, validate
 
 CELLS = Path(__file__).parent / "cells"
@@ -157,13 +158,7 @@ def _cell_file(name: str | Path) -> Path:
     if (path := CELLS / f"{name}.yaml").is_file():
         return path
     if point := _installed().get(str(name)):
-        try:
-            return Path(point.load())
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise NeuronIOError(
-                f"the cell '{name}' of an installed package cannot be loaded: {reason}"
-            ) from error
+        return load_entry_point(point, "cell", Path)
     known = cell_names()
     hint = near_miss(str(name), known, "; or give the path of a YAML file")
     raise NeuronIOError(f"no cell is called '{name}'; there are {', '.join(known)}{hint}")

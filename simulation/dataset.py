@@ -156,16 +156,7 @@ def make_dataset(
     for split in SPLITS:
         for shard, indices in enumerate(shard_trials(config, split)):
             path = shard_path(out_dir, split, shard)
-
-            def told(
-                done: int,
-                _: int,
-                detail: str = "",
-                before: int = before,
-                name: str = f"{split} shard {shard}",
-            ) -> None:
-                progress(before + done, total, detail or name)
-
+            told = _as_part(progress, before, total, f"{split} shard {shard}")
             _check_same(path, Job.of(config, split), indices)
             simulate_shard(config, split, shard, path, workers=workers, progress=told)
             before += len(indices)
@@ -173,6 +164,11 @@ def make_dataset(
     numbers = {split: len(shard_trials(config, split)) for split in SPLITS}
     shards = {s: [shard_path(out_dir, s, i) for i in range(n)] for s, n in numbers.items()}
     return write_manifest(Path(out_dir) / "manifest.csv", shards)
+
+
+def _as_part(progress: Report, before: int, total: int, name: str) -> Report:
+    """What a shard tells, told as part of its dataset."""
+    return lambda done, _, detail: progress(before + done, total, detail or name)
 
 
 def _check_same(path: Path, job: Job, indices: range) -> None:

@@ -19,11 +19,7 @@ from neuronio.errors import NeuronIOError
 USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
 INTERRUPTED = "interrupted; the same command goes on from what is finished"
 
-app = typer.Typer(
-    help="From a biophysical neuron to its surrogate: simulate it, fit networks to it, judge them.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for group in (simulation, files, surrogates):
     app.registered_commands += group.app.registered_commands
 
