@@ -26,7 +26,7 @@ from neuronio.data.reference import published_data
 from neuronio.data.shard import Shard
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_atomic, write_json
-from neuronio.recipe import versions
+from neuronio.recipe import machine, versions
 from neuronio.simulation.dataset import simulate_shard
 from neuronio.simulation.inputs.splits import shard_path
 from neuronio.simulation.quality import (
@@ -155,16 +155,14 @@ def page_block(splits: Sequence[SplitQuality], results: Mapping[str, Any], made:
         each = ", ".join(map(str, files))
         lines += [f"Output spikes in each of our files of {FILE_TRIALS} trials: {each}.", ""]
         lines += [*elm_table(split.generator, results[split.generator]), ""]
-    return "\n".join([*lines, f"Made by {made} on {machine()}."])
+    return "\n".join([*lines, f"Made by {made} on {on_what()}."])
 
 
-def machine() -> str:
+def on_what() -> str:
     """What it ran on, and the versions."""
-    sys.path.append(str(ROOT / "benchmarks"))
-    from machine import cpu_name, vector_bits
-
+    here = machine()
     of = ", ".join(f"{name} {version}" for name, version in versions().items())
-    return f"{cpu_name()}, {os.cpu_count()} cores, vectors of {vector_bits()} bits ({of})"
+    return f"{here['cpu']}, {os.cpu_count()} cores, vectors of {here['vector_bits']} bits ({of})"
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -1,21 +1,170 @@
-"""What a result was made with."""
+"""What a result is made from: the recipe that names it, and the facts that stand beside it.
+
+A recipe is a document of everything that decides a result's content: settings, content of the
+files it comes from, and a hash of every module that computes it. Its digest names the result. What
+decides nothing (paths, the clone, memory, threads, comments in the code) is not in it.
+"""
 
 from __future__ import annotations
 
+import ast
+import hashlib
+import json
 import platform
 import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "neuronio"
+ROOMS = ("data", "simulation", "surrogate")
+# Of the ground floor these decide numbers; the rest reads settings, writes files or tells progress.
+DECIDING = {f"{PACKAGE}.conventions", f"{PACKAGE}.native"}
+# What other modules import, but what decides nothing in their results.
+CARRIERS = {
+    f"{PACKAGE}.data.fetch",
+    f"{PACKAGE}.data.manifest",
+    f"{PACKAGE}.simulation.worker",
+    f"{PACKAGE}.surrogate.device",
+    # Every family is imported there; a fit names its own.
+    f"{PACKAGE}.surrogate.models",
+}
+SOURCES = {".h", ".cpp", ".mod"}
+SOURCE_FOLDERS = (".", "mod", "source")
+
+
+def digest(document: Any) -> str:
+    """The digest of a document that JSON can hold: 16 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def file_sha256(path: str | Path) -> str:
+    """Checksum of a file's content."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def code(*roots: str) -> dict[str, str]:
+    """Hash of every module that takes part in what `roots` compute, by name.
+
+    These are the roots, what of this package they import, and the C++ and NMODL sources in the
+    folders of both. Comments, docstrings and layout do not count in Python.
+
+    Args:
+        roots: modules by dotted name; one of another package is hashed alone, and may be given as
+            the path of its file.
+    """
+    found: dict[str, str] = {}
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        path = Path(name) if name.endswith(".py") else _module_file(name)
+        key = path.name if name.endswith(".py") else name
+        if key in found:
+            continue
+        found[key] = _python_hash(path)
+        if name.startswith(f"{PACKAGE}."):
+            folder = name if path.name == "__init__.py" else name.rpartition(".")[0]
+            found |= {f"{folder}/{p.name}": file_sha256(p)[:16] for p in _sources_beside(path)}
+            waiting += [imported for imported in _imports(path) if _takes_part(imported)]
+    return dict(sorted(found.items()))
+
+
+def _takes_part(name: str) -> bool:
+    ground = name.count(".") == 1 and name.rpartition(".")[2] not in ROOMS
+    return name not in CARRIERS and name != PACKAGE and (not ground or name in DECIDING)
+
+
+@cache
+def _module_file(name: str) -> Path:
+    """The file of a module; found without importing it, since that may load torch or NEURON."""
+    parts = name.split(".")
+    if parts[0] != PACKAGE:
+        spec = find_spec(name)
+        return Path(str(spec.origin if spec else ""))
+    depth = 2 if len(parts) > 1 and parts[1] in ROOMS else 1
+    spec = find_spec(".".join(parts[:depth]))
+    if spec is None or not spec.submodule_search_locations:
+        return Path()
+    path = Path(next(iter(spec.submodule_search_locations))).joinpath(*parts[depth:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _sources_beside(path: Path) -> Iterator[Path]:
+    for folder in SOURCE_FOLDERS:
+        yield from (p for p in sorted((path.parent / folder).glob("*")) if p.suffix in SOURCES)
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def _imports(path: Path) -> tuple[str, ...]:
+    """Modules of this package that a file imports, at its top or inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names if alias.name.startswith(f"{PACKAGE}.")}
+    return tuple(sorted(name for name in names if _module_file(name).is_file()))
+
+
+@cache
+def _python_hash(path: Path) -> str:
+    return hashlib.sha256(repr(_canonical(_tree(path))).encode()).hexdigest()[:16]
+
+
+def _canonical(node: Any) -> Any:
+    """A syntax tree as nested tuples: no positions, and no statement that is only a string."""
+    if isinstance(node, list):
+        return tuple(_canonical(item) for item in node if not _only_text(item))
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    # Empty fields differ between versions of Python.
+    fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []))
+    return (type(node).__name__, *((name, _canonical(value)) for name, value in fields))
+
+
+def _only_text(node: Any) -> bool:
+    constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return constant and isinstance(node.value.value, str)
+
+
+def module_of(thing: Any) -> str:
+    """The module that a class is from, as `code` takes it: of a user's file its path."""
+    module = sys.modules[thing.__module__]
+    name = module.__name__
+    return str(module.__file__) if name.startswith(f"{PACKAGE}_user_") else name
+
+
+def differences(there: Any, wanted: Any, key: str = "") -> Iterator[str]:
+    """Where two recipes part: the dotted names of what differs."""
+    if isinstance(there, dict) and isinstance(wanted, dict):
+        for name in sorted({*there, *wanted}):
+            yield from differences(there.get(name), wanted.get(name), f"{key}.{name}".lstrip("."))
+    elif there != wanted:
+        yield key
 
 
 def package_versions(*packages: str) -> dict[str, str]:
     """Versions of Python and of the packages named, where they are installed."""
-    found = {"python": platform.python_version()}
+    return {"python": platform.python_version()} | deciding_versions(packages)
+
+
+def deciding_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of the packages named, without what tells builds for a CPU from those for a GPU."""
+    found = {}
     for name in packages:
         try:
-            found[name] = version(name)
+            found[name] = version(name).partition("+")[0]
         except PackageNotFoundError:
             continue
     return found
@@ -29,6 +178,7 @@ def versions() -> dict[str, str]:
     }
 
 
+@cache
 def git_revision() -> str:
     """The checked-out commit, with `-dirty` where files differ from it, or 'unknown'."""
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40"]
@@ -37,3 +187,29 @@ def git_revision() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     return found.stdout.strip() or "unknown"
+
+
+def machine() -> dict[str, Any]:
+    """The processor and the width of its vectors: they decide the last bits of a result."""
+    return {"cpu": cpu_name(), "vector_bits": vector_bits()}
+
+
+def cpu_name() -> str:
+    """The processor as the system names it."""
+    name = _cpuinfo().get("model name")
+    return name or platform.processor() or platform.machine()
+
+
+def vector_bits() -> int:
+    """Width of the vector registers that compiled code uses here, bits."""
+    flags = _cpuinfo().get("flags", "").split()
+    return 512 if "avx512f" in flags else 256 if "avx" in flags else 128
+
+
+@cache
+def _cpuinfo() -> dict[str, str]:
+    """The first processor's lines of /proc/cpuinfo, where there is one."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().split("\n\n")[0].splitlines() if path.exists() else []
+    pairs = (line.partition(":") for line in lines)
+    return {key.strip(): value.strip() for key, _, value in pairs}

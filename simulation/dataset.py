@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,12 +12,13 @@ from neuronio.config import RunConfig
 from neuronio.data.manifest import write_manifest
 from neuronio.data.shard import SegmentTable, Shard, write_shard
 from neuronio.data.trial import InputEvents, Recording
+from neuronio.data.verify import verify_shard
 from neuronio.errors import NeuronIOError
 from neuronio.progress import Report, silent
-from neuronio.recipe import versions
+from neuronio.recipe import differences, machine, versions
 from neuronio.simulation.engines.base import TrialFailure, available_cores
 from neuronio.simulation.inputs.splits import SPLITS, shard_path, shard_trials, trial_counts
-from neuronio.simulation.jobs import Draw, Job, Parts, identity, serve
+from neuronio.simulation.jobs import Draw, Job, Parts, serve, shard_recipe
 from neuronio.simulation.worker import WorkerPool
 
 
@@ -44,6 +45,7 @@ def simulate_shard(
     out: str | Path,
     *,
     workers: int | None = None,
+    reuse: Iterable[Path] = (),
     progress: Report = silent,
 ) -> Path:
     """Simulate the trials of one shard and write it.
@@ -55,6 +57,7 @@ def simulate_shard(
         shard: number of the shard within its split, from 0.
         out: path of the shard.
         workers: processes; the configuration's `engine.threads`, or every core, when left out.
+        reuse: shards that may hold some of the trials; those of another recipe are not looked at.
         progress: told the trials that are finished, and of how many.
 
     Returns:
@@ -68,6 +71,8 @@ def simulate_shard(
         return out
     indices = shard_trials(config, split)[shard]
     parts = Parts(out.parent / f".{out.stem}.{job.digest()}.parts")
+    for other in reuse:
+        _take(job, parts, indices, other)
     missing = [i for i in indices if not parts.path(i).exists()]
     workers = workers or config.engine.threads or available_cores()
     progress(len(indices) - len(missing), len(indices), "")
@@ -81,6 +86,23 @@ def simulate_shard(
             progress(sum(parts.path(i).exists() for i in indices), len(indices), "")
     _gather(job, parts, indices, segments, out)
     return out
+
+
+def _take(job: Job, parts: Parts, indices: Iterable[int], other: Path) -> None:
+    """Keep the trials that another shard of the same recipe already has, if it is sound."""
+    try:
+        with Shard(other) as shard:
+            info = shard.info
+            if info.get("recipe") != job.digest() or verify_shard(other):
+                return
+            attempts, retried = info["attempts"], info["retried"]
+            for i, index in enumerate(map(int, shard.trial_index)):
+                if index in indices and not parts.path(index).exists():
+                    name = str(index)
+                    draw = Draw(index, attempts.get(name, 0), retried.get(name, ""))
+                    parts.save(draw, shard.inputs(i), shard.recording(i))
+    except NeuronIOError:
+        return
 
 
 def _settle(
@@ -111,7 +133,10 @@ def _gather(
     info = (
         job.info()
         | versions()
+        | machine()
         | {
+            "recipe": job.digest(),
+            "code": job.code(),
             "first_trial": indices[0],
             "n_trials_planned": len(indices),
             "attempts": {str(i): f["attempt"] for i, f in facts.items() if f["attempt"]},
@@ -178,12 +203,11 @@ def _check_same(path: Path, job: Job, indices: range) -> None:
     with Shard(path) as shard:
         found = shard.info
         lasts = found.get("first_trial"), found.get("n_trials_planned"), shard.duration_ms
-    made, wanted = identity(found), identity(job.info())
-    different = [key for key in wanted if made[key] != wanted[key]]
+        made, wanted = shard_recipe(shard), job.recipe()
+    different = list(differences(made, wanted))
     if lasts != (indices[0], len(indices), job.duration_ms):
         different.append("its trials")
     if different:
         raise NeuronIOError(
-            f"{path} was made with other settings ({', '.join(different)}); delete it or choose "
-            "another folder"
+            f"{path} was made with other settings ({', '.join(different)}); choose another folder"
         )

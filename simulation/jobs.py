@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,19 +12,26 @@ from typing import Any
 import numpy as np
 
 from neuronio.config import EngineConfig, InputsConfig, RunConfig
-from neuronio.data.shard import SegmentTable
+from neuronio.data.shard import SegmentTable, Shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_npz
+from neuronio.recipe import code, deciding_versions, digest, file_sha256, module_of
 from neuronio.simulation.cell_spec import CellSpec, load_cell
 from neuronio.simulation.engines.base import Engine, TrialFailure
-from neuronio.simulation.engines.registry import make_engine
-from neuronio.simulation.inputs.draw import accept_trial, draw_trial_inputs, make_generator
+from neuronio.simulation.engines.registry import ENGINES, make_engine
+from neuronio.simulation.inputs.draw import (
+    MAX_ATTEMPTS,
+    accept_trial,
+    draw_trial_inputs,
+    make_generator,
+)
+from neuronio.simulation.inputs.generators import GENERATORS
 from neuronio.simulation.inputs.splits import split_inputs, trial_rng
 from neuronio.simulation.morphology import morphology_sha256
 from neuronio.simulation.worker import Ready
 
-MAX_ATTEMPTS = 1000
+PACKAGES = ("neuron", "numpy")
 DECISIVE = (
     *("split", "dataset_seed", "cell_digest", "morphology_sha256", "generator"),
     *("generator_parameters", "generator_sha256", "t0_artefact", "engine", "integrator"),
@@ -38,6 +43,7 @@ class Job:
     """Everything that the trials of one split depend on.
 
     Attributes:
+        cell: the name or path that the cell was asked for by.
         morphology_sha256: of the content of the cell's morphology.
         parameters: of the generator, defaults included.
         generator_sha256: of the user's file that the generator is from; empty for others.
@@ -45,6 +51,7 @@ class Job:
 
     split: str
     seed: int
+    cell: str
     spec: CellSpec
     morphology_sha256: str
     inputs: InputsConfig
@@ -70,6 +77,7 @@ class Job:
         return cls(
             split,
             config.seed,
+            config.cell.model,
             spec,
             morphology_sha256(spec.morphology),
             inputs,
@@ -89,6 +97,7 @@ class Job:
             "split": self.split,
             "dataset_seed": self.seed,
             "cell": self.spec.name,
+            "cell_given": self.cell,
             "cell_digest": self.spec.digest(),
             "cell_model": self.spec.model_dump(mode="json"),
             "morphology_sha256": self.morphology_sha256,
@@ -100,11 +109,27 @@ class Job:
             "t0_artefact": self.t0_artefact,
         }
 
+    def recipe(self) -> dict[str, Any]:
+        """Everything that decides a trial's content, wherever the user's files lie."""
+        return {
+            **identity(self.info()),
+            "duration_ms": self.duration_ms,
+            "record_soma_8khz": self.record_soma_8khz,
+            "record_segments": self.record_segments,
+            "packages": deciding_versions(PACKAGES),
+            "code": self.code(),
+        }
+
+    def code(self) -> dict[str, str]:
+        """Hashes of the modules and sources that make the trials; NEURON's repeats what fails."""
+        engines = {ENGINES[name][0] for name in (self.engine.name, "neuron")}
+        generator = module_of(GENERATORS[self.inputs.generator])
+        own = {generator} if not generator.endswith(".py") else set()
+        return code("neuronio.simulation.dataset", *engines, *own)
+
     def digest(self) -> str:
-        """Hash of what decides a trial's content, wherever the user's files lie."""
-        recorded = [self.duration_ms, self.record_soma_8khz, self.record_segments]
-        parts = [identity(self.info()), *recorded]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+        """The recipe's digest."""
+        return digest(self.recipe())
 
     def make_engine(self, settings: EngineConfig | None = None) -> Engine:
         """The job's engine, or one with other settings."""
@@ -117,15 +142,16 @@ class Job:
             trial_limit_s=self.trial_limit_s,
         )
 
-    def careful_settings(self) -> EngineConfig:
-        """Settings for a trial that failed: NEURON with half the time step, or a tenth of atol."""
-        finer = {"dt_ms": self.engine.dt_ms / 2, "cvode_atol": self.engine.cvode_atol / 10}
-        return self.engine.model_copy(update={"name": "neuron", "precision": "float64", **finer})
-
     def draw_inputs(self, draw: Draw, segments: SegmentTable) -> InputEvents:
         """The input spikes of one draw."""
         trial = (self.split, draw.index, draw.attempt)
         return draw_trial_inputs(self.inputs, segments, self.duration_ms, self.seed, *trial)
+
+
+def careful(engine: EngineConfig) -> EngineConfig:
+    """Settings for a trial that failed: NEURON with half the time step, or a tenth of atol."""
+    finer = {"dt_ms": engine.dt_ms / 2, "cvode_atol": engine.cvode_atol / 10}
+    return engine.model_copy(update={"name": "neuron", "precision": "float64", **finer})
 
 
 def identity(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,10 +160,23 @@ def identity(info: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, "generator": os.path.basename(str(found["generator"]))}
 
 
+def shard_recipe(shard: Shard) -> dict[str, Any]:
+    """The recipe of a shard's trials, as `Job.recipe`, from what the shard says of itself."""
+    info = shard.info
+    return {
+        **identity(info),
+        "duration_ms": shard.duration_ms,
+        "record_soma_8khz": shard.has_soma_8khz,
+        "record_segments": shard.has_segments,
+        "packages": {name: info.get(f"{name}_version") for name in PACKAGES},
+        "code": info.get("code"),
+    }
+
+
 def _file_sha256(generator: str) -> str:
     """Checksum of the user's file in `FILE.py:NAME`; empty for other generators."""
     path = generator.rpartition(":")[0]
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path.endswith(".py") else ""
+    return file_sha256(path) if path.endswith(".py") else ""
 
 
 @dataclass(frozen=True)
@@ -197,7 +236,7 @@ def serve(setup: tuple[Job, Path], connection: Connection) -> None:
         inputs = [job.draw_inputs(draw, segments) for draw in draws]
         chosen = engine
         if draws[0].failed:
-            chosen = careful = careful or job.make_engine(job.careful_settings())
+            chosen = careful = careful or job.make_engine(careful(job.engine))
         outcomes = chosen.run(inputs)
         verdicts = [
             _verdict(job, parts, *trial) for trial in zip(draws, inputs, outcomes, strict=True)

@@ -14,8 +14,8 @@ from neuronio.sections import validate
 from neuronio.simulation.cell_spec import CellSpec, load_cell
 from neuronio.simulation.engines.base import Engine, TrialFailure
 from neuronio.simulation.engines.registry import make_engine
-from neuronio.simulation.inputs.draw import draw_trial_inputs
-from neuronio.simulation.inputs.splits import SPLITS
+from neuronio.simulation.inputs.draw import MAX_ATTEMPTS, accept_trial, draw_trial_inputs
+from neuronio.simulation.inputs.splits import SPLITS, trial_rng
 
 CellLike = str | Path | CellSpec
 
@@ -158,6 +158,37 @@ def run_trial(engine: Engine, inputs: InputEvents) -> Recording:
         NeuronIOError: the trial failed; says why and when.
     """
     return _recording(engine.run([inputs])[0])
+
+
+def run_drawn(
+    engine: Engine,
+    inputs: InputsConfig,
+    duration_ms: int,
+    trial: tuple[int, str, int],
+    attempt: int | None = None,
+) -> tuple[InputEvents, Recording]:
+    """Draw and simulate the trial that a dataset would hold.
+
+    Args:
+        trial: the dataset's seed, the split, and the trial's index in it.
+        attempt: how many of its draws were turned away; when left out they are drawn, simulated
+            and judged one after the other, as in a dataset.
+
+    Raises:
+        NeuronIOError: the trial failed, or every one of many draws was turned away.
+    """
+    (seed, split, index), segments = trial, engine.segment_table()
+    for number in range(MAX_ATTEMPTS) if attempt is None else (attempt,):
+        drawn = draw_trial_inputs(inputs, segments, duration_ms, seed, split, index, number)
+        recording = run_trial(engine, drawn)
+        rng = trial_rng(seed, index, split=split, attempt=number, purpose="acceptance")
+        n_spikes = len(recording.spike_ms)
+        if attempt is not None or accept_trial(inputs.generator, inputs.parameters, n_spikes, rng):
+            return drawn, recording
+    raise NeuronIOError(
+        f"trial {index} was rejected {MAX_ATTEMPTS} times by the generator {inputs.generator}; "
+        "loosen its rejection parameters"
+    )
 
 
 def save_trial(

@@ -7,7 +7,7 @@ on validation data, never on the data that is reported, unless there is no other
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,14 @@ from scipy.special import expit
 
 from neuronio.config import EvaluationConfig
 from neuronio.errors import NeuronIOError
-from neuronio.recipe import package_versions
+from neuronio.recipe import (
+    code,
+    deciding_versions,
+    git_revision,
+    machine,
+    module_of,
+    package_versions,
+)
 from neuronio.surrogate.bootstrap import Resamples
 from neuronio.surrogate.fit_directory import PACKAGES
 from neuronio.surrogate.inference import (
@@ -26,13 +33,39 @@ from neuronio.surrogate.inference import (
 )
 from neuronio.surrogate.load import LoadedModel, load_model
 from neuronio.surrogate.matching import TOLERANCES_MS, best_threshold
-from neuronio.surrogate.metrics import Predictions, legacy_scores, score
+from neuronio.surrogate.metrics import legacy_scores, score
+from neuronio.surrogate.models import FAMILIES
+from neuronio.surrogate.points import Predictions
 from neuronio.surrogate.protocol import Protocol, SomaScale
 from neuronio.surrogate.store import TrialStore
 
+DECIDING = ("torch", "numpy", "scipy", "scikit-learn")
 FROM_FIT = "validation data of the fit"
 FROM_GIVEN = "validation data given to the evaluation"
 FROM_SAME = "the evaluated data itself: F1 is optimistic"
+
+
+def evaluation_recipe(
+    model: str, fit: str, test: Mapping[str, Any], settings: EvaluationConfig
+) -> dict[str, Any]:
+    """Everything that decides an evaluation, as JSON.
+
+    Args:
+        model: family of the fit; fit: digest of its recipe.
+        test: what names the trials.
+    """
+    return {
+        "fit": fit,
+        "data": {"test": dict(test)},
+        "settings": settings.model_dump(mode="json"),
+        "packages": deciding_versions(DECIDING),
+        "code": evaluation_code(model),
+    }
+
+
+def evaluation_code(model: str) -> dict[str, str]:
+    """Hashes of the modules that score a model."""
+    return code("neuronio.surrogate.evaluate", module_of(FAMILIES[model].model))
 
 
 def evaluate(
@@ -71,7 +104,7 @@ def evaluate(
     draws = Resamples.draw(len(trials), settings.bootstrap, settings.confidence, settings.seed)
     return {
         "format": 2,
-        "name": folder.resolve().name,
+        "name": folder.absolute().name,
         "model": model.describe(),
         "settings": settings.model_dump(),
         "protocol": protocol.words(),
@@ -84,6 +117,9 @@ def evaluate(
         "scores": score(seen, threshold, draws),
         "legacy": legacy,
         "versions": package_versions(*PACKAGES),
+        "git_revision": git_revision(),
+        "machine": machine(),
+        "code": evaluation_code(model.name),
     }
 
 

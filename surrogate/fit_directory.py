@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,26 @@ from neuronio.config import TrainingConfig
 from neuronio.conventions import IGNORE_MS
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_csv, write_json
-from neuronio.recipe import package_versions
+from neuronio.recipe import (
+    code,
+    deciding_versions,
+    differences,
+    git_revision,
+    machine,
+    module_of,
+    package_versions,
+)
 from neuronio.surrogate.checkpoint import copy_state, load_weights, read_tensors, write_tensors
 from neuronio.surrogate.device import check_device
 from neuronio.surrogate.inference import check_scored
-from neuronio.surrogate.models import ModelOptions, option_values
+from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values
 from neuronio.surrogate.protocol import Protocol, SomaScale
-from neuronio.surrogate.store import TrialStore
+from neuronio.surrogate.store import TrialStore, trials_named
 from neuronio.surrogate.windows import WindowSampler
 
 PACKAGES = ("torch", "numpy", "neuronio")
+DECIDING = ("torch", "numpy")
+ESSENTIAL = ("format", "model", "size", "options", "seed", "ignore_ms", "target")
 # Settings that say how fast a fit is computed, not what: another value may go on with it.
 ONLY_SPEED = ("threads", "cache_mib", "device")
 
@@ -69,6 +80,37 @@ class FitState:
     seconds: float = 0.0
 
 
+def fit_recipe(
+    model: str,
+    options: Mapping[str, Any],
+    seed: int,
+    training: TrainingConfig,
+    ignore_ms: int,
+    data: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Everything that decides a fit's weights, as JSON.
+
+    Args:
+        options: of the model, defaults included.
+        data: what names the training and the validation trials.
+    """
+    return {
+        "model": FAMILIES[model].name,
+        "options": dict(options),
+        "seed": seed,
+        "training": training.model_dump(mode="json", exclude=set(ONLY_SPEED)),
+        "ignore_ms": ignore_ms,
+        "data": dict(data),
+        "packages": deciding_versions(DECIDING),
+        "code": fit_code(model),
+    }
+
+
+def fit_code(model: str) -> dict[str, str]:
+    """Hashes of the modules that fit a model."""
+    return code("neuronio.surrogate.train", module_of(FAMILIES[model].model))
+
+
 def open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore]:
     """The training and the validation trials.
 
@@ -109,35 +151,45 @@ def claim_directory(spec: FitSpec, train: TrialStore, valid: TrialStore) -> dict
         "target": SomaScale().as_dict(),
         "data": {"train": train.provenance(), "valid": valid.provenance()},
     }
+    config["code"] = fit_code(spec.model)
     path = spec.out / "config.json"
     if path.exists():
         there = read_json(path)
-        for key, value in config.items():
-            if _essential(there.get(key)) != _essential(value):
-                raise NeuronIOError(
-                    f"{spec.out} holds another fit ({_difference(key, there.get(key), value)}); "
-                    "delete it or give another directory"
-                )
+        if different := list(differences(_essential(there), _essential(config))):
+            raise NeuronIOError(
+                f"{spec.out} holds another fit ({_in_words(different, there, config)}); give "
+                "another directory"
+            )
         return there
-    document = config | {"versions": package_versions(*PACKAGES)}
+    facts = {"versions": package_versions(*PACKAGES), "git_revision": git_revision()}
+    document = config | facts | {"machine": machine()}
     write_json(path, document)
     return document
 
 
-def _essential(value: Any) -> Any:
-    """A setting without what only says how fast it is computed."""
-    if isinstance(value, dict):
-        return {k: v for k, v in value.items() if k not in ONLY_SPEED}
-    return value
+def _essential(config: dict[str, Any]) -> dict[str, Any]:
+    """What of a fit's config.json decides its weights; trials are named by their recipe."""
+    training = {k: v for k, v in config["training"].items() if k not in ONLY_SPEED}
+    versions = config.get("versions") or package_versions(*PACKAGES)
+    return {
+        **{key: config.get(key) for key in (*ESSENTIAL, "code")},
+        "training": training,
+        "packages": {name: versions.get(name) for name in DECIDING},
+        "data": {split: trials_named(data) for split, data in config["data"].items()},
+    }
 
 
-def _difference(key: str, there: Any, wanted: Any) -> str:
-    """Where two settings part, in words."""
-    if isinstance(there, dict) and isinstance(wanted, dict):
-        for name in _essential({**there, **wanted}):
-            if there.get(name) != wanted.get(name):
-                return _difference(f"{key}.{name}", there.get(name), wanted.get(name))
-    return f"{key} is {str(there)[:60]} there and {str(wanted)[:60]} here"
+def _in_words(different: list[str], there: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """The first difference of two fits with both values, where it is a setting."""
+    first = different[0]
+    values = []
+    for value in (there, wanted):
+        for key in first.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        values.append(str(value)[:60])
+    if first.startswith(("code", "packages", "data")) or values[0] == values[1]:
+        return f"{first} differs"
+    return f"{first} is {values[0]} there and {values[1]} here"
 
 
 def save_checkpoint(

@@ -15,7 +15,7 @@ from torch import nn
 
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.metrics import Predictions
+from neuronio.surrogate.points import Predictions
 from neuronio.surrogate.protocol import Protocol, SomaScale
 from neuronio.surrogate.store import TrialStore
 

@@ -7,38 +7,22 @@ trials and all resamples are one matrix product.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.metrics import roc_curve
 
 from neuronio.surrogate.bootstrap import Interval, Resamples
 from neuronio.surrogate.matching import TOLERANCES_MS, called_spikes, matched_per_trial, spike_list
+from neuronio.surrogate.points import (
+    FALSE_POSITIVE_RATES,
+    Predictions,
+    detection_points,
+    soma_from_sums,
+    soma_points,
+    soma_sums,
+)
 
-FALSE_POSITIVE_RATES = (0.0025, 0.01)
 MAX_SCORE_BINS = 2048
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """A model's output beside the truth, each (trials, ms), over the scored bins only.
-
-    Attributes:
-        spikes: bool, true output spikes.
-        logit: float32, predicted log odds of a spike.
-        soma_mV: float32, true soma voltage, clipped as in training.
-        predicted_mV: float32, predicted soma voltage.
-    """
-
-    spikes: np.ndarray
-    logit: np.ndarray
-    soma_mV: np.ndarray
-    predicted_mV: np.ndarray
-
-    def select(self, trials: Sequence[int], from_ms: int = 0) -> Predictions:
-        """Some of the trials, without their start."""
-        rows, bins = list(trials), slice(from_ms, None)
-        return Predictions(*(array[rows, bins] for array in vars(self).values()))
 
 
 Scores = dict[str, dict[str, float | None]]
@@ -56,11 +40,6 @@ def score(predictions: Predictions, threshold: float | None, resamples: Resample
         **_spike_f1(predictions, threshold, resamples),
         **_soma(predictions, resamples),
     }
-
-
-def point_scores(predictions: Predictions) -> dict[str, float | None]:
-    """AUC, average precision, and the soma scores, without intervals: for a training record."""
-    return {**_detection_points(predictions), **_soma_points(predictions)}
 
 
 def legacy_scores(
@@ -86,7 +65,7 @@ def legacy_scores(
         rescaled[rows] = (predicted - predicted.mean()) / spread * true.std() + true.mean()
     seen = Predictions(whole.spikes, whole.logit, whole.soma_mV, rescaled)
     seen = seen.select(kept, ignore_ms)
-    scores = _soma_points(seen)
+    scores = soma_points(seen)
     truth = seen.spikes.ravel()
     if truth.any() and not truth.all():
         false, true, _ = roc_curve(truth, seen.logit.ravel())
@@ -95,19 +74,8 @@ def legacy_scores(
     return scores
 
 
-def _detection_points(p: Predictions) -> dict[str, float | None]:
-    names = ["auc", "average_precision", *(f"tp_at_fp_{rate}" for rate in FALSE_POSITIVE_RATES)]
-    truth, logit = p.spikes.ravel(), p.logit.ravel()
-    if truth.all() or not truth.any():
-        return dict.fromkeys(names)
-    false, true, _ = roc_curve(truth, logit)
-    at = [true[np.searchsorted(false, rate, side="right") - 1] for rate in FALSE_POSITIVE_RATES]
-    values = [roc_auc_score(truth, logit), average_precision_score(truth, logit), *at]
-    return dict(zip(names, map(float, values), strict=True))
-
-
 def _detection(p: Predictions, resamples: Resamples) -> Scores:
-    points = _detection_points(p)
+    points = detection_points(p)
     if points["auc"] is None:
         return _entries(points, {})
     return _entries(points, resamples.intervals(lambda weight: resampled_curves(p, weight)))
@@ -179,35 +147,8 @@ def _spike_f1(p: Predictions, threshold: float | None, resamples: Resamples) -> 
     return _entries(dict(points), resamples.intervals(f1))
 
 
-def _soma_sums(p: Predictions) -> np.ndarray:
-    """(trials, 6) sums over time of 1, |e|, e, e^2, d, d^2: e the error, d true minus its mean."""
-    true = p.soma_mV.astype(np.float64)
-    error = p.predicted_mV - true
-    deviation = true - true.mean()
-    parts = [np.ones_like(true), np.abs(error), error, error**2, deviation, deviation**2]
-    return np.stack([part.sum(axis=1) for part in parts], axis=1)
-
-
-def _soma_from_sums(sums: np.ndarray) -> dict[str, np.ndarray]:
-    count, absolute, error, squared, deviation, variance = np.moveaxis(sums, -1, 0)
-    error_variance = squared / count - (error / count) ** 2
-    true_variance = variance / count - (deviation / count) ** 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        explained = np.where(true_variance > 0, 1 - error_variance / true_variance, np.nan)
-    return {
-        "soma_rmse_mV": np.sqrt(squared / count),
-        "soma_mae_mV": absolute / count,
-        "soma_explained_variance": explained,
-    }
-
-
-def _soma_points(p: Predictions) -> dict[str, float | None]:
-    values = _soma_from_sums(_soma_sums(p).sum(axis=0))
-    return {name: float(v) if np.isfinite(v) else None for name, v in values.items()}
-
-
 def _soma(p: Predictions, resamples: Resamples) -> Scores:
-    sums = _soma_sums(p)
+    sums = soma_sums(p)
     return _entries(
-        _soma_points(p), resamples.intervals(lambda weight: _soma_from_sums(weight @ sums))
+        soma_points(p), resamples.intervals(lambda weight: soma_from_sums(weight @ sums))
     )

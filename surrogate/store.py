@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -110,7 +111,13 @@ class TrialStore:
         common.pop("content_sha256", None)
         counts = np.diff(self._first).tolist()
         files = [
-            {"file": path.name, "trials": count, "content_sha256": info.get("content_sha256")}
+            {
+                "file": path.name,
+                "trials": count,
+                "recipe": info.get("recipe"),
+                "first_trial": info.get("first_trial"),
+                "content_sha256": info.get("content_sha256"),
+            }
             for path, count, info in zip(self.paths, counts, infos, strict=True)
         ]
         return {"trials": len(self), "duration_ms": self.duration_ms, **common, "files": files}
@@ -184,3 +191,20 @@ def shard_paths(paths: str | Path | Sequence[str | Path]) -> list[Path]:
             raise NeuronIOError(f"the folder {path} holds no shard (.h5)")
         found += inside
     return found
+
+
+def trials_named(data: Mapping[str, Any]) -> list[Any]:
+    """What names the trials of a store's `provenance`: recipe and numbers, else their checksum.
+
+    Trials of one recipe are the same however they are parted into files.
+    """
+    named: list[Any] = []
+    for file in data["files"]:
+        recipe, first, count = file.get("recipe"), file.get("first_trial"), file["trials"]
+        if recipe is None or first is None:
+            named.append(file["content_sha256"])
+        elif named and isinstance(named[-1], list) and named[-1][::2] == [recipe, first]:
+            named[-1][2] = first + count
+        else:
+            named.append([recipe, first, first + count])
+    return named

@@ -34,8 +34,8 @@ from neuronio.surrogate.fit_directory import (
 from neuronio.surrogate.inference import predictions
 from neuronio.surrogate.losses import surrogate_loss
 from neuronio.surrogate.matching import best_threshold
-from neuronio.surrogate.metrics import Predictions, point_scores
 from neuronio.surrogate.models import Surrogate, build_model
+from neuronio.surrogate.points import Predictions, point_scores
 from neuronio.surrogate.protocol import SomaScale
 from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.windows import Prefetcher, WindowBatch, WindowSampler

@@ -42,6 +42,9 @@ def trial(
     precision: Annotated[
         Literal["float32", "float64"], typer.Option(help="Arithmetic of the ensemble engine.")
     ] = "float64",
+    gate_tables: Annotated[
+        bool, typer.Option("--gate-tables", help="Gate kinetics of the ensemble from tables.")
+    ] = False,
     generator: Annotated[str, typer.Option(help="Input generator.")] = "published",
     parameters: Annotated[
         Texts, typer.Option("--set", help="Parameter of the generator, key=value; repeatable.")
@@ -53,9 +56,14 @@ def trial(
     split: Annotated[SplitName, typer.Option(help="Split of the dataset.")] = "train",
     index: Annotated[int, typer.Option(help="Index of the trial in its split.", min=0)] = 0,
     attempt: Annotated[
-        int,
-        typer.Option(help="Draws of the trial that were turned away before (manifest.csv).", min=0),
-    ] = 0,
+        int | None,
+        typer.Option(
+            help="Draws of the trial that were turned away before (manifest.csv); found by "
+            "drawing again when left out.",
+            min=0,
+            show_default=False,
+        ),
+    ] = None,
     duration_ms: Annotated[
         int | None,
         typer.Option(help="Length, ms (6000, or that of --inputs).", min=1, show_default=False),
@@ -80,6 +88,7 @@ def trial(
             "order": order,
             "cvode_atol": atol,
             "precision": precision,
+            "gate_tables": gate_tables,
         },
         "engine",
     )
@@ -89,19 +98,20 @@ def trial(
     spec = load_cell(cell, cell_variant(variant))
     with working(f"building the cell {spec.name}"):
         runner = single_trial.build_engine(spec, settings, t0_artefact)
-    segments = runner.segment_table()
-    events = given or single_trial.draw_trial_inputs(
-        drawn, segments, duration_ms or 6000, seed, split, index, attempt
-    )
-    with working(f"simulating {events.duration_ms} ms"):
-        recording = single_trial.run_trial(runner, events)
+    if given:
+        with working(f"simulating {given.duration_ms} ms"):
+            events, recording = given, single_trial.run_trial(runner, given)
+    else:
+        wanted_ms, which = duration_ms or 6000, (seed, split, index)
+        with working(f"simulating {wanted_ms} ms"):
+            events, recording = single_trial.run_drawn(runner, drawn, wanted_ms, which, attempt)
     facts = {"cell": spec.name, "engine": engine, "t0_artefact": t0_artefact}
     facts |= {"dt_ms": dt_ms, "integrator": integrator}
     single_trial.save_trial(out, events, recording, facts)
     if plot:
         from neuronio.simulation.figures import plot_trial
 
-        plot_trial(events, recording, plot, segments=segments, title=spec.title)
+        plot_trial(events, recording, plot, segments=runner.segment_table(), title=spec.title)
     inhibitory = events.n_events - events.n_excitatory
     typer.echo(
         f"{events.duration_ms} ms of {spec.name}: {len(recording.spike_ms)} output spikes from "

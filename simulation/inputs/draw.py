@@ -15,6 +15,8 @@ from neuronio.sections import validate
 from neuronio.simulation.inputs.generators import GENERATORS, Generator
 from neuronio.simulation.inputs.splits import trial_rng
 
+MAX_ATTEMPTS = 1000
+
 
 def make_generator(name: str, parameters: Mapping[str, Any]) -> Generator:
     """A generator with the given parameters; the rest keep their defaults.

@@ -17,13 +17,14 @@ from neuronio.config import validate_config
 from neuronio.data.shard import Shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
+from neuronio.recipe import digest
 from neuronio.simulation import jobs
 from neuronio.simulation.cell_spec import CELLS
-from neuronio.simulation.dataset import Queue, _settle, make_dataset, simulate_shard
+from neuronio.simulation.dataset import Queue, _settle, _take, make_dataset, simulate_shard
 from neuronio.simulation.engines.base import TrialFailure
 from neuronio.simulation.inputs.generators import GENERATORS
 from neuronio.simulation.inputs.splits import shard_trials
-from neuronio.simulation.jobs import Draw, Job, Parts, serve
+from neuronio.simulation.jobs import Draw, Job, Parts, serve, shard_recipe
 from neuronio.simulation.worker import WorkerPool
 
 DOCUMENT = {
@@ -267,6 +268,31 @@ def test_a_job_knows_what_decides_its_trials(own_files):
     assert len(digests) == 8
 
 
+def test_a_shard_knows_its_recipe(own_files):
+    path = simulate_shard(toy(), "train", 0, own_files / "one.h5", workers=1)
+    job = Job.of(toy(), "train")
+    with Shard(path) as shard:
+        assert shard_recipe(shard) == job.recipe()
+        assert shard.info["recipe"] == digest(shard_recipe(shard)) == job.digest()
+        assert shard.info["vector_bits"] in {128, 256, 512}
+
+
+def test_trials_of_the_same_recipe_are_taken_from_another_shard(own_files):
+    whole = simulate_shard(toy(), "train", 0, own_files / "whole.h5", workers=1)
+    longer = toy()
+    longer.dataset.trials.train += 1
+    parts = Parts(own_files / "parts")
+    _take(Job.of(longer, "train"), parts, range(2), whole)
+    assert [parts.path(i).exists() for i in (0, 1)] == [True, True]
+    with Shard(whole) as shard:
+        _, inputs, recording = parts.load(1)
+        np.testing.assert_array_equal(recording.soma_mV, shard.soma_mV(1))
+        np.testing.assert_array_equal(inputs.synapse, shard.inputs(1).synapse)
+    other = Parts(own_files / "other")
+    _take(Job.of(toy(seed=99), "train"), other, range(2), whole)
+    assert not other.path(0).exists()
+
+
 def test_a_changed_default_of_a_generator_is_another_job(monkeypatch):
     before = Job.of(config(), "train")
     document = before.info()["generator_parameters"]
@@ -295,8 +321,8 @@ def test_an_edited_morphology_is_not_mixed_in(own_files):
     out = own_files / "out"
     make_dataset(toy(), out, workers=1)
     with Shard(out / "train" / "shard-000.h5") as shard:
-        digest = hashlib.sha256((own_files / "mine.swc").read_bytes()).hexdigest()
-        assert shard.info["morphology_sha256"] == digest
+        sha256 = hashlib.sha256((own_files / "mine.swc").read_bytes()).hexdigest()
+        assert shard.info["morphology_sha256"] == sha256
         assert shard.info["generator_parameters"] == {"rate": 0.01, "gain": 1.0}
         assert len(shard.info["generator_sha256"]) == 64
     make_dataset(toy(), out, workers=1)

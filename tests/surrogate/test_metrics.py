@@ -15,13 +15,8 @@ from neuronio.surrogate.matching import (
     matched_per_trial,
     spike_list,
 )
-from neuronio.surrogate.metrics import (
-    Predictions,
-    legacy_scores,
-    point_scores,
-    resampled_curves,
-    score,
-)
+from neuronio.surrogate.metrics import legacy_scores, resampled_curves, score
+from neuronio.surrogate.points import Predictions, point_scores
 
 
 def made_up(rng, n_trials=12, duration_ms=2000, signal=3.0, rate=0.004):

@@ -15,47 +15,12 @@ from pathlib import Path
 
 import h5py
 import pytest
-import yaml
-
-ROOT = Path(__file__).parents[2]
-SMOKE = ROOT / "config" / "smoke.yaml"
-
-
-def command(folder: Path, config: Path = SMOKE) -> list[str]:
-    """What `make run` runs, with results under `folder`."""
-    script = str(ROOT / "workflow" / "run.py")
-    options = ["--configfile", str(config), "--directory", str(folder), "--cores", "2"]
-    return [sys.executable, script, *options]
-
-
-def run(folder: Path, config: Path = SMOKE, *options: str) -> subprocess.CompletedProcess:
-    """Run the workflow to its end."""
-    return subprocess.run(
-        [*command(folder, config), *options], cwd=ROOT, capture_output=True, text=True, timeout=800
-    )
-
-
-def changed(folder: Path, change) -> Path:
-    """smoke.yaml with a change made to it, written to `folder`."""
-    document = yaml.safe_load(SMOKE.read_text())
-    change(document)
-    path = folder / "changed.yaml"
-    path.write_text(yaml.safe_dump(document))
-    return path
+from running import ROOT, SMOKE, changed, command, plain, run
 
 
 def snapshot(folder: Path) -> dict[str, int]:
     """When each result was last written, ns."""
     return {str(p): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A folder in which the workflow ran once, and what it printed."""
-    folder = tmp_path_factory.mktemp("smoke")
-    result = run(folder)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return folder, result
 
 
 @pytest.mark.slow
@@ -110,13 +75,6 @@ def test_second_make_run_does_nothing_and_says_so(finished):
     assert result.returncode == 0, result.stderr
     assert f"Nothing to do: {folder / 'results/smoke'} is up to date." in result.stdout
     assert snapshot(folder / "results") == before
-
-
-def plain(folder: Path, config: Path, *options: str) -> subprocess.CompletedProcess:
-    """Snakemake without `make run`."""
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    options = ("--configfile", str(config), "--directory", str(folder), "--cores", "2", *options)
-    return subprocess.run([*snakemake, *options], cwd=ROOT, capture_output=True, text=True)
 
 
 @pytest.mark.slow

@@ -5,89 +5,100 @@ import sys
 import time
 from pathlib import Path
 
+from snakemake.settings.enums import RerunTrigger
+
 from neuronio.config import validate_config
+from neuronio.data.soundness import Soundness
 from neuronio.errors import NeuronIOError
-from neuronio.simulation.cell_spec import load_cell
-from neuronio.simulation.inputs.draw import make_generator
-from neuronio.simulation.inputs.splits import SPLITS, shard_path, shard_trials
-from neuronio.simulation.jobs import Job
-from neuronio.simulation.mechanisms import MOD
-from neuronio.surrogate.models import FAMILIES, sized_options
+from neuronio.made import DAMAGED, MADE, free_name
+from neuronio.simulation.inputs.splits import SPLITS, shard_trials
+
+WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+sys.path[:0] = [str(WORKFLOW), str(WORKFLOW / "scripts")]
+from plan import FIGURES, Plan
+
 from neuronio.surrogate.protocol import Protocol
 
 STARTED = time.time()
+STORE = f"results/{MADE}"
+# A path says everything that decides what is at it, so that nothing is made again for a younger
+# time stamp, a touched script or another number of threads. (The settings that hold these triggers
+# are not there yet while this file is read, and a profile would not reach plain Snakemake.)
+type(workflow).rerun_triggers = property(lambda self: frozenset({RerunTrigger.MTIME}))
 
 
-def validated(document):
-    """The run's configuration; ends Snakemake with one sentence where it is wrong."""
+def planned(document):
+    """What the configuration asks for; ends Snakemake with one sentence where it is wrong."""
     name = ", ".join(str(path) for path in workflow.configfiles) or "the configuration"
     try:
         if not document:
             raise NeuronIOError("no configuration was given; add --configfile config/demo.yaml")
-        run = validate_config(document, name=name)
-        check_parts(run, name)
+        return Plan(validate_config(document, name=name), name)
     except NeuronIOError as error:
         sys.exit(f"error: {error}")
-    return run
 
 
-def check_parts(run, name):
-    """Reject what only the packages know to be wrong: the cell, generators, models, options."""
-    load_cell(run.cell.model, run.cell.variant)
-    for inputs in (run.inputs, run.dataset.test_generator or run.inputs):
-        make_generator(inputs.generator, inputs.parameters)
-    seen = set()
-    for fit, section, size, _ in fits_of(run):
-        sized_options(section.model, size, section.options)
-        if fit in seen:
-            raise NeuronIOError(f"{name}: 'fits' asks for {fit} more than once; remove one")
-        seen.add(fit)
+def untrusted():
+    """What lies where a product should and is not it: path -> (where it is set aside to, why)."""
+    found, sound = {}, Soundness(STORE)
+    for split, paths in PLAN.shards.items():
+        recipe = PLAN.splits[split].recipe["recipe"]
+        for path, trials in zip(paths, shard_trials(PLAN.run, split), strict=True):
+            if fault := sound.fault(path, recipe, trials[0], len(trials)):
+                found[path] = fault
+    sound.remember()
+    for product in PLAN.products:
+        if product not in PLAN.splits.values() and (fault := product.fault()):
+            found[str(product.folder)] = fault
+    aside = Path(STORE, DAMAGED)
+    names = {path: str(Path(path).relative_to(STORE)).replace("/", "-") for path in found}
+    return {path: (free_name(aside, names[path]).name, why) for path, why in found.items()}
 
 
-def fits_of(run):
-    """Each fit as (its folder's name, its section of the configuration, size, seed)."""
-    return [
-        (f"{FAMILIES[section.model].name}-{size}-seed{seed}", section, size, seed)
-        for section in run.fits
-        for size in section.sizes
-        for seed in section.seeds
-    ]
+def set_aside(path):
+    """The mark of a job that moves away what is at a path and cannot be trusted, if there is one."""
+    return [f"{STORE}/{DAMAGED}/{UNTRUSTED[path][0]}/why.txt"] if path in UNTRUSTED else []
 
 
-def fit_settings(wildcards):
-    """Everything that one fit depends on beside the data."""
-    section, size, seed = FITS[wildcards.fit]
-    training = RUN.training_of(section).model_dump(mode="json", exclude={"threads"})
-    return {
-        "model": section.model,
-        "size": size,
-        "seed": seed,
-        "options": section.options,
-        "training": training,
-        "ignore_ms": RUN.evaluation.ignore_ms,
-    }
+def needed(product, inputs):
+    """The inputs of a product that is to be made; none where it is finished: its name says it all."""
+    finished = product.receipt.exists() and str(product.folder) not in UNTRUSTED
+    return [] if finished else inputs
+
+
+def shards_for(products, *splits):
+    """For rules of one fit: the shards of some splits, where its product is to be made."""
+
+    def inputs(wildcards):
+        product = next(made for made in products.values() if made.folder.name in wildcards)
+        return needed(product, [path for split in splits for path in PLAN.shards[split]])
+
+    return inputs
+
+
+def mechanisms_for(wildcards):
+    """The compiled mechanisms, where a shard is to be made."""
+    path = f"{STORE}/{wildcards.split}/shard-{wildcards.shard}.h5"
+    return [] if Path(path).exists() and path not in UNTRUSTED else PLAN.mechanisms.receipt
+
+
+def of_fit(products):
+    """For rules of one fit: its product, from the folder's name."""
+    return {product.folder.name: name for name, product in products.items()}
 
 
 def fit_threads(wildcards):
-    return RUN.training_of(FITS[wildcards.fit][0]).threads
-
-
-def simulation_settings(wildcards):
-    """Everything that one shard depends on beside the mechanisms."""
-    trials = shard_trials(RUN, wildcards.split)[int(wildcards.shard)]
-    job = Job.of(RUN, wildcards.split)
-    return {"job": job.digest(), "first_trial": trials[0], "trials": len(trials)}
+    return PLAN.run.training_of(PLAN.asked[FITS[wildcards.fit]].section).threads
 
 
 def simulation_threads(wildcards):
-    return RUN.engine.threads or workflow.cores
+    return PLAN.run.engine.threads or workflow.cores
 
 
 def report_and_tell():
     """Write the report and say where everything is, unless `make run` does both."""
     if os.environ.get("NEURONIO_FINISH") == "later":
         return
-    sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
     from finish import finish, snakemake_command
 
     finish(snakemake_command(workflow.configfiles, Path.cwd()), Path(RESULTS))
@@ -101,22 +112,18 @@ def print_failures():
             print(f"{lines[-1]} (details: {log})", file=sys.stderr)
 
 
-RUN = validated(config)
-RESULTS = f"results/{RUN.name}"
-FITS = {fit: rest for fit, *rest in fits_of(RUN)}
-MECHANISMS = sorted(str(path) for path in MOD.glob("*.mod"))
-SHARDS = {
-    split: [
-        str(shard_path(f"{RESULTS}/data", split, i)) for i in range(len(shard_trials(RUN, split)))
-    ]
-    for split in SPLITS
-}
-TARGETS = [f"{RESULTS}/data/manifest.csv", f"{RESULTS}/quality/quality.json"]
-if FITS:
-    TARGETS.append(f"{RESULTS}/table.csv")
+PLAN = planned(config)
+RESULTS = str(PLAN.results)
+UNTRUSTED = untrusted()
+FITS = of_fit(PLAN.fits)
+EVALUATIONS = of_fit(PLAN.evaluations)
+SHARDS = [path for split in SPLITS for path in PLAN.shards[split]]
+RECEIPTS = [made.receipt for made in PLAN.products if made not in PLAN.splits.values()]
 
 
 wildcard_constraints:
-    split="|".join(SPLITS),
+    split="|".join(product.folder.name for product in PLAN.splits.values()),
     shard=r"\d+",
     fit="|".join(FITS) or "none",
+    evaluation="|".join(EVALUATIONS) or "none",
+    aside="|".join(name for name, _ in UNTRUSTED.values()) or "none",

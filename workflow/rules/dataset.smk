@@ -1,10 +1,12 @@
 rule dataset:
     """Verify every shard and list every trial in one manifest."""
     input:
-        **SHARDS,
+        set_aside(str(PLAN.manifest.folder)),
+        needed(PLAN.manifest, SHARDS),
     output:
-        report(
-            f"{RESULTS}/data/manifest.csv",
+        receipt=PLAN.manifest.receipt,
+        manifest=report(
+            PLAN.manifest.folder / "manifest.csv",
             caption="../report/manifest.rst",
             category="Provenance",
             labels={"what": "Every trial, with its shard and checksum (CSV)"},
@@ -14,7 +16,7 @@ rule dataset:
     conda:
         "../../environment.yml"
     params:
-        shards=SHARDS,
+        recipe=PLAN.manifest.digest,
     message:
         "Verify the shards"
     script:
@@ -24,25 +26,27 @@ rule dataset:
 rule quality:
     """Measure and draw what a reader checks before trusting the data."""
     input:
-        **SHARDS,
+        set_aside(str(PLAN.quality.folder)),
+        needed(PLAN.quality, SHARDS),
     output:
-        summary=f"{RESULTS}/quality/quality.json",
-        table=f"{RESULTS}/quality/quality.csv",
+        receipt=PLAN.quality.receipt,
+        summary=f"{PLAN.quality.folder}/quality.json",
+        table=f"{PLAN.quality.folder}/quality.csv",
         page=report(
-            f"{RESULTS}/quality/quality.html",
+            f"{PLAN.quality.folder}/quality.html",
             caption="../report/quality_table.rst",
             category="Data",
             labels={"what": "Rates and inputs beside the published figures"},
         ),
-        png=expand(f"{RESULTS}/quality/{{name}}.png", name=("quality", "quality_trials")),
+        png=expand(f"{PLAN.quality.folder}/{{name}}.png", name=("quality", "quality_trials")),
         figure=report(
-            f"{RESULTS}/quality/quality.svg",
+            f"{PLAN.quality.folder}/quality.svg",
             caption="../report/quality.rst",
             category="Data",
             labels={"what": "Rates, intervals and voltages of each split"},
         ),
         trials=report(
-            f"{RESULTS}/quality/quality_trials.svg",
+            f"{PLAN.quality.folder}/quality_trials.svg",
             caption="../report/trials.rst",
             category="Data",
             labels={"what": "Some trials"},
@@ -52,7 +56,7 @@ rule quality:
     conda:
         "../../environment.yml"
     params:
-        shards=SHARDS,
+        recipe=PLAN.quality.digest,
     message:
         "Draw the quality of the data"
     script:

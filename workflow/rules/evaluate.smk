@@ -1,21 +1,25 @@
 rule evaluate:
     """Score one fitted surrogate on the test split."""
     input:
-        summary=rules.fit.output[0],
-        test=SHARDS["test"],
+        lambda wildcards: set_aside(f"{STORE}/{wildcards.evaluation}"),
+        lambda wildcards: needed(
+            PLAN.evaluations[EVALUATIONS[wildcards.evaluation]],
+            [PLAN.fits[EVALUATIONS[wildcards.evaluation]].receipt],
+        ),
+        shards_for(PLAN.evaluations, "test"),
     output:
-        f"{RESULTS}/fits/{{fit}}/evaluation.json",
+        f"{STORE}/{{evaluation}}/evaluation.json",
+        f"{STORE}/{{evaluation}}/recipe.json",
     log:
-        f"{RESULTS}/logs/evaluate/{{fit}}.log",
+        f"{RESULTS}/logs/evaluate/{{evaluation}}.log",
     conda:
         "../../environment.yml"
     resources:
         runtime="1h",
         mem_mb=4000,
     params:
-        evaluation=RUN.evaluation.model_dump(mode="json"),
-        device=lambda wildcards: fit_settings(wildcards)["training"]["device"],
+        recipe=lambda wildcards: wildcards.evaluation.rpartition("-")[2],
     message:
-        "Evaluate {wildcards.fit}"
+        "Evaluate {wildcards.evaluation}"
     script:
         "../scripts/evaluate.py"

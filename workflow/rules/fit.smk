@@ -1,11 +1,10 @@
 rule fit:
     """Fit one surrogate; after a kill it goes on from its last checkpoint."""
     input:
-        manifest=rules.dataset.output[0],
-        train=SHARDS["train"],
-        valid=SHARDS["valid"],
+        lambda wildcards: set_aside(f"{STORE}/{wildcards.fit}"),
+        shards_for(PLAN.fits, "train", "valid"),
     output:
-        f"{RESULTS}/fits/{{fit}}/summary.json",
+        f"{STORE}/{{fit}}/recipe.json",
     log:
         f"{RESULTS}/logs/fit/{{fit}}.log",
     conda:
@@ -15,7 +14,7 @@ rule fit:
         runtime="12h",
         mem_mb=4000,
     params:
-        settings=fit_settings,
+        recipe=lambda wildcards: wildcards.fit.rpartition("-")[2],
     message:
         "Fit {wildcards.fit}"
     script:

@@ -1,9 +1,7 @@
 rule mechanisms:
     """Compile the cell's NMODL mechanisms, once a machine."""
-    input:
-        MECHANISMS,
     output:
-        f"{RESULTS}/mechanisms.txt",
+        PLAN.mechanisms.receipt,
     log:
         f"{RESULTS}/logs/mechanisms.log",
     conda:

@@ -1,9 +1,10 @@
 rule simulate:
     """Simulate one shard of trials; trials that were finished before a kill are kept."""
     input:
-        f"{RESULTS}/mechanisms.txt",
+        lambda wildcards: set_aside(f"{STORE}/{wildcards.split}/shard-{wildcards.shard}.h5"),
+        mechanisms_for,
     output:
-        f"{RESULTS}/data/{{split}}/shard-{{shard}}.h5",
+        f"{STORE}/{{split}}/shard-{{shard}}.h5",
     log:
         f"{RESULTS}/logs/simulate/{{split}}-{{shard}}.log",
     conda:
@@ -13,7 +14,7 @@ rule simulate:
         runtime="4h",
         mem_mb=4000,
     params:
-        settings=simulation_settings,
+        recipe=lambda wildcards: wildcards.split.rpartition("-")[2],
     message:
         "Simulate {wildcards.split} shard {wildcards.shard}"
     script:

@@ -2,21 +2,23 @@
 
 from pathlib import Path
 
+from rule import configuration, plan_of, same
 from rule_log import RuleLog
 
-from neuronio.config import EvaluationConfig
 from neuronio.files import write_json
 from neuronio.surrogate.evaluate import evaluate
 
 log = RuleLog(snakemake.log[0])
-folder = Path(snakemake.input.summary).parent
+plan, name = plan_of(snakemake), snakemake.wildcards.evaluation.rpartition("-evaluation-")[0]
+product = same(plan.evaluations[name], snakemake)
 document = evaluate(
-    folder,
-    [Path(path) for path in snakemake.input.test],
-    EvaluationConfig(**snakemake.params.evaluation),
-    device=snakemake.params.device,
+    plan.fits[name].folder,
+    [Path(path) for path in plan.shards["test"]],
+    plan.run.evaluation,
+    device=plan.run.training_of(plan.asked[name].section).device,
 )
-write_json(Path(snakemake.output[0]), document)
+write_json(snakemake.output[0], document | {"name": name})
+product.finish([snakemake.output[0]], configuration(plan))
 scores = {name: document["scores"][name]["value"] for name in ("auc", "soma_rmse_mV")}
 told = [f"{name} {value:.4f}" for name, value in scores.items() if value is not None]
-log.say(f"Evaluated {folder.name}: {', '.join(told) or 'no score is defined'}")
+log.say(f"Evaluated {name}: {', '.join(told) or 'no score is defined'}")

@@ -1,48 +1,33 @@
 """Fit one surrogate, or go on with it where it was interrupted."""
 
-import hashlib
-import json
-import shutil
 from pathlib import Path
 
+from rule import configuration, plan_of, same
 from rule_log import RuleLog
 
-from neuronio.config import TrainingConfig
 from neuronio.data.shard import Shard
 from neuronio.surrogate.models import sized_options
 from neuronio.surrogate.train import FitSpec, fit
 
-
-def claim(folder: Path, settings: dict, manifest: Path) -> None:
-    """Empty the fit's folder if it was begun with other settings or other data."""
-    document = json.dumps(settings, sort_keys=True) + manifest.read_text()
-    digest = hashlib.sha256(document.encode()).hexdigest()
-    mark = folder / "settings.sha256"
-    if folder.exists() and not (mark.exists() and mark.read_text() == digest):
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    mark.write_text(digest)
-
-
 log = RuleLog(snakemake.log[0])
-settings = snakemake.params.settings
-out = Path(snakemake.output[0]).parent
-claim(out, settings, Path(snakemake.input.manifest))
-with Shard(snakemake.input.train[0]) as shard:
+plan, name = plan_of(snakemake), snakemake.wildcards.fit.rpartition("-")[0]
+product, asked = same(plan.fits[name], snakemake), plan.asked[name]
+shards = {split: [Path(path) for path in plan.shards[split]] for split in ("train", "valid")}
+with Shard(shards["train"][0]) as shard:
     inputs = shard.n_synapses
+training = plan.run.training_of(asked.section)
 spec = FitSpec(
-    model=settings["model"],
+    model=asked.section.model,
     options=sized_options(
-        settings["model"], settings["size"], {**settings["options"], "inputs": inputs}
+        asked.section.model, asked.size, {**asked.section.options, "inputs": inputs}
     ),
-    seed=settings["seed"],
-    training=TrainingConfig(**settings["training"]).model_copy(
-        update={"threads": snakemake.threads}
-    ),
-    train=[Path(path) for path in snakemake.input.train],
-    valid=[Path(path) for path in snakemake.input.valid],
-    out=out,
-    ignore_ms=settings["ignore_ms"],
+    seed=asked.seed,
+    training=training.model_copy(update={"threads": snakemake.threads}),
+    out=product.folder,
+    ignore_ms=plan.run.evaluation.ignore_ms,
+    **shards,
 )
-summary = fit(spec, progress=log.progress(f"Fit {out.name}", "steps"))
-log.say(f"Fitted {out.name}: {summary['parameters']:,} parameters")
+summary = fit(spec, progress=log.progress(f"Fit {name}", "steps"))
+made = ("best.pt", "config.json", "history.csv", "summary.json")
+product.finish([product.folder / file for file in made], configuration(plan))
+log.say(f"Fitted {name}: {summary['parameters']:,} parameters")

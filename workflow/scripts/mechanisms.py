@@ -1,12 +1,12 @@
 """Compile the NMODL mechanisms and note where the library is."""
 
-from pathlib import Path
-
+from rule import configuration, plan_of
 from rule_log import RuleLog
 
-from neuronio.simulation.mechanisms import compile_mechanisms, mechanism_hash
+from neuronio.simulation.mechanisms import compile_mechanisms
 
 log = RuleLog(snakemake.log[0])
 library = compile_mechanisms()
-Path(snakemake.output[0]).write_text(f"{mechanism_hash()}\n")
+plan = plan_of(snakemake)
+plan.mechanisms.finish([], configuration(plan))
 log.note(f"the mechanisms are in {library}")

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from neuronio.sections import flattened
+
 STYLE = """
 body { font: 14px sans-serif; margin: 1em; }
 table { border-collapse: collapse; }
@@ -67,15 +69,6 @@ def page(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
     lines = [_line("th", head), *(_line("td", cells) for cells in body)]
     table = "<table>\n" + "\n".join(lines) + "\n</table>"
     return f'<!doctype html>\n<meta charset="utf-8">\n<style>{STYLE}</style>\n{table}\n'
-
-
-def flattened(facts: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Nested facts as (dotted name, value)."""
-    for name, value in facts.items():
-        if isinstance(value, dict) and value:
-            yield from flattened(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
 
 
 def _line(tag: str, cells: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ import platform
 from pathlib import Path
 
 from pages import accuracy_page, facts_page
+from rule import configuration, plan_of, same
 from rule_log import RuleLog
 
 from neuronio.config import EvaluationConfig
@@ -23,18 +24,22 @@ def stem(path: str) -> Path:
     return Path(path).with_suffix("")
 
 
-def provenance(config: dict, shards: dict[str, str]) -> dict:
+def provenance(config: dict, shards: dict[str, list[str]]) -> dict:
     """What the run was made with: platform, packages, what the shards say, configuration."""
     facts: dict = {"platform": platform.platform(), "packages": package_versions(*PACKAGES)}
-    for split, path in shards.items():
-        with Shard(path) as shard:
+    for split, paths in shards.items():
+        with Shard(paths[0]) as shard:
             facts[split] = shard.info
     return facts | {"configuration": config}
 
 
 log = RuleLog(snakemake.log[0])
-evaluations = read_evaluations(Path(path) for path in snakemake.input.evaluations)
-folders = {Path(path).parent.name: Path(path).parent for path in snakemake.input.evaluations}
+plan = plan_of(snakemake)
+product = same(plan.table, snakemake)
+evaluations = read_evaluations(
+    made.folder / "evaluation.json" for made in plan.evaluations.values()
+)
+folders = {name: made.folder for name, made in plan.fits.items()}
 histories = {name: read_csv(folder / "history.csv") for name, folder in folders.items()}
 
 write_table(evaluations, stem(snakemake.output.table[0]))
@@ -44,7 +49,7 @@ save_figure(
 )
 best = max(evaluations, key=lambda document: document["scores"]["auc"]["value"] or 0)["name"]
 prediction = predict_one(
-    folders[best], [Path(path) for path in snakemake.input.test], 0, EvaluationConfig()
+    folders[best], [Path(path) for path in plan.shards["test"]], 0, EvaluationConfig()
 )
 save_figure(
     lambda: prediction_figure(prediction, f"{best}, first test trial"),
@@ -52,7 +57,9 @@ save_figure(
 )
 save_figure(lambda: learning_figure(histories), stem(snakemake.output.learning[0]))
 
-facts = provenance(snakemake.params.config, snakemake.params.shards)
+facts = provenance(plan.run.model_dump(mode="json"), plan.shards)
 write_json(Path(snakemake.output.provenance), facts)
 Path(snakemake.output.provenance_page).write_text(facts_page(facts))
+files = [path for path in snakemake.output if path != snakemake.output.receipt]
+product.finish(files, configuration(plan))
 log.say("Drew the figures and wrote the table")

@@ -1,17 +1,22 @@
 """Simulate one shard of trials, or go on with one that was interrupted."""
 
+from pathlib import Path
+
+from rule import plan_of, same
 from rule_log import RuleLog
 
-from neuronio.config import validate_config
 from neuronio.simulation.dataset import simulate_shard
 
 log = RuleLog(snakemake.log[0])
-split, shard = snakemake.wildcards.split, int(snakemake.wildcards.shard)
+plan, folder, shard = plan_of(snakemake), snakemake.wildcards.split, int(snakemake.wildcards.shard)
+split = folder.rpartition("-")[0]
+product = same(plan.splits[split], snakemake)
 simulate_shard(
-    validate_config(snakemake.config),
+    plan.run,
     split,
     shard,
     snakemake.output[0],
     workers=snakemake.threads,
+    reuse=sorted(Path(product.store).glob(f"{split}-*/shard-*.h5")),
     progress=log.progress(f"Simulate {split} shard {shard}", "trials"),
 )

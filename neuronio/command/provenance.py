@@ -1,0 +1,133 @@
+"""What made a file, from the file itself or from the receipt that lies with it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_json
+from neuronio.made import RECEIPT, changed_file
+from neuronio.recipe import file_sha256
+
+Facts = dict[str, Any]
+
+
+def provenance(path: Path, trial: int | None = None) -> Facts:
+    """What made a shard, a fit, an evaluation, a table or a figure, and how to make it again.
+
+    Args:
+        trial: of a shard, which to make again; its first when left out.
+
+    Raises:
+        NeuronIOError: nothing says what made it, or it is not what was written then.
+    """
+    if not path.exists():
+        raise NeuronIOError(f"{path} does not exist")
+    if path.suffix == ".h5":
+        return of_shard(path, trial)
+    if trial is not None:
+        raise NeuronIOError(f"{path} is no shard; leave out --trial")
+    there = path.resolve()
+    for folder in (there, *list(there.parents)[:2]):
+        if (folder / RECEIPT).is_file():
+            return of_receipt(there, folder)
+    folder = there if there.is_dir() else there.parent
+    if there.suffix == ".json" and "scores" in (document := read_json(there)):
+        return of_evaluation(document)
+    if (folder / "config.json").is_file():
+        return of_fit(folder)
+    raise NeuronIOError(
+        f"nothing says what made {path}: no {RECEIPT} lies with it, and it is no shard, fit or "
+        "evaluation; give the file where it was made"
+    )
+
+
+def of_receipt(path: Path, folder: Path) -> Facts:
+    """What the receipt in a folder says of a file in it, or of the whole folder."""
+    receipt = read_json(folder / RECEIPT)
+    if fault := changed_file(folder, receipt):
+        raise NeuronIOError(f"{folder} is not what its {RECEIPT} speaks of: {fault}")
+    facts = dict(receipt)
+    configuration, recipe = facts["configuration"], facts["recipe"]
+    facts["seeds"] = {"dataset": configuration["seed"]}
+    if "seed" in recipe:
+        facts["seeds"]["fit"] = recipe["seed"]
+    facts["seeds"]["bootstrap"] = configuration["evaluation"]["seed"]
+    if path.is_file() and path.name != RECEIPT:
+        name = str(path.relative_to(folder))
+        if name not in receipt["files"]:
+            raise NeuronIOError(f"{path} is not among the files of {folder / RECEIPT}")
+        facts["sha256"] = receipt["files"][name]
+    facts["command"] = (
+        f"neuronio provenance {shlex.quote(str(path))} --config run.yaml && "
+        "make run CONFIG=run.yaml"
+    )
+    return facts
+
+
+def of_shard(path: Path, trial: int | None) -> Facts:
+    """What a shard says of itself, with the command that makes one of its trials again."""
+    from neuronio.data.shard import Shard
+    from neuronio.data.verify import verify_shard
+    from neuronio.simulation.again import trial_command
+    from neuronio.simulation.jobs import shard_recipe
+
+    if problems := verify_shard(path):
+        raise NeuronIOError(problems[0])
+    with Shard(path) as shard:
+        info = shard.info
+        facts: Facts = {"what": f"{info.get('split', '')} trials".strip()}
+        if "recipe" in info:
+            first = int(shard.trial_index[0])
+            chosen = first if trial is None else trial
+            facts |= {"digest": info["recipe"], "recipe": shard_recipe(shard)}
+            facts["seeds"] = {"dataset": info["dataset_seed"]}
+            facts["command"] = trial_command(shard, chosen)
+        else:
+            facts["recipe"] = {k: v for k, v in info.items() if k != "content_sha256"}
+        facts["git_revision"] = info.get("git_revision")
+        facts["machine"] = {key: info.get(key) for key in ("cpu", "vector_bits")}
+        facts["trials"] = ", ".join(map(str, shard.trial_index))
+        facts["content_sha256"] = info["content_sha256"]
+    return facts | {"sha256": file_sha256(path)}
+
+
+def of_fit(folder: Path) -> Facts:
+    """What a fit directory's config.json says, with the command that makes the fit again."""
+    config = read_json(folder / "config.json")
+    try:
+        command = ["neuronio", "fit", "--model", config["model"], "--seed", str(config["seed"])]
+        options = {k: v for k, v in config["options"].items() if k != "inputs"}
+        command += _repeated("--set", options) + _repeated("--training", config["training"])
+        command += ["--ignore-ms", str(config["ignore_ms"])]
+        for split in ("train", "valid"):
+            command += [f"--{split}", *(file["file"] for file in config["data"][split]["files"])]
+    except (KeyError, TypeError) as error:
+        raise NeuronIOError(f"{folder}/config.json is not of a fit: it lacks {error}") from error
+    weights = folder / "best.pt"
+    checksum = {"sha256": file_sha256(weights)} if weights.is_file() else {}
+    facts = {"what": "fit", **config, "seeds": {"fit": config["seed"]}, **checksum}
+    return facts | {"command": shlex.join([*command, "--out", folder.name])}
+
+
+def of_evaluation(document: Facts) -> Facts:
+    """What an evaluation says of itself, with the command that makes it again."""
+    command = ["neuronio", "evaluate", "--model", document["name"]]
+    command += _repeated("--evaluation", document["settings"])
+    command += ["--data", *(file["file"] for file in document["data"]["files"])]
+    facts = {key: value for key, value in document.items() if key not in ("scores", "legacy")}
+    seeds = {"fit": document["model"]["seed"], "bootstrap": document["settings"]["seed"]}
+    return {"what": "evaluation", **facts, "seeds": seeds, "command": shlex.join(command)}
+
+
+def _repeated(option: str, values: Mapping[str, Any]) -> list[str]:
+    """Settings as key=value options; those that are not set are left out."""
+    found = []
+    for key, value in values.items():
+        if value is not None:
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            found += [option, f"{key}={text}"]
+    return found

@@ -1,0 +1,71 @@
+"""Subcommands on what made a result: provenance, clean."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from neuronio.errors import NeuronIOError
+
+app = typer.Typer()
+
+
+@app.command()
+def provenance(
+    file: Annotated[Path, typer.Argument(help="A shard, fit, evaluation, table or figure.")],
+    trial: Annotated[
+        int | None,
+        typer.Option(help="Index of the trial of a shard to make again (its first).", min=0),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Write the run's configuration here (.yaml).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what made a result: recipe, code, processor, seeds, checksums, the command for it."""
+    from neuronio.command.provenance import provenance as run
+    from neuronio.sections import flattened
+
+    facts = run(file, trial)
+    if config:
+        if "configuration" not in facts:
+            raise NeuronIOError(f"{file} does not hold the configuration of a run")
+        write_yaml(config, facts["configuration"])
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+    else:
+        typer.echo("\n".join(f"{name}: {value}" for name, value in flattened(facts)))
+
+
+@app.command()
+def clean(
+    results: Annotated[Path, typer.Argument(help="Folder that holds the runs' results.")] = Path(
+        "results"
+    ),
+    remove: Annotated[bool, typer.Option("--remove", help="Remove what is listed.")] = False,
+) -> None:
+    """List what no run shows any more (older recipes, what was set aside), or remove it."""
+    from neuronio.made import unused
+
+    total = 0
+    for path in list(unused(results)):
+        size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+        total += size
+        typer.echo(f"{size / 1e6:10.1f} MB  {path}")
+        if remove:
+            shutil.rmtree(path)
+    told = "removed" if remove else "could be removed: neuronio clean --remove"
+    typer.echo(f"{total / 1e6:10.1f} MB  {told}" if total else "nothing to clean")
+
+
+def write_yaml(path: Path, document: dict[str, Any]) -> None:
+    """Write a configuration file."""
+    import yaml
+
+    from neuronio.files import write_atomic
+
+    write_atomic(path, yaml.safe_dump(document, sort_keys=False).encode())

@@ -1,0 +1,133 @@
+"""What a run makes: folders named by what they hold and its recipe, each with a receipt.
+
+    results/made/branch_elm-20-seed0-1f0c9a3b77e2d154/
+        recipe.json     the receipt, written last: recipe, checksums, what it was made with
+        ...             the result itself
+
+A changed recipe gets a folder of its own, so nothing finished is lost or mixed; what a run of that
+name shows last is linked from `results/<name>/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_json, write_json
+from neuronio.recipe import (
+    deciding_versions,
+    differences,
+    digest,
+    file_sha256,
+    git_revision,
+    machine,
+)
+
+MADE = "made"
+RECEIPT = "recipe.json"
+DAMAGED = "damaged"
+CURRENT = ".current"
+PACKAGES = ("neuron", "numpy", "scipy", "scikit-learn", "torch", "h5py", "matplotlib", "neuronio")
+
+
+@dataclass(frozen=True)
+class Product:
+    """A folder that a recipe names.
+
+    Attributes:
+        what: it holds, in a word that may stand in a path.
+        recipe: everything that decides its content, as JSON.
+        store: the folder that it lies in.
+    """
+
+    what: str
+    recipe: dict[str, Any]
+    store: Path = Path("results") / MADE
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", digest(self.recipe))
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.store / f"{self.what}-{self.digest}"
+
+    @property
+    def receipt(self) -> Path:
+        """The file that says that it is finished, and what made it."""
+        return self.folder / RECEIPT
+
+    def finish(self, files: Sequence[str | Path], configuration: dict[str, Any]) -> None:
+        """Write the receipt.
+
+        Args:
+            files: what was made, below the folder.
+            configuration: of the run that it was made in, as JSON.
+        """
+        names = [str(Path(file).relative_to(self.folder)) for file in files]
+        document = {
+            "what": self.what,
+            "digest": self.digest,
+            "recipe": self.recipe,
+            "files": {name: file_sha256(self.folder / name) for name in sorted(names)},
+            "git_revision": git_revision(),
+            "machine": machine(),
+            "packages": deciding_versions(PACKAGES),
+            "configuration": configuration,
+        }
+        write_json(self.receipt, document)
+
+    def fault(self) -> str | None:
+        """Why what is there cannot be trusted; None where it can, or where it is not finished."""
+        if not self.receipt.exists():
+            return None
+        try:
+            receipt = read_json(self.receipt)
+            if receipt["digest"] != self.digest:
+                parts = ", ".join(differences(receipt["recipe"], self.recipe))
+                return f"it was made by another recipe ({parts})"
+            return changed_file(self.folder, receipt)
+        except (NeuronIOError, KeyError, TypeError, AttributeError) as error:
+            return f"its receipt cannot be read ({error})"
+
+
+def changed_file(folder: Path, receipt: dict[str, Any]) -> str | None:
+    """What differs from a receipt's checksums, in words, or None."""
+    for name, wanted in receipt["files"].items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if file_sha256(path) != wanted:
+            return f"{name} is not what was written"
+    return None
+
+
+def free_name(folder: Path, name: str) -> Path:
+    """`folder`/`name`, or with a number where that is taken."""
+    taken = sum(1 for path in folder.glob(f"{name}*") if path.is_dir())
+    return folder / (f"{name}-{taken + 1}" if taken else name)
+
+
+def unused(results: Path) -> Iterator[Path]:
+    """What lies in the store of `results` and belongs to no run as it was last finished.
+
+    Raises:
+        NeuronIOError: there is no such store, or a run's list cannot be read.
+    """
+    store = results / MADE
+    if not store.is_dir():
+        raise NeuronIOError(f"{store} does not exist; give the folder that holds the runs' results")
+    used = {
+        (results.parent / folder).resolve()
+        for marker in results.glob(f"*/{CURRENT}/*.json")
+        for folder in read_json(marker)["folders"]
+    }
+    for path in sorted(store.iterdir()):
+        if path.name == DAMAGED:
+            yield from sorted(path.iterdir())
+        elif path.is_dir() and path.resolve() not in used:
+            yield path

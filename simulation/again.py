@@ -1,0 +1,58 @@
+"""One trial of a finished shard again: the command that makes it, from what the shard says."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from neuronio.config import EngineConfig, Variant
+from neuronio.data.shard import Shard
+from neuronio.errors import NeuronIOError
+from neuronio.simulation.jobs import careful
+
+FLAGS = {
+    "integrator": "--integrator",
+    "dt_ms": "--dt-ms",
+    "order": "--order",
+    "cvode_atol": "--atol",
+    "precision": "--precision",
+}
+
+
+def trial_command(shard: Shard, index: int) -> str:
+    """The command line that simulates a trial of a shard again, bit for bit on a like processor.
+
+    Raises:
+        NeuronIOError: the shard does not hold the trial.
+    """
+    info, name = shard.info, str(index)
+    if index not in shard.trial_index:
+        failed = f": it failed because {info['failed'][name]}" if name in info["failed"] else ""
+        raise NeuronIOError(f"{shard.path} does not hold trial {index}{failed}")
+    engine = EngineConfig(name=info["engine"], **info["integrator"])
+    if name in info["retried"]:
+        engine = careful(engine)
+    variant, plain = info["cell_model"]["variant"], Variant().model_dump()
+    command = ["neuronio", "trial", "--cell", info["cell_given"]]
+    command += _repeated("--variant", {k: v for k, v in variant.items() if v != plain[k]})
+    command += ["--engine", engine.name]
+    for key, flag in FLAGS.items():
+        command += [flag, str(getattr(engine, key))]
+    command += ["--gate-tables"] * engine.gate_tables
+    command += ["--t0-artefact"] * info["t0_artefact"]
+    command += ["--generator", info["generator"]]
+    command += _repeated("--set", info["generator_parameters"])
+    command += ["--seed", str(info["dataset_seed"]), "--split", info["split"], "--index", name]
+    command += ["--attempt", str(info["attempts"].get(name, 0))]
+    command += ["--duration-ms", str(shard.duration_ms), "--out", f"trial-{name}.npz"]
+    return shlex.join(command)
+
+
+def _repeated(option: str, values: dict[str, Any]) -> list[str]:
+    """Values as options that a command line reads back, as JSON, which is YAML too."""
+    return [text for key, value in values.items() for text in (option, f"{key}={_text(value)}")]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,79 @@
+"""Predictions beside the truth, and their scores without intervals: what a fit records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+FALSE_POSITIVE_RATES = (0.0025, 0.01)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A model's output beside the truth, each (trials, ms), over the scored bins only.
+
+    Attributes:
+        spikes: bool, true output spikes.
+        logit: float32, predicted log odds of a spike.
+        soma_mV: float32, true soma voltage, clipped as in training.
+        predicted_mV: float32, predicted soma voltage.
+    """
+
+    spikes: np.ndarray
+    logit: np.ndarray
+    soma_mV: np.ndarray
+    predicted_mV: np.ndarray
+
+    def select(self, trials: Sequence[int], from_ms: int = 0) -> Predictions:
+        """Some of the trials, without their start."""
+        rows, bins = list(trials), slice(from_ms, None)
+        return Predictions(*(array[rows, bins] for array in vars(self).values()))
+
+
+def point_scores(predictions: Predictions) -> dict[str, float | None]:
+    """AUC, average precision, and the soma scores, without intervals: for a training record."""
+    return {**detection_points(predictions), **soma_points(predictions)}
+
+
+def detection_points(p: Predictions) -> dict[str, float | None]:
+    """AUC, average precision, and true positives at the false positive rates."""
+    names = ["auc", "average_precision", *(f"tp_at_fp_{rate}" for rate in FALSE_POSITIVE_RATES)]
+    truth, logit = p.spikes.ravel(), p.logit.ravel()
+    if truth.all() or not truth.any():
+        return dict.fromkeys(names)
+    false, true, _ = roc_curve(truth, logit)
+    at = [true[np.searchsorted(false, rate, side="right") - 1] for rate in FALSE_POSITIVE_RATES]
+    values = [roc_auc_score(truth, logit), average_precision_score(truth, logit), *at]
+    return dict(zip(names, map(float, values), strict=True))
+
+
+def soma_sums(p: Predictions) -> np.ndarray:
+    """(trials, 6) sums over time of 1, |e|, e, e^2, d, d^2: e the error, d true minus its mean."""
+    true = p.soma_mV.astype(np.float64)
+    error = p.predicted_mV - true
+    deviation = true - true.mean()
+    parts = [np.ones_like(true), np.abs(error), error, error**2, deviation, deviation**2]
+    return np.stack([part.sum(axis=1) for part in parts], axis=1)
+
+
+def soma_from_sums(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Soma scores from sums of trials, (..., 6)."""
+    count, absolute, error, squared, deviation, variance = np.moveaxis(sums, -1, 0)
+    error_variance = squared / count - (error / count) ** 2
+    true_variance = variance / count - (deviation / count) ** 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        explained = np.where(true_variance > 0, 1 - error_variance / true_variance, np.nan)
+    return {
+        "soma_rmse_mV": np.sqrt(squared / count),
+        "soma_mae_mV": absolute / count,
+        "soma_explained_variance": explained,
+    }
+
+
+def soma_points(p: Predictions) -> dict[str, float | None]:
+    """Soma RMSE, MAE and explained variance; None where undefined."""
+    values = soma_from_sums(soma_sums(p).sum(axis=0))
+    return {name: float(v) if np.isfinite(v) else None for name, v in values.items()}

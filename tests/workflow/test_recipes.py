@@ -1,0 +1,278 @@
+"""What runs again after an edit, and what must not: dry-runs of a cloned and edited run."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from running import ROOT, changed, run
+
+from neuronio.command.app import main
+
+ROOMS = ("data", "simulation", "surrogate")
+ALWAYS = {"everything": 1}
+SHOWN = {"report": 1, "current": 1}
+JUDGED = {"evaluate": 3, **SHOWN}
+FITTED = {"fit": 3, **JUDGED}
+DATA = {"simulate": 4, "dataset": 1, "quality": 1, **FITTED}
+
+
+def key(path, value):
+    """An edit that sets a key of the configuration, such as dataset.trials.test."""
+
+    def edit(clone):
+        file = clone / "config/smoke.yaml"
+        document = yaml.safe_load(file.read_text())
+        *parents, last = path.split(".")
+        section = document
+        for name in parents:
+            section = section[int(name)] if name.isdigit() else section.setdefault(name, {})
+        section[last] = value
+        file.write_text(yaml.safe_dump(document))
+
+    return edit
+
+
+def text(path, addition="\n_EDITED = 1\n"):
+    """An edit that adds text to a file."""
+
+    def edit(clone):
+        with (clone / path).open("a") as file:
+            file.write(addition)
+
+    return edit
+
+
+def swap(path, old, new):
+    """An edit that changes text in a file."""
+
+    def edit(clone):
+        found = (clone / path).read_text()
+        assert old in found
+        (clone / path).write_text(found.replace(old, new, 1))
+
+    return edit
+
+
+def product(clone, what):
+    """The folder of a product."""
+    folders = (clone / "results/made").glob(f"{what}-*")
+    (found,) = (path for path in folders if re.fullmatch(rf"{what}-[0-9a-f]{{16}}", path.name))
+    return found
+
+
+def touch_everything(clone):
+    for path in clone.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            os.utime(path)
+
+
+def delete(what, name=""):
+    def edit(clone):
+        path = product(clone, what) / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return edit
+
+
+def damage(what, name):
+    """Change bytes in the middle of a file and set its time stamp back."""
+
+    def edit(clone):
+        path = product(clone, what) / name
+        stat = path.stat()
+        content = bytearray(path.read_bytes())
+        middle = len(content) // 2
+        content[middle : middle + 40] = bytes(255 - b for b in content[middle : middle + 40])
+        path.write_bytes(content)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    return edit
+
+
+def swap_shards(clone):
+    shutil.copy(product(clone, "valid") / "shard-000.h5", product(clone, "test") / "shard-000.h5")
+
+
+def swap_shards_of_a_split(clone):
+    folder = product(clone, "train")
+    shutil.copy(folder / "shard-001.h5", folder / "shard-000.h5")
+
+
+def own_morphology(clone):
+    (clone / "mine.swc").write_text("1 1 0 0 0 9 -1\n2 3 0 20 0 1 1\n3 4 0 0 20 1 1\n")
+    key("cell.variant", {"morphology": "mine.swc"})(clone)
+
+
+EDITS = {
+    "cloned elsewhere": (lambda clone: None, {}),
+    "every file touched": (touch_everything, {}),
+    "name": (key("name", "other"), SHOWN),
+    "seed": (key("seed", 8), DATA),
+    "cell.variant": (key("cell.variant", {"nmda_ratio": 0.5}), DATA),
+    "a morphology": (own_morphology, DATA),
+    "inputs.parameters": (key("inputs.parameters", {"length_offset_um": 11.0}), DATA),
+    "inputs.generator": (key("inputs.generator", "ergodic"), DATA),
+    "t0_artefact": (key("t0_artefact", True), DATA),
+    "engine.name": (key("engine.name", "neuron"), DATA),
+    "engine.precision": (key("engine.precision", "float64"), DATA),
+    "engine.gate_tables": (key("engine.gate_tables", True), DATA),
+    "engine.threads": (key("engine.threads", 2), {}),
+    "dataset.duration_ms": (key("dataset.duration_ms", 500), DATA),
+    "dataset.trials.train": (key("dataset.trials.train", 4), DATA | {"simulate": 2}),
+    "dataset.trials.test": (
+        key("dataset.trials.test", 3),
+        {"simulate": 2, "dataset": 1, "quality": 1, **JUDGED},
+    ),
+    "dataset.test_generator": (
+        key("dataset.test_generator", {"generator": "published_test"}),
+        {"simulate": 1, "dataset": 1, "quality": 1, **JUDGED},
+    ),
+    "dataset.trials_per_shard": (
+        key("dataset.trials_per_shard", 1),
+        {"simulate": 7, "dataset": 1, "quality": 1, **SHOWN},
+    ),
+    "dataset.trial_limit_s": (key("dataset.trial_limit_s", 99.0), {}),
+    "training.steps": (key("training.steps", 8), FITTED),
+    "training.cache_mib": (key("training.cache_mib", 64), {}),
+    "training.threads": (key("training.threads", 2), {}),
+    "fits.seeds": (
+        key("fits.0.seeds", [0, 1, 2]),
+        {"fit": 1, "evaluate": 1, **SHOWN},
+    ),
+    "fits.training": (
+        key("fits.1.training", {"learning_rate": 0.001}),
+        {"fit": 1, "evaluate": 1, **SHOWN},
+    ),
+    "fits.training.cache_mib": (key("fits.1.training", {"cache_mib": 9}), {}),
+    "fits.options": (
+        key("fits.0.options", {"tau_max_ms": 140.0}),
+        {"fit": 2, "evaluate": 2, **SHOWN},
+    ),
+    "evaluation.ignore_ms": (key("evaluation.ignore_ms", 120), FITTED),
+    "evaluation.bootstrap": (key("evaluation.bootstrap", 30), JUDGED),
+    "a metric": (text("surrogate/metrics.py"), JUDGED),
+    "the loop of fits": (text("surrogate/train.py"), FITTED),
+    "the recursion's kernel": (text("surrogate/recurrence/memory.cpp", "// edited\n"), FITTED),
+    "one model": (text("surrogate/models/tcn.py"), {"fit": 1, "evaluate": 1, **SHOWN}),
+    "the figures": (text("surrogate/figures.py"), SHOWN),
+    "the report's script": (text("workflow/scripts/report.py"), SHOWN),
+    "the quality report": (text("simulation/quality.py"), {"quality": 1, "current": 1}),
+    "a MOD file": (text("simulation/mod/Ih.mod", "\n: edited\n"), {"mechanisms": 1, **DATA}),
+    "a kernel": (text("simulation/engines/ensemble/gates.h", "\n// edited\n"), DATA),
+    "a generator": (text("simulation/inputs/generators.py"), DATA),
+    "a generator's default": (swap("simulation/inputs/generators.py", "10.0,", "11.0,"), DATA),
+    "a cell": (swap("simulation/cells/packaged.yaml", "cm_uF_cm2: 1", "cm_uF_cm2: 1.01"), DATA),
+    "a published figure": (
+        text("data/reference/published_data.csv", "\n"),
+        {"quality": 1, **SHOWN},
+    ),
+    "progress, comments, docstrings": (
+        lambda clone: [
+            text("neuronio/progress.py")(clone),
+            text("surrogate/train.py", "\n# edited\n")(clone),
+            swap("simulation/jobs.py", '"""What a worker', '"""Whatever a worker')(clone),
+        ],
+        {},
+    ),
+    "a deleted shard": (delete("train", "shard-000.h5"), {"simulate": 1}),
+    "a deleted fit": (delete("tcn-2-seed0"), {"fit": 1}),
+    "a deleted evaluation": (delete("tcn-2-seed0-evaluation"), {"evaluate": 1}),
+    "a damaged shard": (damage("valid", "shard-000.h5"), {"set_aside": 1, "simulate": 1}),
+    "a shard of another run": (swap_shards, {"set_aside": 1, "simulate": 1}),
+    "another shard of the split": (swap_shards_of_a_split, {"set_aside": 1, "simulate": 1}),
+    "damaged weights": (damage("branch_elm-2-seed1", "best.pt"), {"set_aside": 1, "fit": 1}),
+    "a damaged table": (damage("table", "table.csv"), {"set_aside": 1, "report": 1}),
+}
+
+
+def clone_into(folder: Path, results: Path) -> Path:
+    """The tree as git has it or would, with results and with the package as importable links."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    package = folder / ".package" / "neuronio"
+    package.mkdir(parents=True)
+    for path in [*(folder / "neuronio").iterdir(), *(folder / room for room in ROOMS)]:
+        (package / path.name).symlink_to(path)
+    shutil.copytree(results, folder / "results", symlinks=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def planned(finished, tmp_path_factory):
+    """What a dry-run after each edit would run: name of the edit -> rule -> jobs."""
+    clones = {}
+    for number, (name, (edit, _)) in enumerate(EDITS.items()):
+        folder = tmp_path_factory.mktemp(f"clone{number}")
+        clones[name] = clone_into(folder, finished[0] / "results")
+        edit(clones[name])
+    script = Path(__file__).with_name("dry_runs.py")
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, str(script), *map(str, clones.values())]
+    subprocess.run(command, check=True, env=environment)
+    return {name: (folder / "dry-run.txt").read_text() for name, folder in clones.items()}
+
+
+def jobs(printed: str) -> dict[str, int]:
+    """Jobs of each rule in what a dry-run printed."""
+    if "Nothing to be done" in printed:
+        return {}
+    table = re.search(r"^job +count\n-[- ]+\n(.*?)\n\n", printed, re.DOTALL | re.MULTILINE)
+    assert table, printed
+    rows = (line.split() for line in table[1].splitlines())
+    return {rule: int(count) for rule, count in rows if rule not in ("total", "everything")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_runs_what_depends_on_it_and_nothing_else(planned, edit):
+    assert jobs(planned[edit]) == EDITS[edit][1], planned[edit][-3000:]
+
+
+@pytest.mark.slow
+def test_a_damaged_shard_is_kept_and_made_again(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "copy", symlinks=True)
+    shard = product(tmp_path / "copy", "valid") / "shard-000.h5"
+    sound = shard.read_bytes()
+    damage("valid", "shard-000.h5")(tmp_path / "copy")
+    damaged = shard.read_bytes()
+    weights = product(tmp_path / "copy", "tcn-2-seed0") / "best.pt"
+    before = weights.stat().st_mtime_ns
+    result = run(tmp_path / "copy")
+    assert result.returncode == 0, result.stderr
+    assert "Set aside results/made/valid" in result.stderr
+    assert shard.read_bytes() == sound
+    (kept,) = (tmp_path / "copy/results/made/damaged").rglob("shard-000.h5")
+    assert kept.read_bytes() == damaged
+    assert weights.stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_older_recipes_stay_until_clean_removes_them(finished, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished[0], copy, symlinks=True)
+    table = (copy / "results/smoke/table.csv").read_bytes()
+    store = {path.name for path in (copy / "results/made").iterdir()}
+    config = changed(tmp_path, lambda document: document["evaluation"].update(confidence=0.8))
+    assert run(copy, config).returncode == 0
+    assert (copy / "results/smoke/table.csv").read_bytes() != table
+    made = {path.name for path in (copy / "results/made").iterdir()}
+    assert store < made
+    assert main(["clean", str(copy / "results")]) == 0
+    listed = capsys.readouterr().out
+    assert listed.count("-evaluation-") == 3
+    assert "table-" in listed
+    # Back to the first configuration: nothing is made, only shown again.
+    assert run(copy).returncode == 0
+    assert (copy / "results/smoke/table.csv").read_bytes() == table
+    assert main(["clean", str(copy / "results"), "--remove"]) == 0
+    assert {path.name for path in (copy / "results/made").iterdir()} == store
+    assert (copy / "results/smoke/table.csv").read_bytes() == table

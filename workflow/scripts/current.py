@@ -1,0 +1,38 @@
+"""Link what a run shows to its products, and say which those are."""
+
+import os
+from pathlib import Path
+
+from rule import plan_of
+from rule_log import RuleLog
+
+from neuronio.errors import NeuronIOError
+from neuronio.files import write_json
+
+log = RuleLog(snakemake.log[0])
+plan = plan_of(snakemake)
+
+
+def link(path: Path, target: Path) -> None:
+    """Make `path` a link to `target`, in the place of an older one at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_symlink():
+        raise NeuronIOError(
+            f"{path} is no link, so something else made it; rename {plan.results} and run again"
+        )
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.link")
+    temporary.symlink_to(os.path.relpath(target, path.parent))
+    temporary.replace(path)
+
+
+for name, target in plan.links.items():
+    link(plan.results / name, target)
+for folder in ("fits", "evaluations"):
+    for path in (plan.results / folder).glob("*"):
+        if path.is_symlink() and f"{folder}/{path.name}" not in plan.links:
+            path.unlink()
+marker = Path(snakemake.output[0])
+for other in marker.parent.glob("*.json"):
+    other.unlink()
+write_json(marker, {"folders": [str(product.folder) for product in plan.products]})
+log.note(f"{plan.results} shows {len(plan.products)} products")

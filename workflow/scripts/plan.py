@@ -1,0 +1,201 @@
+"""What a configuration asks for: every product, named by its recipe. No rule decides a path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from neuronio.config import FitConfig, RunConfig
+from neuronio.data.reference import REFERENCE
+from neuronio.errors import NeuronIOError
+from neuronio.made import CURRENT, Product
+from neuronio.recipe import code, deciding_versions, digest, file_sha256
+from neuronio.simulation.cell_spec import load_cell
+from neuronio.simulation.inputs.draw import make_generator
+from neuronio.simulation.inputs.splits import SPLITS, shard_trials, trial_counts
+from neuronio.simulation.jobs import Job
+from neuronio.surrogate.evaluate import evaluation_recipe
+from neuronio.surrogate.fit_directory import ONLY_SPEED, fit_recipe
+from neuronio.surrogate.models import FAMILIES, option_values, sized_options
+
+SCRIPTS = Path(__file__).parent
+FIGURES = ("accuracy", "prediction", "learning")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fit that is asked for: its name, its section of the configuration, size and seed."""
+
+    name: str
+    section: FitConfig
+    size: int
+    seed: int
+
+
+class Plan:
+    """The products of a run.
+
+    Args:
+        run: the validated configuration.
+        name: of the configuration, for errors.
+
+    Raises:
+        NeuronIOError: the cell, a generator, a model or an option is wrong, or a fit is asked for
+            twice.
+    """
+
+    def __init__(self, run: RunConfig, name: str = "the configuration"):
+        self.run = run
+        self.results = Path("results") / run.name
+        load_cell(run.cell.model, run.cell.variant)
+        for inputs in (run.inputs, run.dataset.test_generator or run.inputs):
+            make_generator(inputs.generator, inputs.parameters)
+        self.jobs = {split: Job.of(run, split) for split in SPLITS}
+        self._trials = {split: self._trials_of(split) for split in SPLITS}
+        self.asked: dict[str, Fit] = {}
+        for fit in _fits(run):
+            if fit.name in self.asked:
+                raise NeuronIOError(f"{name}: 'fits' asks for {fit.name} more than once")
+            self.asked[fit.name] = fit
+
+    def _trials_of(self, split: str) -> dict[str, Any]:
+        """What names a split's trials, however they are parted into shards."""
+        recipe = self.jobs[split].recipe()
+        return {"trials": trial_counts(self.run)[split], "recipe": digest(recipe)}
+
+    @cached_property
+    def splits(self) -> dict[str, Product]:
+        """The folder of shards of every split."""
+        size = self.run.dataset.trials_per_shard
+        return {
+            split: Product(split, {**trials, "trials_per_shard": min(size, trials["trials"])})
+            for split, trials in self._trials.items()
+        }
+
+    @cached_property
+    def shards(self) -> dict[str, list[str]]:
+        """The paths of every split's shards."""
+        numbers = {split: len(shard_trials(self.run, split)) for split in SPLITS}
+        return {
+            split: [str(folder.folder / f"shard-{i:03d}.h5") for i in range(numbers[split])]
+            for split, folder in self.splits.items()
+        }
+
+    @cached_property
+    def mechanisms(self) -> Product:
+        """The mark that the mechanisms are compiled."""
+        return Product("mechanisms", {"code": code("neuronio.simulation.mechanisms")})
+
+    @cached_property
+    def manifest(self) -> Product:
+        """The list of all trials."""
+        return self._of_data("manifest", "neuronio.data.manifest", "dataset.py", ("h5py",))
+
+    @cached_property
+    def quality(self) -> Product:
+        """Figures and tables of what a reader checks before trusting the data."""
+        module = "neuronio.simulation.quality_report"
+        return self._of_data("quality", module, "quality.py", ("numpy", "scipy", "matplotlib"))
+
+    def _of_data(self, what: str, module: str, script: str, packages: tuple[str, ...]) -> Product:
+        data = {split: product.recipe for split, product in self.splits.items()}
+        made_by = code(module, str(SCRIPTS / script), str(SCRIPTS / "pages.py"))
+        versions = deciding_versions(packages)
+        document = {"data": data, "packages": versions, "code": made_by}
+        return Product(what, document | ({"published": published()} if what == "quality" else {}))
+
+    @cached_property
+    def fits(self) -> dict[str, Product]:
+        """The fit directory of every fit, by its name."""
+        return {name: Product(name, self._fit_recipe(fit)) for name, fit in self.asked.items()}
+
+    def _fit_recipe(self, fit: Fit) -> dict[str, Any]:
+        options = option_values(sized_options(fit.section.model, fit.size, fit.section.options))
+        options.pop("inputs")  # those of the data
+        data = {split: self._trials[split] for split in ("train", "valid")}
+        training, ignore_ms = self.run.training_of(fit.section), self.run.evaluation.ignore_ms
+        return fit_recipe(fit.section.model, options, fit.seed, training, ignore_ms, data)
+
+    @cached_property
+    def evaluations(self) -> dict[str, Product]:
+        """The evaluation of every fit, by the fit's name."""
+        return {name: self._evaluation(fit) for name, fit in self.asked.items()}
+
+    def _evaluation(self, fit: Fit) -> Product:
+        folder, test = self.fits[fit.name], self._trials["test"]
+        recipe = evaluation_recipe(fit.section.model, folder.digest, test, self.run.evaluation)
+        return Product(f"{fit.name}-evaluation", recipe)
+
+    @cached_property
+    def table(self) -> Product:
+        """The table of all fits and the figures."""
+        versions = deciding_versions(("numpy", "matplotlib"))
+        modules = ("results_table", "figures", "evaluate")
+        scripts = [str(SCRIPTS / name) for name in ("report.py", "pages.py")]
+        recipe = {
+            "run": shown(self.run),
+            "evaluations": {name: made.digest for name, made in self.evaluations.items()},
+            "splits": {name: made.digest for name, made in self.splits.items()},
+            "packages": versions,
+            "code": code(*(f"neuronio.surrogate.{name}" for name in modules), *scripts),
+            "published": published(),
+        }
+        return Product("table", recipe)
+
+    @cached_property
+    def products(self) -> list[Product]:
+        """Everything that is asked for, with a receipt or shards."""
+        made = [self.mechanisms, *self.splits.values(), self.manifest, self.quality]
+        if self.asked:
+            made += [*self.fits.values(), *self.evaluations.values(), self.table]
+        return made
+
+    @cached_property
+    def links(self) -> dict[str, Path]:
+        """What `results/<name>/` shows: name there -> file or folder in the store."""
+        shown = {f"data/{split}": made.folder for split, made in self.splits.items()}
+        shown |= {"data/manifest.csv": self.manifest.folder / "manifest.csv"}
+        shown |= {"quality": self.quality.folder}
+        shown |= {f"fits/{name}": made.folder for name, made in self.fits.items()}
+        shown |= {
+            f"evaluations/{name}.json": made.folder / "evaluation.json"
+            for name, made in self.evaluations.items()
+        }
+        if self.asked:
+            names = ("table.csv", "table.json", "table.html", "figures", "provenance.json")
+            shown |= {name: self.table.folder / name for name in names}
+        return shown
+
+    @property
+    def current(self) -> Path:
+        """The mark that the links show this very plan."""
+        named = digest([product.folder.name for product in self.products])
+        return self.results / CURRENT / f"{named}.json"
+
+
+def shown(run: RunConfig) -> dict[str, Any]:
+    """A run's configuration without the settings that only say how fast it is computed."""
+    document = run.model_dump(
+        mode="json",
+        exclude={"engine": {"threads"}, "dataset": {"trial_limit_s"}, "training": set(ONLY_SPEED)},
+    )
+    for section in document["fits"]:
+        for key in ONLY_SPEED:
+            section["training"].pop(key, None)
+    return document
+
+
+def published() -> dict[str, str]:
+    """Hashes of the published figures that ours are shown beside."""
+    return {path.name: file_sha256(path) for path in sorted(REFERENCE.glob("*.csv"))}
+
+
+def _fits(run: RunConfig) -> list[Fit]:
+    return [
+        Fit(f"{FAMILIES[section.model].name}-{size}-seed{seed}", section, size, seed)
+        for section in run.fits
+        for size in section.sizes
+        for seed in section.seeds
+    ]
