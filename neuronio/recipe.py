@@ -70,7 +70,8 @@ def code(*roots: str) -> dict[str, str]:
         found[key] = _python_hash(path)
         if name.startswith(f"{PACKAGE}."):
             folder = name if path.name == "__init__.py" else name.rpartition(".")[0]
-            found |= {f"{folder}/{p.name}": file_sha256(p)[:16] for p in _sources_beside(path)}
+            for source in _sources_beside(path):
+                found[f"{folder}/{source.relative_to(path.parent)}"] = file_sha256(source)[:16]
             waiting += [imported for imported in _imports(path) if _takes_part(imported)]
     return dict(sorted(found.items()))
 

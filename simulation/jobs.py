@@ -230,13 +230,13 @@ def serve(setup: tuple[Job, Path], connection: Connection) -> None:
     engine, parts = job.make_engine(), Parts(folder)
     segments = engine.segment_table()
     connection.send(Ready(segments, engine.batch_size))
-    careful: Engine | None = None
+    finer: Engine | None = None
     while True:
         draws: list[Draw] = connection.recv()
         inputs = [job.draw_inputs(draw, segments) for draw in draws]
         chosen = engine
         if draws[0].failed:
-            chosen = careful = careful or job.make_engine(careful(job.engine))
+            chosen = finer = finer or job.make_engine(careful(job.engine))
         outcomes = chosen.run(inputs)
         verdicts = [
             _verdict(job, parts, *trial) for trial in zip(draws, inputs, outcomes, strict=True)

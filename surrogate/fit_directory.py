@@ -183,7 +183,8 @@ def _in_words(different: list[str], there: dict[str, Any], wanted: dict[str, Any
     """The first difference of two fits with both values, where it is a setting."""
     first = different[0]
     values = []
-    for value in (there, wanted):
+    for config in (there, wanted):
+        value: Any = config
         for key in first.split("."):
             value = value.get(key) if isinstance(value, dict) else None
         values.append(str(value)[:60])

@@ -39,12 +39,14 @@ def test_a_dataset_says_where_its_list_is(dataset, capsys):
     assert len(rows(dataset)) == 8
 
 
-def test_any_trial_can_be_made_again_alone_redrawn_ones_too(dataset, tmp_path):
+@pytest.mark.parametrize("attempt_given", [True, False])
+def test_any_trial_can_be_made_again_alone_redrawn_ones_too(dataset, tmp_path, attempt_given):
     redrawn = max((row for row in rows(dataset) if row["split"] == "train"), key=attempts)
     assert attempts(redrawn) > 0, "no trial was redrawn; take another seed"
     out = tmp_path / "again.npz"
     command = ["trial", "--generator", "ergodic", "--set", "keep_silent=0.3", "--seed", "5"]
-    command += ["--index", redrawn["trial"], "--attempt", redrawn["attempt"]]
+    command += ["--index", redrawn["trial"]]
+    command += ["--attempt", redrawn["attempt"]] if attempt_given else []
     command += ["--engine", "ensemble", "--precision", "float32", "--duration-ms", "40"]
     assert main([*command, "--out", str(out)]) == 0
     with Shard(dataset / "train" / "shard-000.h5") as shard, np.load(out) as again:

@@ -2,16 +2,23 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
-from running import ROOT, changed, run
+from running import ROOT, SMOKE, changed, run
 
 from neuronio.command.app import main
+from neuronio.config import load_config
+from neuronio.data.shard import Shard
+
+sys.path.append(str(ROOT / "workflow" / "scripts"))
+from plan import Plan
 
 ROOMS = ("data", "simulation", "surrogate")
 ALWAYS = {"everything": 1}
@@ -41,6 +48,7 @@ def text(path, addition="\n_EDITED = 1\n"):
     """An edit that adds text to a file."""
 
     def edit(clone):
+        assert (clone / path).is_file()
         with (clone / path).open("a") as file:
             file.write(addition)
 
@@ -163,7 +171,7 @@ EDITS = {
     "the report's script": (text("workflow/scripts/report.py"), SHOWN),
     "the quality report": (text("simulation/quality.py"), {"quality": 1, "current": 1}),
     "a MOD file": (text("simulation/mod/Ih.mod", "\n: edited\n"), {"mechanisms": 1, **DATA}),
-    "a kernel": (text("simulation/engines/ensemble/gates.h", "\n// edited\n"), DATA),
+    "a kernel": (text("simulation/engines/ensemble/source/gates.h", "\n// edited\n"), DATA),
     "a generator": (text("simulation/inputs/generators.py"), DATA),
     "a generator's default": (swap("simulation/inputs/generators.py", "10.0,", "11.0,"), DATA),
     "a cell": (swap("simulation/cells/packaged.yaml", "cm_uF_cm2: 1", "cm_uF_cm2: 1.01"), DATA),
@@ -216,8 +224,12 @@ def planned(finished, tmp_path_factory):
         edit(clones[name])
     script = Path(__file__).with_name("dry_runs.py")
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, str(script), *map(str, clones.values())]
-    subprocess.run(command, check=True, env=environment)
+    folders = [str(folder) for folder in clones.values()]
+    halves = [
+        subprocess.Popen([sys.executable, str(script), *half], env=environment)
+        for half in (folders[::2], folders[1::2])
+    ]
+    assert [half.wait() for half in halves] == [0, 0]
     return {name: (folder / "dry-run.txt").read_text() for name, folder in clones.items()}
 
 
@@ -261,7 +273,7 @@ def test_older_recipes_stay_until_clean_removes_them(finished, tmp_path, capsys)
     shutil.copytree(finished[0], copy, symlinks=True)
     table = (copy / "results/smoke/table.csv").read_bytes()
     store = {path.name for path in (copy / "results/made").iterdir()}
-    config = changed(tmp_path, lambda document: document["evaluation"].update(confidence=0.8))
+    config = changed(tmp_path, lambda document: document["evaluation"].update(bootstrap=0))
     assert run(copy, config).returncode == 0
     assert (copy / "results/smoke/table.csv").read_bytes() != table
     made = {path.name for path in (copy / "results/made").iterdir()}
@@ -276,3 +288,31 @@ def test_older_recipes_stay_until_clean_removes_them(finished, tmp_path, capsys)
     assert main(["clean", str(copy / "results"), "--remove"]) == 0
     assert {path.name for path in (copy / "results/made").iterdir()} == store
     assert (copy / "results/smoke/table.csv").read_bytes() == table
+
+
+@pytest.mark.slow
+def test_a_trial_is_made_again_from_its_provenance_alone(finished, tmp_path, capsys, monkeypatch):
+    shard = product(finished[0], "test") / "shard-000.h5"
+    assert main(["provenance", str(shard), "--trial", "1"]) == 0
+    (line,) = (ln for ln in capsys.readouterr().out.splitlines() if ln.startswith("command: "))
+    monkeypatch.chdir(tmp_path)
+    program, *arguments = shlex.split(line.removeprefix("command: "))
+    assert program == "neuronio"
+    assert main(arguments) == 0
+    with Shard(shard) as made, np.load("trial-1.npz") as again:
+        recording = made.recording(1)
+        np.testing.assert_array_equal(again["soma_mV"], recording.soma_mV)
+        np.testing.assert_array_equal(again["nexus_mV"], recording.nexus_mV)
+        np.testing.assert_array_equal(again["spike_ms"], recording.spike_ms)
+
+
+@pytest.mark.slow
+def test_a_figure_knows_the_configuration_that_makes_it_again(finished, tmp_path, capsys):
+    figure = finished[0] / "results/smoke/figures/accuracy.png"
+    config = tmp_path / "run.yaml"
+    assert main(["provenance", str(figure), "--config", str(config)]) == 0
+    told = capsys.readouterr().out
+    for fact in ("digest", "git_revision", "machine.cpu", "machine.vector_bits", "seeds.dataset"):
+        assert re.search(rf"^{fact}: .", told, re.MULTILINE), fact
+    again, wanted = Plan(load_config(config)), Plan(load_config(SMOKE))
+    assert again.table.digest == wanted.table.digest == product(finished[0], "table").name[-16:]

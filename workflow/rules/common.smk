@@ -51,7 +51,7 @@ def untrusted():
         if product not in PLAN.splits.values() and (fault := product.fault()):
             found[str(product.folder)] = fault
     aside = Path(STORE, DAMAGED)
-    names = {path: str(Path(path).relative_to(STORE)).replace("/", "-") for path in found}
+    names = {path: "-".join(Path(path).relative_to(STORE).parts) for path in found}
     return {path: (free_name(aside, names[path]).name, why) for path, why in found.items()}
 
 

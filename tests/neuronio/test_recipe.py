@@ -1,0 +1,143 @@
+"""Recipes: what is in them and what is not, and what is said of results that are finished."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from neuronio.command.app import main
+from neuronio.made import Product, unused
+from neuronio.recipe import SOURCES, _python_hash, code, deciding_versions, differences, digest
+
+ROOT = Path(__file__).parents[2]
+EVERYTHING = (
+    *("neuronio.simulation.dataset", "neuronio.simulation.engines.ensemble"),
+    *("neuronio.simulation.engines.neuron", "neuronio.surrogate.train"),
+    *(f"neuronio.surrogate.models.{name}" for name in ("elm", "tcn", "lif", "linear", "recurrent")),
+)
+
+
+def test_every_source_of_compiled_code_is_in_a_recipe():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    folders = ("neuronio/", "simulation/", "surrogate/")
+    wanted = {
+        Path(name).name
+        for name in listed.stdout.splitlines()
+        if name.startswith(folders) and Path(name).suffix in SOURCES
+    }
+    assert len(wanted) > 20
+    assert {Path(name).name for name in code(*EVERYTHING)} >= wanted
+
+
+def test_a_recipe_holds_what_computes_and_not_what_tells_or_fetches():
+    simulated = set(code("neuronio.simulation.dataset", "neuronio.simulation.engines.neuron"))
+    assert {"neuronio.conventions", "neuronio.data.trial", "neuronio.simulation.cell"} <= simulated
+    assert not {"neuronio.progress", "neuronio.config", "neuronio.data.fetch"} & simulated
+    assert not any("ensemble" in name or "surrogate" in name for name in simulated)
+    fitted = set(code("neuronio.surrogate.train", "neuronio.surrogate.models.lif"))
+    assert "neuronio.surrogate.models.linear" in fitted  # lif stands on it
+    assert not {"neuronio.surrogate.models.tcn", "neuronio.surrogate.metrics"} & fitted
+    assert not any("simulation" in name for name in fitted)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        (
+            '"""Another doc."""\n\n# A comment.\ndef f(x):\n    """Doc."""\n    return (x + 1)\n',
+            True,
+        ),
+        ("def f(x):\n    return x + 2\n", False),
+        ("def f(x, y=1):\n    return x + 1\n", False),
+        ("def f(x):\n    return x + 1\n\n\nY = 'a string'\n", False),
+    ],
+)
+def test_a_module_is_hashed_by_what_it_does(tmp_path, text, same):
+    for name, content in {"a.py": "def f(x):\n    return x + 1\n", "b.py": text}.items():
+        (tmp_path / name).write_text(content)
+    assert (_python_hash(tmp_path / "a.py") == _python_hash(tmp_path / "b.py")) == same
+
+
+def test_hashes_of_code_need_neither_torch_nor_neuron():
+    program = (
+        f"import sys; from neuronio.recipe import code; code(*{EVERYTHING!r}); "
+        "sys.exit(', '.join({'torch', 'neuron'} & set(sys.modules)) or 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_builds_for_cpu_and_gpu_are_one_version(monkeypatch):
+    monkeypatch.setattr("neuronio.recipe.version", lambda name: "2.13.0+cu126")
+    assert deciding_versions(["torch"]) == {"torch": "2.13.0"}
+
+
+def test_digests_and_differences():
+    one, other = {"a": {"b": 1, "c": [1]}, "d": 2}, {"d": 2, "a": {"c": [2], "b": 1, "e": None}}
+    assert digest(one) != digest(other)
+    assert digest(one) == digest({"d": 2, "a": {"c": [1], "b": 1}})
+    assert list(differences(one, other)) == ["a.c"]
+
+
+@pytest.fixture
+def product(tmp_path):
+    made = Product("table", {"x": 1}, tmp_path / "results" / "made")
+    made.folder.mkdir(parents=True)
+    (made.folder / "table.csv").write_text("a,b\n")
+    made.finish([made.folder / "table.csv"], {"seed": 3, "evaluation": {"seed": 4}})
+    return made
+
+
+def test_a_product_is_finished_by_its_receipt_and_mistrusted_when_it_changed(product, tmp_path):
+    assert product.fault() is None
+    assert Product("table", {"x": 2}, product.store).fault() is None  # not made yet
+    receipt = product.receipt.read_text()
+    product.receipt.write_text(receipt.replace(product.digest, "0" * 16))
+    assert "another recipe" in product.fault()
+    product.receipt.write_text(receipt[:50])
+    assert "cannot be read" in product.fault()
+    product.receipt.write_text(receipt)
+    (product.folder / "table.csv").write_text("a,c\n")
+    assert product.fault() == "table.csv is not what was written"
+    (product.folder / "table.csv").unlink()
+    assert product.fault() == "table.csv is missing"
+
+
+def test_provenance_of_a_product(product, capsys):
+    table = product.folder / "table.csv"
+    assert main(["provenance", str(table), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["digest"] == product.digest
+    assert facts["seeds"] == {"dataset": 3, "bootstrap": 4}
+    assert facts["machine"]["vector_bits"] in {128, 256, 512}
+    assert {"git_revision", "packages", "command", "sha256"} <= set(facts)
+    table.write_text("a,c\n")
+    assert main(["provenance", str(table)]) == 1
+    assert "is not what was written" in capsys.readouterr().err
+
+
+def test_provenance_of_what_nothing_is_known_of(tmp_path, capsys):
+    (tmp_path / "table.csv").write_text("a,b\n")
+    assert main(["provenance", str(tmp_path / "table.csv")]) == 1
+    assert "nothing says what made" in capsys.readouterr().err
+    assert main(["provenance", str(tmp_path / "none.csv")]) == 1
+    assert "does not exist" in capsys.readouterr().err
+
+
+def test_clean_lists_and_removes_what_no_run_shows(product, tmp_path, capsys):
+    results = tmp_path / "results"
+    older = Product("table", {"x": 0}, product.store)
+    older.folder.mkdir()
+    marker = results / "mine" / ".current" / "0.json"
+    marker.parent.mkdir(parents=True)
+    marker.write_text(json.dumps({"folders": [f"results/made/{product.folder.name}"]}))
+    assert list(unused(results)) == [older.folder]
+    assert main(["clean", str(results)]) == 0
+    assert older.folder.is_dir()
+    assert main(["clean", str(results), "--remove"]) == 0
+    assert not older.folder.exists()
+    assert product.fault() is None
+    assert main(["clean", str(tmp_path / "elsewhere")]) == 1
+    assert "does not exist" in capsys.readouterr().err
