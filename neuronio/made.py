@@ -10,6 +10,7 @@ name shows last is linked from `results/<name>/`.
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ MADE = "made"
 RECEIPT = "recipe.json"
 DAMAGED = "damaged"
 CURRENT = ".current"
+RUN_LOCK = Path(".snakemake") / "make-run.lock"
 PACKAGES = ("neuron", "numpy", "scipy", "scikit-learn", "torch", "h5py", "matplotlib", "neuronio")
 
 
@@ -110,6 +112,19 @@ def free_name(folder: Path, name: str) -> Path:
     """`folder`/`name`, or with a number where that is taken."""
     taken = sum(1 for path in folder.glob(f"{name}*") if path.is_dir())
     return folder / (f"{name}-{taken + 1}" if taken else name)
+
+
+def at_work(results: Path) -> bool:
+    """Whether a `make run` is at work in the folder that `results` lies in."""
+    lock = results.absolute().parent / RUN_LOCK
+    if not lock.exists():
+        return False
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 def unused(results: Path) -> Iterator[Path]:

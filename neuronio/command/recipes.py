@@ -49,8 +49,10 @@ def clean(
     remove: Annotated[bool, typer.Option("--remove", help="Remove what is listed.")] = False,
 ) -> None:
     """List what no run shows any more (older recipes, what was set aside), or remove it."""
-    from neuronio.made import unused
+    from neuronio.made import at_work, unused
 
+    if remove and at_work(results):
+        raise NeuronIOError(f"a run is at work beside {results}; wait until it ends")
     total = 0
     for path in list(unused(results)):
         size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())

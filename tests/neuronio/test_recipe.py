@@ -1,5 +1,6 @@
 """Recipes: what is in them and what is not, and what is said of results that are finished."""
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from neuronio.command.app import main
-from neuronio.made import Product, unused
+from neuronio.made import RUN_LOCK, Product, unused
 from neuronio.recipe import SOURCES, _python_hash, code, deciding_versions, differences, digest
 
 ROOT = Path(__file__).parents[2]
@@ -135,6 +136,13 @@ def test_clean_lists_and_removes_what_no_run_shows(product, tmp_path, capsys):
     marker.write_text(json.dumps({"folders": [f"results/made/{product.folder.name}"]}))
     assert list(unused(results)) == [older.folder]
     assert main(["clean", str(results)]) == 0
+    assert older.folder.is_dir()
+    lock = tmp_path / RUN_LOCK
+    lock.parent.mkdir()
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert main(["clean", str(results), "--remove"]) == 1
+    assert "a run is at work" in capsys.readouterr().err
     assert older.folder.is_dir()
     assert main(["clean", str(results), "--remove"]) == 0
     assert not older.folder.exists()

@@ -11,7 +11,7 @@ from neuronio.config import validate_config
 from neuronio.data.soundness import Soundness
 from neuronio.errors import NeuronIOError
 from neuronio.made import DAMAGED, MADE, free_name
-from neuronio.simulation.inputs.splits import SPLITS, shard_trials
+from neuronio.simulation.inputs.splits import SPLITS
 
 WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 sys.path[:0] = [str(WORKFLOW), str(WORKFLOW / "scripts")]
@@ -41,11 +41,9 @@ def planned(document):
 def untrusted():
     """What lies where a product should and is not it: path -> (where it is set aside to, why)."""
     found, sound = {}, Soundness(STORE)
-    for split, paths in PLAN.shards.items():
-        recipe = PLAN.splits[split].recipe["recipe"]
-        for path, trials in zip(paths, shard_trials(PLAN.run, split), strict=True):
-            if fault := sound.fault(path, recipe, trials[0], len(trials)):
-                found[path] = fault
+    for path, *which in PLAN.wanted():
+        if fault := sound.fault(path, *which):
+            found[path] = fault
     sound.remember()
     for product in PLAN.products:
         if product not in PLAN.splits.values() and (fault := product.fault()):

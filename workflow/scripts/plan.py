@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,6 +83,13 @@ class Plan:
             split: [str(folder.folder / f"shard-{i:03d}.h5") for i in range(numbers[split])]
             for split, folder in self.splits.items()
         }
+
+    def wanted(self) -> Iterator[tuple[str, str, int, int]]:
+        """Every shard's path, its trials' recipe, its first trial and how many it holds."""
+        for split in SPLITS:
+            ranges = shard_trials(self.run, split)
+            for path, trials in zip(self.shards[split], ranges, strict=True):
+                yield path, self._trials[split]["recipe"], trials[0], len(trials)
 
     @cached_property
     def mechanisms(self) -> Product:
