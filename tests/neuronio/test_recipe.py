@@ -10,7 +10,15 @@ import pytest
 
 from neuronio.command.app import main
 from neuronio.made import RUN_LOCK, Product, unused
-from neuronio.recipe import SOURCES, _python_hash, code, deciding_versions, differences, digest
+from neuronio.recipe import (
+    SOURCES,
+    _python_hash,
+    _tree,
+    code,
+    deciding_versions,
+    differences,
+    digest,
+)
 
 ROOT = Path(__file__).parents[2]
 EVERYTHING = (
@@ -41,6 +49,21 @@ def test_a_recipe_holds_what_computes_and_not_what_tells_or_fetches():
     assert "neuronio.surrogate.models.linear" in fitted  # lif stands on it
     assert not {"neuronio.surrogate.models.tcn", "neuronio.surrogate.metrics"} & fitted
     assert not any("simulation" in name for name in fitted)
+
+
+def test_a_users_file_brings_what_it_imports(tmp_path):
+    own = tmp_path / "mine.py"
+    own.write_text("import helper\nfrom neuronio.surrogate.recurrence import exponential_filter\n")
+    (tmp_path / "helper.py").write_text("A = 1\n")
+    before = code(str(own))
+    assert {"mine.py", "helper.py", "neuronio.surrogate.recurrence"} <= set(before)
+    assert "neuronio.surrogate.recurrence/memory.cpp" in before
+    assert not any(str(tmp_path) in name for name in before)
+    _tree.cache_clear()
+    _python_hash.cache_clear()
+    (tmp_path / "helper.py").write_text("A = 2\n")
+    assert list(differences(before, code(str(own)))) == ["helper.py"]
+    assert "package numpy" in code("numpy.random")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +150,7 @@ def test_provenance_of_what_nothing_is_known_of(tmp_path, capsys):
     assert "does not exist" in capsys.readouterr().err
 
 
-def test_clean_lists_and_removes_what_no_run_shows(product, tmp_path, capsys):
+def test_clean_lists_and_removes_what_no_run_shows(product, tmp_path, capsys, monkeypatch):
     results = tmp_path / "results"
     older = Product("table", {"x": 0}, product.store)
     older.folder.mkdir()
@@ -135,6 +158,8 @@ def test_clean_lists_and_removes_what_no_run_shows(product, tmp_path, capsys):
     marker.parent.mkdir(parents=True)
     marker.write_text(json.dumps({"folders": [f"results/made/{product.folder.name}"]}))
     assert list(unused(results)) == [older.folder]
+    monkeypatch.chdir(results)
+    assert [path.name for path in unused(Path())] == [older.folder.name]
     assert main(["clean", str(results)]) == 0
     assert older.folder.is_dir()
     lock = tmp_path / RUN_LOCK

@@ -58,10 +58,23 @@ def set_aside(path):
     return [f"{STORE}/{DAMAGED}/{UNTRUSTED[path][0]}/why.txt"] if path in UNTRUSTED else []
 
 
-def needed(product, inputs):
-    """The inputs of a product that is to be made; none where it is finished: its name says it all."""
-    finished = product.receipt.exists() and str(product.folder) not in UNTRUSTED
-    return [] if finished else inputs
+def finished(product):
+    """Whether a product is there and is what it should be."""
+    return product.receipt.exists() and str(product.folder) not in UNTRUSTED
+
+
+def needed(product, inputs, *read):
+    """The inputs of a product that is to be made; none where it is finished: its name says it all.
+
+    It is made again with the products that it reads: their last bits may come out otherwise.
+    """
+    return [] if all(map(finished, (product, *read))) else inputs
+
+
+def list_of_shards():
+    """What the manifest is made from, where it is to be made or one of its files is."""
+    there = all(Path(path).exists() and path not in UNTRUSTED for path in SHARDS)
+    return needed(PLAN.manifest, SHARDS) if there else SHARDS
 
 
 def shards_for(products, *splits):

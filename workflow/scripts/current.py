@@ -10,7 +10,9 @@ from neuronio.errors import NeuronIOError
 from neuronio.files import write_json
 
 log = RuleLog(snakemake.log[0])
-plan = plan_of(snakemake)
+plan, marker = plan_of(snakemake), Path(snakemake.output[0])
+if plan.current != marker:
+    raise NeuronIOError("the code or a file changed while the run was at work; start it again")
 
 
 def link(path: Path, target: Path) -> None:
@@ -27,12 +29,11 @@ def link(path: Path, target: Path) -> None:
 
 for name, target in plan.links.items():
     link(plan.results / name, target)
-for folder in ("fits", "evaluations"):
-    for path in (plan.results / folder).glob("*"):
-        if path.is_symlink() and f"{folder}/{path.name}" not in plan.links:
-            path.unlink()
-marker = Path(snakemake.output[0])
-for other in marker.parent.glob("*.json"):
-    other.unlink()
+for path in [*plan.results.glob("*"), *plan.results.glob("*/*")]:
+    if path.is_symlink() and str(path.relative_to(plan.results)) not in plan.links:
+        path.unlink()
 write_json(marker, {"folders": [str(product.folder) for product in plan.products]})
+for other in marker.parent.glob("*.json"):
+    if other != marker:
+        other.unlink()
 log.note(f"{plan.results} shows {len(plan.products)} products")

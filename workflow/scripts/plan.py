@@ -22,6 +22,7 @@ from neuronio.surrogate.fit_directory import ONLY_SPEED, fit_recipe
 from neuronio.surrogate.models import FAMILIES, option_values, sized_options
 
 SCRIPTS = Path(__file__).parent
+DRAWING = "neuronio.drawing"
 FIGURES = ("accuracy", "prediction", "learning")
 
 
@@ -109,7 +110,7 @@ class Plan:
 
     def _of_data(self, what: str, module: str, script: str, packages: tuple[str, ...]) -> Product:
         data = {split: product.recipe for split, product in self.splits.items()}
-        made_by = code(module, str(SCRIPTS / script), str(SCRIPTS / "pages.py"))
+        made_by = code(module, DRAWING, str(SCRIPTS / script), str(SCRIPTS / "pages.py"))
         versions = deciding_versions(packages)
         document = {"data": data, "packages": versions, "code": made_by}
         return Product(what, document | ({"published": published()} if what == "quality" else {}))
@@ -147,7 +148,7 @@ class Plan:
             "evaluations": {name: made.digest for name, made in self.evaluations.items()},
             "splits": {name: made.digest for name, made in self.splits.items()},
             "packages": versions,
-            "code": code(*(f"neuronio.surrogate.{name}" for name in modules), *scripts),
+            "code": code(DRAWING, *(f"neuronio.surrogate.{name}" for name in modules), *scripts),
             "published": published(),
         }
         return Product("table", recipe)
@@ -189,7 +190,12 @@ def shown(run: RunConfig) -> dict[str, Any]:
         mode="json",
         exclude={"engine": {"threads"}, "dataset": {"trial_limit_s"}, "training": set(ONLY_SPEED)},
     )
+    # Files of the user's own are in the products' recipes by their content.
+    document["cell"]["model"] = Path(document["cell"]["model"]).name
+    for inputs in filter(None, (document["inputs"], document["dataset"]["test_generator"])):
+        inputs["generator"] = Path(inputs["generator"]).name
     for section in document["fits"]:
+        section["model"] = Path(section["model"]).name
         for key in ONLY_SPEED:
             section["training"].pop(key, None)
     return document
