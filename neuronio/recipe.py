@@ -67,7 +67,7 @@ def code(*roots: str) -> dict[str, str]:
         key = path.name if name.endswith(".py") else name
         if key in found:
             continue
-        found[key] = _python_hash(path)
+        found[key] = python_hash(path)
         waiting += [imported for imported in _imports(path) if _takes_part(imported)]
         if name.endswith(".py"):
             waiting += _siblings(path)
@@ -141,7 +141,8 @@ def _imports(path: Path) -> tuple[str, ...]:
 
 
 @cache
-def _python_hash(path: Path) -> str:
+def python_hash(path: Path) -> str:
+    """Hash of what a Python file does: its syntax tree without docstrings."""
     return hashlib.sha256(repr(_canonical(_tree(path))).encode()).hexdigest()[:16]
 
 

@@ -12,12 +12,12 @@ from neuronio.command.app import main
 from neuronio.made import RUN_LOCK, Product, unused
 from neuronio.recipe import (
     SOURCES,
-    _python_hash,
     _tree,
     code,
     deciding_versions,
     differences,
     digest,
+    python_hash,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ def test_a_users_file_brings_what_it_imports(tmp_path):
     assert "neuronio.surrogate.recurrence/memory.cpp" in before
     assert not any(str(tmp_path) in name for name in before)
     _tree.cache_clear()
-    _python_hash.cache_clear()
+    python_hash.cache_clear()
     (tmp_path / "helper.py").write_text("A = 2\n")
     assert list(differences(before, code(str(own)))) == ["helper.py"]
     assert "package numpy" in code("numpy.random")
@@ -81,7 +81,7 @@ def test_a_users_file_brings_what_it_imports(tmp_path):
 def test_a_module_is_hashed_by_what_it_does(tmp_path, text, same):
     for name, content in {"a.py": "def f(x):\n    return x + 1\n", "b.py": text}.items():
         (tmp_path / name).write_text(content)
-    assert (_python_hash(tmp_path / "a.py") == _python_hash(tmp_path / "b.py")) == same
+    assert (python_hash(tmp_path / "a.py") == python_hash(tmp_path / "b.py")) == same
 
 
 def test_hashes_of_code_need_neither_torch_nor_neuron():

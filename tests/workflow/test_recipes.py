@@ -11,14 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from plan import Plan
 from running import ROOT, SMOKE, changed, run
 
 from neuronio.command.app import main
 from neuronio.config import load_config
 from neuronio.data.shard import Shard
-
-sys.path.append(str(ROOT / "workflow" / "scripts"))
-from plan import Plan
 
 ROOMS = ("data", "simulation", "surrogate")
 ALWAYS = {"everything": 1}

@@ -33,9 +33,11 @@ def planned(document):
     try:
         if not document:
             raise NeuronIOError("no configuration was given; add --configfile config/demo.yaml")
-        return Plan(validate_config(document, name=name), name)
+        plan = Plan(validate_config(document, name=name), name)
+        plan.products  # names every product, and so checks every option
     except NeuronIOError as error:
         sys.exit(f"error: {error}")
+    return plan
 
 
 def untrusted():

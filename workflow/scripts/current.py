@@ -8,6 +8,7 @@ from rule_log import RuleLog
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_json
+from neuronio.made import free_name
 
 log = RuleLog(snakemake.log[0])
 plan, marker = plan_of(snakemake), Path(snakemake.output[0])
@@ -19,9 +20,8 @@ def link(path: Path, target: Path) -> None:
     """Make `path` a link to `target`, in the place of an older one at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not path.is_symlink():
-        raise NeuronIOError(
-            f"{path} is no link, so something else made it; rename {plan.results} and run again"
-        )
+        kept = path.rename(free_name(path.parent, f"{path.name}.before"))
+        log.say(f"{path} was no link; it is now {kept}")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.link")
     temporary.symlink_to(os.path.relpath(target, path.parent))
     temporary.replace(path)
