@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from neuronio.conventions import IGNORE_MS, OVERLAP_MS, SAMPLES_PER_MS, WINDOW_MS
+from neuronio.made import MADE
 from neuronio.sections import Section, read_yaml, sentence, validate
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -252,6 +253,12 @@ class RunConfig(Section):
     def training_of(self, fit: FitConfig) -> TrainingConfig:
         """The training settings of one model family: the common ones and its own."""
         return TrainingConfig.model_validate({**self.training.model_dump(), **fit.training})
+
+    @model_validator(mode="after")
+    def _name(self) -> RunConfig:
+        if self.name == MADE:
+            raise ValueError(f"name is {MADE}, but results/{MADE} holds the products of every run")
+        return self
 
     @model_validator(mode="after")
     def _trainings(self) -> RunConfig:

@@ -10,8 +10,10 @@ name shows last is linked from `results/<name>/`.
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,8 @@ MADE = "made"
 RECEIPT = "recipe.json"
 DAMAGED = "damaged"
 CURRENT = ".current"
+SNAKEMAKE_LOCKS = Path(".snakemake") / "locks"
+RUN_LOCK = Path(".snakemake") / "make-run.lock"
 PACKAGES = ("neuron", "numpy", "scipy", "scikit-learn", "torch", "h5py", "matplotlib", "neuronio")
 
 
@@ -108,8 +112,24 @@ def changed_file(folder: Path, receipt: dict[str, Any]) -> str | None:
 
 def free_name(folder: Path, name: str) -> Path:
     """`folder`/`name`, or with a number where that is taken."""
-    taken = sum(1 for path in folder.glob(f"{name}*") if path.is_dir())
-    return folder / (f"{name}-{taken + 1}" if taken else name)
+    names = (f"{name}-{number}" if number else name for number in count())
+    return next(folder / free for free in names if not (folder / free).exists())
+
+
+def at_work(results: Path) -> bool:
+    """Whether a run is at work in the folder that `results` lies in."""
+    folder = results.resolve().parent
+    if any((folder / SNAKEMAKE_LOCKS).glob("*")):
+        return True
+    lock = folder / RUN_LOCK
+    if not lock.exists():
+        return False
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 def unused(results: Path) -> Iterator[Path]:
@@ -122,12 +142,12 @@ def unused(results: Path) -> Iterator[Path]:
     if not store.is_dir():
         raise NeuronIOError(f"{store} does not exist; give the folder that holds the runs' results")
     used = {
-        (results.parent / folder).resolve()
+        Path(folder).name
         for marker in results.glob(f"*/{CURRENT}/*.json")
         for folder in read_json(marker)["folders"]
     }
     for path in sorted(store.iterdir()):
         if path.name == DAMAGED:
             yield from sorted(path.iterdir())
-        elif path.is_dir() and path.resolve() not in used:
+        elif path.is_dir() and path.name not in used:
             yield path

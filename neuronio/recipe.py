@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,8 @@ def code(*roots: str) -> dict[str, str]:
     folders of both. Comments, docstrings and layout do not count in Python.
 
     Args:
-        roots: modules by dotted name; one of another package is hashed alone, and may be given as
-            the path of its file.
+        roots: modules by dotted name. One of another package comes with its package's version; a
+            file of the user's own, given by its path, with what it imports from its own folder.
     """
     found: dict[str, str] = {}
     waiting = list(roots)
@@ -67,12 +67,16 @@ def code(*roots: str) -> dict[str, str]:
         key = path.name if name.endswith(".py") else name
         if key in found:
             continue
-        found[key] = _python_hash(path)
-        if name.startswith(f"{PACKAGE}."):
+        found[key] = python_hash(path)
+        waiting += [imported for imported in _imports(path) if _takes_part(imported)]
+        if name.endswith(".py"):
+            waiting += _siblings(path)
+        elif not name.startswith(f"{PACKAGE}."):
+            found |= _distributions(name)
+        else:
             folder = name if path.name == "__init__.py" else name.rpartition(".")[0]
             for source in _sources_beside(path):
                 found[f"{folder}/{source.relative_to(path.parent)}"] = file_sha256(source)[:16]
-            waiting += [imported for imported in _imports(path) if _takes_part(imported)]
     return dict(sorted(found.items()))
 
 
@@ -101,6 +105,24 @@ def _sources_beside(path: Path) -> Iterator[Path]:
         yield from (p for p in sorted((path.parent / folder).glob("*")) if p.suffix in SOURCES)
 
 
+def _distributions(name: str) -> dict[str, str]:
+    """Versions of the installed packages that a module is from."""
+    of = packages_distributions().get(name.partition(".")[0], [])
+    return {f"package {found}": version(found) for found in sorted(set(of))}
+
+
+def _siblings(path: Path) -> list[str]:
+    """Files beside a user's file that it imports."""
+    names: set[str] = set()
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.ImportFrom):
+            names.add(str(node.module).partition(".")[0])
+        elif isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+    beside = (path.with_name(f"{name}.py") for name in sorted(names))
+    return [str(file) for file in beside if file.is_file()]
+
+
 @cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
@@ -119,7 +141,8 @@ def _imports(path: Path) -> tuple[str, ...]:
 
 
 @cache
-def _python_hash(path: Path) -> str:
+def python_hash(path: Path) -> str:
+    """Hash of what a Python file does: its syntax tree without docstrings."""
     return hashlib.sha256(repr(_canonical(_tree(path))).encode()).hexdigest()[:16]
 
 

@@ -51,8 +51,6 @@ def trial_command(shard: Shard, index: int) -> str:
 
 def _repeated(option: str, values: dict[str, Any]) -> list[str]:
     """Values as options that a command line reads back, as JSON, which is YAML too."""
-    return [text for key, value in values.items() for text in (option, f"{key}={_text(value)}")]
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return [
+        text for key, value in values.items() for text in (option, f"{key}={json.dumps(value)}")
+    ]

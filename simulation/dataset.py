@@ -93,6 +93,9 @@ def _take(job: Job, parts: Parts, indices: Iterable[int], other: Path) -> None:
     try:
         with Shard(other) as shard:
             info = shard.info
+            wanted = [i for i in map(int, shard.trial_index) if i in indices]
+            if not any(not parts.path(i).exists() for i in wanted):
+                return
             if info.get("recipe") != job.digest() or verify_shard(other):
                 return
             attempts, retried = info["attempts"], info["retried"]

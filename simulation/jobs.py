@@ -124,8 +124,7 @@ class Job:
         """Hashes of the modules and sources that make the trials; NEURON's repeats what fails."""
         engines = {ENGINES[name][0] for name in (self.engine.name, "neuron")}
         generator = module_of(GENERATORS[self.inputs.generator])
-        own = {generator} if not generator.endswith(".py") else set()
-        return code("neuronio.simulation.dataset", *engines, *own)
+        return code("neuronio.simulation.dataset", *engines, generator)
 
     def digest(self) -> str:
         """The recipe's digest."""

@@ -113,6 +113,7 @@ def evaluate(
             "logit": threshold,
             "probability": None if threshold is None else float(expit(threshold)),
             "chosen_on": chosen_on,
+            "files": [str(path) for path in valid],
         },
         "scores": score(seen, threshold, draws),
         "legacy": legacy,

@@ -113,6 +113,7 @@ class TrialStore:
         files = [
             {
                 "file": path.name,
+                "path": str(path),
                 "trials": count,
                 "recipe": info.get("recipe"),
                 "first_trial": info.get("first_trial"),

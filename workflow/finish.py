@@ -19,7 +19,7 @@ def finish(command: list[str], results: Path) -> int:
     """Write the report if anything it shows is newer, and say where everything is."""
     report = results / "report.html"
     shown = [path for folder in (results, *results.iterdir()) for path in folder.glob("*.*")]
-    newest = max(path.stat().st_mtime for path in shown if path != report)
+    newest = max(path.stat().st_mtime for path in shown if path != report and path.exists())
     fresh = report.is_file() and report.stat().st_mtime >= newest
     if not fresh:
         print("Write the report", flush=True)

@@ -15,6 +15,7 @@ from finish import ROOT, finish, snakemake_command
 
 from neuronio.config import load_config
 from neuronio.errors import NeuronIOError
+from neuronio.made import RUN_LOCK
 
 PROFILE = ROOT / "workflow" / "profiles" / "local"
 
@@ -29,7 +30,7 @@ def main() -> int:
     command = snakemake_command([options.configfile], options.directory)
     try:
         name = load_config(options.configfile).name
-        lock = take_lock(options.directory / ".snakemake" / "make-run.lock", command)
+        lock = take_lock(options.directory / RUN_LOCK, command)
     except NeuronIOError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

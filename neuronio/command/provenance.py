@@ -13,6 +13,7 @@ from neuronio.made import RECEIPT, changed_file
 from neuronio.recipe import file_sha256
 
 Facts = dict[str, Any]
+RECEIPT_KEYS = {"what", "digest", "recipe", "files", "configuration"}
 
 
 def provenance(path: Path, trial: int | None = None) -> Facts:
@@ -35,7 +36,7 @@ def provenance(path: Path, trial: int | None = None) -> Facts:
         if (folder / RECEIPT).is_file():
             return of_receipt(there, folder)
     folder = there if there.is_dir() else there.parent
-    if there.suffix == ".json" and "scores" in (document := read_json(there)):
+    if there.suffix == ".json" and _is_evaluation(document := read_json(there)):
         return of_evaluation(document)
     if (folder / "config.json").is_file():
         return of_fit(folder)
@@ -45,9 +46,15 @@ def provenance(path: Path, trial: int | None = None) -> Facts:
     )
 
 
+def _is_evaluation(document: Any) -> bool:
+    return isinstance(document, dict) and {"scores", "settings", "data"} <= set(document)
+
+
 def of_receipt(path: Path, folder: Path) -> Facts:
     """What the receipt in a folder says of a file in it, or of the whole folder."""
     receipt = read_json(folder / RECEIPT)
+    if not isinstance(receipt, dict) or not set(receipt) >= RECEIPT_KEYS:
+        raise NeuronIOError(f"{folder / RECEIPT} is not a receipt of this program")
     if fault := changed_file(folder, receipt):
         raise NeuronIOError(f"{folder} is not what its {RECEIPT} speaks of: {fault}")
     facts = dict(receipt)
@@ -104,7 +111,7 @@ def of_fit(folder: Path) -> Facts:
         command += _repeated("--set", options) + _repeated("--training", config["training"])
         command += ["--ignore-ms", str(config["ignore_ms"])]
         for split in ("train", "valid"):
-            command += [f"--{split}", *(file["file"] for file in config["data"][split]["files"])]
+            command += [f"--{split}", *(_path(file) for file in config["data"][split]["files"])]
     except (KeyError, TypeError) as error:
         raise NeuronIOError(f"{folder}/config.json is not of a fit: it lacks {error}") from error
     weights = folder / "best.pt"
@@ -117,10 +124,17 @@ def of_evaluation(document: Facts) -> Facts:
     """What an evaluation says of itself, with the command that makes it again."""
     command = ["neuronio", "evaluate", "--model", document["name"]]
     command += _repeated("--evaluation", document["settings"])
-    command += ["--data", *(file["file"] for file in document["data"]["files"])]
+    command += ["--data", *map(_path, document["data"]["files"])]
+    if files := document["spike_threshold"].get("files"):
+        command += ["--valid", *files]
     facts = {key: value for key, value in document.items() if key not in ("scores", "legacy")}
     seeds = {"fit": document["model"]["seed"], "bootstrap": document["settings"]["seed"]}
     return {"what": "evaluation", **facts, "seeds": seeds, "command": shlex.join(command)}
+
+
+def _path(file: Mapping[str, Any]) -> str:
+    """Where a data file was, or its bare name in records that lack it."""
+    return file.get("path", file["file"])
 
 
 def _repeated(option: str, values: Mapping[str, Any]) -> list[str]:

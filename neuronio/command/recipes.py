@@ -49,15 +49,19 @@ def clean(
     remove: Annotated[bool, typer.Option("--remove", help="Remove what is listed.")] = False,
 ) -> None:
     """List what no run shows any more (older recipes, what was set aside), or remove it."""
-    from neuronio.made import unused
+    from neuronio.made import at_work, unused
 
+    if remove and at_work(results):
+        raise NeuronIOError(
+            f"a run is at work beside {results}, or was killed; wait until it ends, or run it again"
+        )
     total = 0
     for path in list(unused(results)):
         size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
         total += size
         typer.echo(f"{size / 1e6:10.1f} MB  {path}")
         if remove:
-            shutil.rmtree(path)
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     told = "removed" if remove else "could be removed: neuronio clean --remove"
     typer.echo(f"{total / 1e6:10.1f} MB  {told}" if total else "nothing to clean")
 

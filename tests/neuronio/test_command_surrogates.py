@@ -72,7 +72,8 @@ def test_count_prints_a_bare_integer(capsys):
 
 COMMANDS = (
     *("trial", "cell", "dataset", "info", "verify", "compare", "quality", "import-neuronio"),
-    *("export-neuronio", "fit", "evaluate", "predict", "count", "plot", "fetch"),
+    *("export-neuronio", "fit", "evaluate", "predict", "count", "plot", "fetch", "provenance"),
+    "clean",
 )
 
 

@@ -60,3 +60,9 @@ def test_a_model_overrides_the_common_training_settings():
     run = validate_config(GOOD)
     assert run.training_of(run.fits[0]).steps == 5
     assert run.training_of(run.fits[0]).batch_size == run.training.batch_size
+
+
+def test_a_run_cannot_have_the_name_of_the_store():
+    document = {"name": "made", "dataset": {"trials": {"train": 1, "valid": 1, "test": 1}}}
+    with pytest.raises(NeuronIOError, match="results/made holds the products of every run"):
+        validate_config(document)

@@ -1,5 +1,6 @@
 """Recipes: what is in them and what is not, and what is said of results that are finished."""
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -8,8 +9,16 @@ from pathlib import Path
 import pytest
 
 from neuronio.command.app import main
-from neuronio.made import Product, unused
-from neuronio.recipe import SOURCES, _python_hash, code, deciding_versions, differences, digest
+from neuronio.made import RUN_LOCK, Product, unused
+from neuronio.recipe import (
+    SOURCES,
+    _tree,
+    code,
+    deciding_versions,
+    differences,
+    digest,
+    python_hash,
+)
 
 ROOT = Path(__file__).parents[2]
 EVERYTHING = (
@@ -42,6 +51,21 @@ def test_a_recipe_holds_what_computes_and_not_what_tells_or_fetches():
     assert not any("simulation" in name for name in fitted)
 
 
+def test_a_users_file_brings_what_it_imports(tmp_path):
+    own = tmp_path / "mine.py"
+    own.write_text("import helper\nfrom neuronio.surrogate.recurrence import exponential_filter\n")
+    (tmp_path / "helper.py").write_text("A = 1\n")
+    before = code(str(own))
+    assert {"mine.py", "helper.py", "neuronio.surrogate.recurrence"} <= set(before)
+    assert "neuronio.surrogate.recurrence/memory.cpp" in before
+    assert not any(str(tmp_path) in name for name in before)
+    _tree.cache_clear()
+    python_hash.cache_clear()
+    (tmp_path / "helper.py").write_text("A = 2\n")
+    assert list(differences(before, code(str(own)))) == ["helper.py"]
+    assert "package numpy" in code("numpy.random")
+
+
 @pytest.mark.parametrize(
     ("text", "same"),
     [
@@ -57,7 +81,7 @@ def test_a_recipe_holds_what_computes_and_not_what_tells_or_fetches():
 def test_a_module_is_hashed_by_what_it_does(tmp_path, text, same):
     for name, content in {"a.py": "def f(x):\n    return x + 1\n", "b.py": text}.items():
         (tmp_path / name).write_text(content)
-    assert (_python_hash(tmp_path / "a.py") == _python_hash(tmp_path / "b.py")) == same
+    assert (python_hash(tmp_path / "a.py") == python_hash(tmp_path / "b.py")) == same
 
 
 def test_hashes_of_code_need_neither_torch_nor_neuron():
@@ -126,7 +150,7 @@ def test_provenance_of_what_nothing_is_known_of(tmp_path, capsys):
     assert "does not exist" in capsys.readouterr().err
 
 
-def test_clean_lists_and_removes_what_no_run_shows(product, tmp_path, capsys):
+def test_clean_lists_and_removes_what_no_run_shows(product, tmp_path, capsys, monkeypatch):
     results = tmp_path / "results"
     older = Product("table", {"x": 0}, product.store)
     older.folder.mkdir()
@@ -134,7 +158,16 @@ def test_clean_lists_and_removes_what_no_run_shows(product, tmp_path, capsys):
     marker.parent.mkdir(parents=True)
     marker.write_text(json.dumps({"folders": [f"results/made/{product.folder.name}"]}))
     assert list(unused(results)) == [older.folder]
+    monkeypatch.chdir(results)
+    assert [path.name for path in unused(Path())] == [older.folder.name]
     assert main(["clean", str(results)]) == 0
+    assert older.folder.is_dir()
+    lock = tmp_path / RUN_LOCK
+    lock.parent.mkdir()
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert main(["clean", str(results), "--remove"]) == 1
+    assert "a run is at work" in capsys.readouterr().err
     assert older.folder.is_dir()
     assert main(["clean", str(results), "--remove"]) == 0
     assert not older.folder.exists()

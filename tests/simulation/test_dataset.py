@@ -278,18 +278,21 @@ def test_a_shard_knows_its_recipe(own_files):
 
 
 def test_trials_of_the_same_recipe_are_taken_from_another_shard(own_files):
-    whole = simulate_shard(toy(), "train", 0, own_files / "whole.h5", workers=1)
-    longer = toy()
-    longer.dataset.trials.train += 1
-    parts = Parts(own_files / "parts")
-    _take(Job.of(longer, "train"), parts, range(2), whole)
-    assert [parts.path(i).exists() for i in (0, 1)] == [True, True]
-    with Shard(whole) as shard:
-        _, inputs, recording = parts.load(1)
-        np.testing.assert_array_equal(recording.soma_mV, shard.soma_mV(1))
-        np.testing.assert_array_equal(inputs.synapse, shard.inputs(1).synapse)
+    def with_trials(n, **changes):
+        trials = {"train": n, "valid": 1, "test": 1}
+        return toy(dataset={**DOCUMENT["dataset"], "trials": trials}, **changes)
+
+    one = simulate_shard(with_trials(1), "train", 0, own_files / "one.h5", workers=1)
+    job, parts = Job.of(with_trials(2), "train"), Parts(own_files / "parts")
+    _take(job, parts, range(2), one)
+    assert [parts.path(i).exists() for i in (0, 1)] == [True, False]
+    for name, reuse in {"with.h5": [one], "without.h5": []}.items():
+        simulate_shard(with_trials(2), "train", 0, own_files / name, workers=1, reuse=reuse)
+    assert (own_files / "with.h5").read_bytes() == (own_files / "without.h5").read_bytes()
     other = Parts(own_files / "other")
-    _take(Job.of(toy(seed=99), "train"), other, range(2), whole)
+    _take(Job.of(with_trials(2, seed=99), "train"), other, range(2), one)
+    one.write_bytes(one.read_bytes()[:-100])
+    _take(job, other, range(2), one)
     assert not other.path(0).exists()
 
 

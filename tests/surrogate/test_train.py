@@ -12,9 +12,10 @@ import torch
 from neuronio.config import TrainingConfig
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_csv, read_json
+from neuronio.surrogate import fit_directory
 from neuronio.surrogate.checkpoint import copy_state, read_tensors
 from neuronio.surrogate.models import build_model, sized_options
-from neuronio.surrogate.store import TrialStore
+from neuronio.surrogate.store import TrialStore, trials_named
 from neuronio.surrogate.train import FitSpec, fit, learning_rate, start_at_means
 
 OPTIONS = {"inputs": 12, "num_branch": 3, "synapses_per_branch": 4}
@@ -165,6 +166,25 @@ def test_a_directory_of_another_fit_is_refused(make_spec):
         fit(make_spec(learning_rate=0.02))
 
 
+def test_a_fit_does_not_go_on_with_other_code_or_versions(make_spec, monkeypatch):
+    fit(make_spec())
+    now = fit_directory.fit_code("branch_elm")
+    edited = now | {"neuronio.surrogate.losses": "0" * 16}
+    monkeypatch.setattr(fit_directory, "fit_code", lambda model: edited)
+    with pytest.raises(NeuronIOError, match=r"code\.neuronio\.surrogate\.losses differs"):
+        fit(make_spec())
+    monkeypatch.setattr(fit_directory, "fit_code", lambda model: now)
+    versions = fit_directory.package_versions("torch", "numpy") | {"torch": "1.0"}
+    monkeypatch.setattr(fit_directory, "package_versions", lambda *names: versions)
+    with pytest.raises(NeuronIOError, match=r"packages\.torch differs"):
+        fit(make_spec())
+
+
+def test_speed_does_not_make_another_fit(make_spec):
+    summary = fit(make_spec())
+    assert fit(make_spec(cache_mib=1, threads=2)) == summary
+
+
 def test_a_loss_that_is_not_finite_stops_with_the_step(make_spec, monkeypatch):
     spec = make_spec(steps=5)
 
@@ -243,3 +263,17 @@ def test_a_validation_that_is_not_finite_stops_the_fit(make_spec, monkeypatch):
     with pytest.raises(NeuronIOError, match="validation loss is nan at step 10"):
         fit(spec)
     assert not (spec.out / "best.pt").exists()
+
+
+def test_trials_are_named_by_their_recipe_however_they_are_parted():
+    def data(*files):
+        names = ("recipe", "first_trial", "trials", "content_sha256")
+        return {"files": [dict(zip(names, file, strict=True)) for file in files]}
+
+    whole = trials_named(data(("a", 0, 4, "x")))
+    assert whole == trials_named(data(("a", 0, 1, "y"), ("a", 1, 3, "z"))) == [["a", 0, 4]]
+    assert whole != trials_named(data(("a", 0, 3, "x")))
+    assert whole != trials_named(data(("b", 0, 4, "x")))
+    gap = trials_named(data(("a", 0, 2, "x"), ("a", 3, 1, "y")))
+    assert gap == [["a", 0, 2], ["a", 3, 4]]
+    assert trials_named(data((None, None, 4, "x"))) == ["x"]

@@ -11,14 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from plan import Plan
 from running import ROOT, SMOKE, changed, run
 
 from neuronio.command.app import main
 from neuronio.config import load_config
 from neuronio.data.shard import Shard
-
-sys.path.append(str(ROOT / "workflow" / "scripts"))
-from plan import Plan
 
 ROOMS = ("data", "simulation", "surrogate")
 ALWAYS = {"everything": 1}
@@ -187,13 +185,22 @@ EDITS = {
         ],
         {},
     ),
-    "a deleted shard": (delete("train", "shard-000.h5"), {"simulate": 1}),
-    "a deleted fit": (delete("tcn-2-seed0"), {"fit": 1}),
+    "a deleted shard": (delete("train", "shard-000.h5"), {"simulate": 1, "dataset": 1}),
+    "a deleted fit": (delete("tcn-2-seed0"), {"fit": 1, "evaluate": 1, "report": 1}),
     "a deleted evaluation": (delete("tcn-2-seed0-evaluation"), {"evaluate": 1}),
-    "a damaged shard": (damage("valid", "shard-000.h5"), {"set_aside": 1, "simulate": 1}),
-    "a shard of another run": (swap_shards, {"set_aside": 1, "simulate": 1}),
-    "another shard of the split": (swap_shards_of_a_split, {"set_aside": 1, "simulate": 1}),
-    "damaged weights": (damage("branch_elm-2-seed1", "best.pt"), {"set_aside": 1, "fit": 1}),
+    "a damaged shard": (
+        damage("valid", "shard-000.h5"),
+        {"set_aside": 1, "dataset": 1, "simulate": 1},
+    ),
+    "a shard of another run": (swap_shards, {"set_aside": 1, "dataset": 1, "simulate": 1}),
+    "another shard of the split": (
+        swap_shards_of_a_split,
+        {"set_aside": 1, "dataset": 1, "simulate": 1},
+    ),
+    "damaged weights": (
+        damage("branch_elm-2-seed1", "best.pt"),
+        {"set_aside": 1, "evaluate": 1, "report": 1, "fit": 1},
+    ),
     "a damaged table": (damage("table", "table.csv"), {"set_aside": 1, "report": 1}),
 }
 

@@ -15,7 +15,10 @@ from pathlib import Path
 
 import h5py
 import pytest
+from plan import Plan
 from running import ROOT, SMOKE, changed, command, plain, run
+
+from neuronio.config import load_config
 
 
 def snapshot(folder: Path) -> dict[str, int]:
@@ -164,7 +167,8 @@ def test_killed_simulation_keeps_its_trials_and_ends_with_the_same_content(tmp_p
         document["fits"] = []
 
     config = changed(tmp_path, many_short_trials)
-    shard = Path("results/smoke/data/train/shard-000.h5")
+    shard = Path("results/made") / f"{Plan(load_config(config)).splits['train'].folder.name}"
+    shard /= "shard-000.h5"
     process = subprocess.Popen(
         command(tmp_path / "killed", config),
         cwd=ROOT,

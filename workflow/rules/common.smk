@@ -11,7 +11,7 @@ from neuronio.config import validate_config
 from neuronio.data.soundness import Soundness
 from neuronio.errors import NeuronIOError
 from neuronio.made import DAMAGED, MADE, free_name
-from neuronio.simulation.inputs.splits import SPLITS, shard_trials
+from neuronio.simulation.inputs.splits import SPLITS
 
 WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 sys.path[:0] = [str(WORKFLOW), str(WORKFLOW / "scripts")]
@@ -33,19 +33,19 @@ def planned(document):
     try:
         if not document:
             raise NeuronIOError("no configuration was given; add --configfile config/demo.yaml")
-        return Plan(validate_config(document, name=name), name)
+        plan = Plan(validate_config(document, name=name), name)
+        plan.products  # names every product, and so checks every option
     except NeuronIOError as error:
         sys.exit(f"error: {error}")
+    return plan
 
 
 def untrusted():
     """What lies where a product should and is not it: path -> (where it is set aside to, why)."""
     found, sound = {}, Soundness(STORE)
-    for split, paths in PLAN.shards.items():
-        recipe = PLAN.splits[split].recipe["recipe"]
-        for path, trials in zip(paths, shard_trials(PLAN.run, split), strict=True):
-            if fault := sound.fault(path, recipe, trials[0], len(trials)):
-                found[path] = fault
+    for path, *which in PLAN.wanted():
+        if fault := sound.fault(path, *which):
+            found[path] = fault
     sound.remember()
     for product in PLAN.products:
         if product not in PLAN.splits.values() and (fault := product.fault()):
@@ -60,10 +60,23 @@ def set_aside(path):
     return [f"{STORE}/{DAMAGED}/{UNTRUSTED[path][0]}/why.txt"] if path in UNTRUSTED else []
 
 
-def needed(product, inputs):
-    """The inputs of a product that is to be made; none where it is finished: its name says it all."""
-    finished = product.receipt.exists() and str(product.folder) not in UNTRUSTED
-    return [] if finished else inputs
+def finished(product):
+    """Whether a product is there and is what it should be."""
+    return product.receipt.exists() and str(product.folder) not in UNTRUSTED
+
+
+def needed(product, inputs, *read):
+    """The inputs of a product that is to be made; none where it is finished: its name says it all.
+
+    It is made again with the products that it reads: their last bits may come out otherwise.
+    """
+    return [] if all(map(finished, (product, *read))) else inputs
+
+
+def list_of_shards():
+    """What the manifest is made from, where it is to be made or one of its files is."""
+    there = all(Path(path).exists() and path not in UNTRUSTED for path in SHARDS)
+    return needed(PLAN.manifest, SHARDS) if there else SHARDS
 
 
 def shards_for(products, *splits):

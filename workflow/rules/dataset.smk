@@ -2,7 +2,7 @@ rule dataset:
     """Verify every shard and list every trial in one manifest."""
     input:
         set_aside(str(PLAN.manifest.folder)),
-        needed(PLAN.manifest, SHARDS),
+        list_of_shards(),
     output:
         receipt=PLAN.manifest.receipt,
         manifest=report(

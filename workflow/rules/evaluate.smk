@@ -5,6 +5,7 @@ rule evaluate:
         lambda wildcards: needed(
             PLAN.evaluations[EVALUATIONS[wildcards.evaluation]],
             [PLAN.fits[EVALUATIONS[wildcards.evaluation]].receipt],
+            PLAN.fits[EVALUATIONS[wildcards.evaluation]],
         ),
         shards_for(PLAN.evaluations, "test"),
     output:

@@ -2,7 +2,11 @@ rule report:
     """The table of all fits, the figures, and what everything was made with."""
     input:
         set_aside(str(PLAN.table.folder)),
-        needed(PLAN.table, [made.receipt for made in PLAN.evaluations.values()] + SHARDS),
+        needed(
+            PLAN.table,
+            [made.receipt for made in [*PLAN.fits.values(), *PLAN.evaluations.values()]] + SHARDS,
+            *PLAN.fits.values(),
+        ),
     output:
         receipt=PLAN.table.receipt,
         table=[f"{PLAN.table.folder}/table.csv", f"{PLAN.table.folder}/table.json"],

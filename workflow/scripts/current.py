@@ -8,18 +8,20 @@ from rule_log import RuleLog
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_json
+from neuronio.made import free_name
 
 log = RuleLog(snakemake.log[0])
-plan = plan_of(snakemake)
+plan, marker = plan_of(snakemake), Path(snakemake.output[0])
+if plan.current != marker:
+    raise NeuronIOError("the code or a file changed while the run was at work; start it again")
 
 
 def link(path: Path, target: Path) -> None:
     """Make `path` a link to `target`, in the place of an older one at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not path.is_symlink():
-        raise NeuronIOError(
-            f"{path} is no link, so something else made it; rename {plan.results} and run again"
-        )
+        kept = path.rename(free_name(path.parent, f"{path.name}.before"))
+        log.say(f"{path} was no link; it is now {kept}")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.link")
     temporary.symlink_to(os.path.relpath(target, path.parent))
     temporary.replace(path)
@@ -27,12 +29,11 @@ def link(path: Path, target: Path) -> None:
 
 for name, target in plan.links.items():
     link(plan.results / name, target)
-for folder in ("fits", "evaluations"):
-    for path in (plan.results / folder).glob("*"):
-        if path.is_symlink() and f"{folder}/{path.name}" not in plan.links:
-            path.unlink()
-marker = Path(snakemake.output[0])
-for other in marker.parent.glob("*.json"):
-    other.unlink()
+for path in [*plan.results.glob("*"), *plan.results.glob("*/*")]:
+    if path.is_symlink() and str(path.relative_to(plan.results)) not in plan.links:
+        path.unlink()
 write_json(marker, {"folders": [str(product.folder) for product in plan.products]})
+for other in marker.parent.glob("*.json"):
+    if other != marker:
+        other.unlink()
 log.note(f"{plan.results} shows {len(plan.products)} products")

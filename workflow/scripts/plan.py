@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from neuronio.config import FitConfig, RunConfig
 from neuronio.data.reference import REFERENCE
 from neuronio.errors import NeuronIOError
 from neuronio.made import CURRENT, Product
-from neuronio.recipe import code, deciding_versions, digest, file_sha256
+from neuronio.recipe import code, deciding_versions, digest, file_sha256, python_hash
 from neuronio.simulation.cell_spec import load_cell
 from neuronio.simulation.inputs.draw import make_generator
 from neuronio.simulation.inputs.splits import SPLITS, shard_trials, trial_counts
@@ -21,6 +22,7 @@ from neuronio.surrogate.fit_directory import ONLY_SPEED, fit_recipe
 from neuronio.surrogate.models import FAMILIES, option_values, sized_options
 
 SCRIPTS = Path(__file__).parent
+DRAWING = "neuronio.drawing"
 FIGURES = ("accuracy", "prediction", "learning")
 
 
@@ -83,6 +85,13 @@ class Plan:
             for split, folder in self.splits.items()
         }
 
+    def wanted(self) -> Iterator[tuple[str, str, int, int]]:
+        """Every shard's path, its trials' recipe, its first trial and how many it holds."""
+        for split in SPLITS:
+            ranges = shard_trials(self.run, split)
+            for path, trials in zip(self.shards[split], ranges, strict=True):
+                yield path, self._trials[split]["recipe"], trials[0], len(trials)
+
     @cached_property
     def mechanisms(self) -> Product:
         """The mark that the mechanisms are compiled."""
@@ -101,7 +110,7 @@ class Plan:
 
     def _of_data(self, what: str, module: str, script: str, packages: tuple[str, ...]) -> Product:
         data = {split: product.recipe for split, product in self.splits.items()}
-        made_by = code(module, str(SCRIPTS / script), str(SCRIPTS / "pages.py"))
+        made_by = code(module, DRAWING) | scripts(script, "pages.py")
         versions = deciding_versions(packages)
         document = {"data": data, "packages": versions, "code": made_by}
         return Product(what, document | ({"published": published()} if what == "quality" else {}))
@@ -133,13 +142,13 @@ class Plan:
         """The table of all fits and the figures."""
         versions = deciding_versions(("numpy", "matplotlib"))
         modules = ("results_table", "figures", "evaluate")
-        scripts = [str(SCRIPTS / name) for name in ("report.py", "pages.py")]
         recipe = {
             "run": shown(self.run),
             "evaluations": {name: made.digest for name, made in self.evaluations.items()},
             "splits": {name: made.digest for name, made in self.splits.items()},
             "packages": versions,
-            "code": code(*(f"neuronio.surrogate.{name}" for name in modules), *scripts),
+            "code": code(DRAWING, *(f"neuronio.surrogate.{name}" for name in modules))
+            | scripts("report.py", "pages.py"),
             "published": published(),
         }
         return Product("table", recipe)
@@ -170,9 +179,15 @@ class Plan:
 
     @property
     def current(self) -> Path:
-        """The mark that the links show this very plan."""
+        """The mark that the links show this very plan; one that is missing where they do not."""
         named = digest([product.folder.name for product in self.products])
-        return self.results / CURRENT / f"{named}.json"
+        marks = [self.results / CURRENT / f"{named}{again}.json" for again in ("", "-again")]
+        there = [mark for mark in marks if mark.exists()]
+        shown = all(
+            (path := self.results / name).is_symlink() and path.resolve() == target.resolve()
+            for name, target in self.links.items()
+        )
+        return there[0] if there and shown else next(m for m in marks if m not in there[:1])
 
 
 def shown(run: RunConfig) -> dict[str, Any]:
@@ -181,10 +196,20 @@ def shown(run: RunConfig) -> dict[str, Any]:
         mode="json",
         exclude={"engine": {"threads"}, "dataset": {"trial_limit_s"}, "training": set(ONLY_SPEED)},
     )
+    # Files of the user's own are in the products' recipes by their content.
+    document["cell"]["model"] = Path(document["cell"]["model"]).name
+    for inputs in filter(None, (document["inputs"], document["dataset"]["test_generator"])):
+        inputs["generator"] = Path(inputs["generator"]).name
     for section in document["fits"]:
+        section["model"] = Path(section["model"]).name
         for key in ONLY_SPEED:
             section["training"].pop(key, None)
     return document
+
+
+def scripts(*names: str) -> dict[str, str]:
+    """Hashes of scripts of the workflow; what they import of the packages is named beside them."""
+    return {name: python_hash(SCRIPTS / name) for name in names}
 
 
 def published() -> dict[str, str]:
