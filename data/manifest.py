@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from neuronio.data.shard import Shard
 from neuronio.data.verify import verify_shard
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_csv
+from neuronio.recipe import file_sha256
 
 MANIFEST_FIELDS = (
     "split",
@@ -47,7 +47,7 @@ def write_manifest(target: str | Path, shards: Mapping[str, Sequence[str | Path]
 
 
 def _manifest_rows(path: Path, split: str) -> Iterator[dict]:
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    sha256 = file_sha256(path)
     with Shard(path) as shard:
         info = shard.info
         for i, index in enumerate(shard.trial_index):

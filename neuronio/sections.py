@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -126,6 +127,12 @@ def _is_model(kind: Any) -> bool:
 
 def _kind(value: Any) -> str:
     return "empty file" if value is None else type(value).__name__
+
+
+def key_value_options(option: str, values: Mapping[str, Any]) -> list[str]:
+    """Values as options that `key_values` reads back: JSON, which is YAML too."""
+    texts = [f"{key}={json.dumps(value)}" for key, value in values.items()]
+    return [part for text in texts for part in (option, text)]
 
 
 def flattened(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

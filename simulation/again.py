@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from typing import Any
 
 from neuronio.config import EngineConfig, Variant
 from neuronio.data.shard import Shard
 from neuronio.errors import NeuronIOError
+from neuronio.sections import key_value_options
 from neuronio.simulation.jobs import careful
 
 FLAGS = {
@@ -35,22 +34,15 @@ def trial_command(shard: Shard, index: int) -> str:
         engine = careful(engine)
     variant, plain = info["cell_model"]["variant"], Variant().model_dump()
     command = ["neuronio", "trial", "--cell", info["cell_given"]]
-    command += _repeated("--variant", {k: v for k, v in variant.items() if v != plain[k]})
+    command += key_value_options("--variant", {k: v for k, v in variant.items() if v != plain[k]})
     command += ["--engine", engine.name]
     for key, flag in FLAGS.items():
         command += [flag, str(getattr(engine, key))]
     command += ["--gate-tables"] * engine.gate_tables
     command += ["--t0-artefact"] * info["t0_artefact"]
     command += ["--generator", info["generator"]]
-    command += _repeated("--set", info["generator_parameters"])
+    command += key_value_options("--set", info["generator_parameters"])
     command += ["--seed", str(info["dataset_seed"]), "--split", info["split"], "--index", name]
     command += ["--attempt", str(info["attempts"].get(name, 0))]
     command += ["--duration-ms", str(shard.duration_ms), "--out", f"trial-{name}.npz"]
     return shlex.join(command)
-
-
-def _repeated(option: str, values: dict[str, Any]) -> list[str]:
-    """Values as options that a command line reads back, as JSON, which is YAML too."""
-    return [
-        text for key, value in values.items() for text in (option, f"{key}={json.dumps(value)}")
-    ]

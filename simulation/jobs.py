@@ -14,7 +14,6 @@ import numpy as np
 from neuronio.config import EngineConfig, InputsConfig, RunConfig
 from neuronio.data.shard import SegmentTable, Shard
 from neuronio.data.trial import InputEvents, Recording
-from neuronio.errors import NeuronIOError
 from neuronio.files import write_npz
 from neuronio.recipe import code, deciding_versions, digest, file_sha256, module_of
 from neuronio.simulation.cell_spec import CellSpec, load_cell
@@ -25,6 +24,7 @@ from neuronio.simulation.inputs.draw import (
     accept_trial,
     draw_trial_inputs,
     make_generator,
+    rejected_for_ever,
 )
 from neuronio.simulation.inputs.generators import GENERATORS
 from neuronio.simulation.inputs.splits import split_inputs, trial_rng
@@ -257,10 +257,7 @@ def _verdict(
     n_spikes = len(outcome.spike_ms)
     if not accept_trial(job.inputs.generator, job.inputs.parameters, n_spikes, rng):
         if draw.attempt + 1 >= MAX_ATTEMPTS:
-            raise NeuronIOError(
-                f"trial {draw.index} was rejected {MAX_ATTEMPTS} times by the generator "
-                f"{job.inputs.generator}; loosen its rejection parameters"
-            )
+            raise rejected_for_ever(draw.index, job.inputs.generator)
         return "rejected"
     parts.save(draw, inputs, outcome)
     return "done"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from neuronio.data.fetch import fetch, refuse_shadow, sources
 from neuronio.errors import NeuronIOError
+from neuronio.recipe import file_sha256
 
 READERS = {".asc": "Import3d_Neurolucida3", ".swc": "Import3d_SWC_read"}
 """NEURON's reader of each kind of file."""
@@ -45,4 +45,4 @@ def morphology_sha256(name: str) -> str:
     if name in sources():
         refuse_shadow(name, "")
         return sources()[name].sha256
-    return hashlib.sha256(find_morphology(name).read_bytes()).hexdigest()
+    return file_sha256(find_morphology(name))

@@ -14,7 +14,12 @@ from neuronio.sections import validate
 from neuronio.simulation.cell_spec import CellSpec, load_cell
 from neuronio.simulation.engines.base import Engine, TrialFailure
 from neuronio.simulation.engines.registry import make_engine
-from neuronio.simulation.inputs.draw import MAX_ATTEMPTS, accept_trial, draw_trial_inputs
+from neuronio.simulation.inputs.draw import (
+    MAX_ATTEMPTS,
+    accept_trial,
+    draw_trial_inputs,
+    rejected_for_ever,
+)
 from neuronio.simulation.inputs.splits import SPLITS, trial_rng
 
 CellLike = str | Path | CellSpec
@@ -185,10 +190,7 @@ def run_drawn(
         n_spikes = len(recording.spike_ms)
         if attempt is not None or accept_trial(inputs.generator, inputs.parameters, n_spikes, rng):
             return drawn, recording
-    raise NeuronIOError(
-        f"trial {index} was rejected {MAX_ATTEMPTS} times by the generator {inputs.generator}; "
-        "loosen its rejection parameters"
-    )
+    raise rejected_for_ever(index, inputs.generator)
 
 
 def save_trial(

@@ -11,6 +11,7 @@ from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
 from neuronio.made import RECEIPT, changed_file
 from neuronio.recipe import file_sha256
+from neuronio.sections import key_value_options
 
 Facts = dict[str, Any]
 RECEIPT_KEYS = {"what", "digest", "recipe", "files", "configuration"}
@@ -108,7 +109,9 @@ def of_fit(folder: Path) -> Facts:
     try:
         command = ["neuronio", "fit", "--model", config["model"], "--seed", str(config["seed"])]
         options = {k: v for k, v in config["options"].items() if k != "inputs"}
-        command += _repeated("--set", options) + _repeated("--training", config["training"])
+        command += key_value_options("--set", options) + key_value_options(
+            "--training", config["training"]
+        )
         command += ["--ignore-ms", str(config["ignore_ms"])]
         for split in ("train", "valid"):
             command += [f"--{split}", *(_path(file) for file in config["data"][split]["files"])]
@@ -123,7 +126,7 @@ def of_fit(folder: Path) -> Facts:
 def of_evaluation(document: Facts) -> Facts:
     """What an evaluation says of itself, with the command that makes it again."""
     command = ["neuronio", "evaluate", "--model", document["name"]]
-    command += _repeated("--evaluation", document["settings"])
+    command += key_value_options("--evaluation", document["settings"])
     command += ["--data", *map(_path, document["data"]["files"])]
     if files := document["spike_threshold"].get("files"):
         command += ["--valid", *files]
@@ -135,13 +138,3 @@ def of_evaluation(document: Facts) -> Facts:
 def _path(file: Mapping[str, Any]) -> str:
     """Where a data file was, or its bare name in records that lack it."""
     return file.get("path", file["file"])
-
-
-def _repeated(option: str, values: Mapping[str, Any]) -> list[str]:
-    """Settings as key=value options; those that are not set are left out."""
-    found = []
-    for key, value in values.items():
-        if value is not None:
-            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-            found += [option, f"{key}={text}"]
-    return found

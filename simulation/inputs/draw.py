@@ -18,6 +18,14 @@ from neuronio.simulation.inputs.splits import trial_rng
 MAX_ATTEMPTS = 1000
 
 
+def rejected_for_ever(index: int, generator: str) -> NeuronIOError:
+    """What is raised where every one of many draws of a trial was turned away."""
+    return NeuronIOError(
+        f"trial {index} was rejected {MAX_ATTEMPTS} times by the generator {generator}; "
+        "loosen its rejection parameters"
+    )
+
+
 def make_generator(name: str, parameters: Mapping[str, Any]) -> Generator:
     """A generator with the given parameters; the rest keep their defaults.
 

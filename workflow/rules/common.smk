@@ -60,6 +60,11 @@ def set_aside(path):
     return [f"{STORE}/{DAMAGED}/{UNTRUSTED[path][0]}/why.txt"] if path in UNTRUSTED else []
 
 
+def there(path):
+    """Whether a shard is there and is what it should be."""
+    return Path(path).exists() and path not in UNTRUSTED
+
+
 def finished(product):
     """Whether a product is there and is what it should be."""
     return product.receipt.exists() and str(product.folder) not in UNTRUSTED
@@ -75,8 +80,7 @@ def needed(product, inputs, *read):
 
 def list_of_shards():
     """What the manifest is made from, where it is to be made or one of its files is."""
-    there = all(Path(path).exists() and path not in UNTRUSTED for path in SHARDS)
-    return needed(PLAN.manifest, SHARDS) if there else SHARDS
+    return needed(PLAN.manifest, SHARDS) if all(map(there, SHARDS)) else SHARDS
 
 
 def shards_for(products, *splits):
@@ -92,7 +96,7 @@ def shards_for(products, *splits):
 def mechanisms_for(wildcards):
     """The compiled mechanisms, where a shard is to be made."""
     path = f"{STORE}/{wildcards.split}/shard-{wildcards.shard}.h5"
-    return [] if Path(path).exists() and path not in UNTRUSTED else PLAN.mechanisms.receipt
+    return [] if there(path) else PLAN.mechanisms.receipt
 
 
 def of_fit(products):

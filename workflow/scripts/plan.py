@@ -13,9 +13,7 @@ from neuronio.data.reference import REFERENCE
 from neuronio.errors import NeuronIOError
 from neuronio.made import CURRENT, Product
 from neuronio.recipe import code, deciding_versions, digest, file_sha256, python_hash
-from neuronio.simulation.cell_spec import load_cell
-from neuronio.simulation.inputs.draw import make_generator
-from neuronio.simulation.inputs.splits import SPLITS, shard_trials, trial_counts
+from neuronio.simulation.inputs.splits import SPLITS, shard_path, shard_trials, trial_counts
 from neuronio.simulation.jobs import Job
 from neuronio.surrogate.evaluate import evaluation_recipe
 from neuronio.surrogate.fit_directory import ONLY_SPEED, fit_recipe
@@ -51,21 +49,16 @@ class Plan:
     def __init__(self, run: RunConfig, name: str = "the configuration"):
         self.run = run
         self.results = Path("results") / run.name
-        load_cell(run.cell.model, run.cell.variant)
-        for inputs in (run.inputs, run.dataset.test_generator or run.inputs):
-            make_generator(inputs.generator, inputs.parameters)
-        self.jobs = {split: Job.of(run, split) for split in SPLITS}
-        self._trials = {split: self._trials_of(split) for split in SPLITS}
+        # What names a split's trials, however they are parted into shards.
+        self._trials: dict[str, dict[str, Any]] = {
+            split: {"trials": trials, "recipe": Job.of(run, split).digest()}
+            for split, trials in trial_counts(run).items()
+        }
         self.asked: dict[str, Fit] = {}
         for fit in _fits(run):
             if fit.name in self.asked:
                 raise NeuronIOError(f"{name}: 'fits' asks for {fit.name} more than once")
             self.asked[fit.name] = fit
-
-    def _trials_of(self, split: str) -> dict[str, Any]:
-        """What names a split's trials, however they are parted into shards."""
-        recipe = self.jobs[split].recipe()
-        return {"trials": trial_counts(self.run)[split], "recipe": digest(recipe)}
 
     @cached_property
     def splits(self) -> dict[str, Product]:
@@ -79,10 +72,12 @@ class Plan:
     @cached_property
     def shards(self) -> dict[str, list[str]]:
         """The paths of every split's shards."""
-        numbers = {split: len(shard_trials(self.run, split)) for split in SPLITS}
         return {
-            split: [str(folder.folder / f"shard-{i:03d}.h5") for i in range(numbers[split])]
-            for split, folder in self.splits.items()
+            split: [
+                str(shard_path(made.store, made.folder.name, i))
+                for i in range(len(shard_trials(self.run, split)))
+            ]
+            for split, made in self.splits.items()
         }
 
     def wanted(self) -> Iterator[tuple[str, str, int, int]]:
