@@ -218,6 +218,15 @@ def machine() -> dict[str, Any]:
     return {"cpu": cpu_name(), "vector_bits": vector_bits()}
 
 
+def made_with(*packages: str) -> dict[str, Any]:
+    """What stands beside a result's recipe: versions, revision of the code, processor."""
+    return {
+        "versions": package_versions(*packages),
+        "git_revision": git_revision(),
+        "machine": machine(),
+    }
+
+
 def cpu_name() -> str:
     """The processor as the system names it."""
     name = _cpuinfo().get("model name")

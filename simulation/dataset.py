@@ -93,17 +93,17 @@ def _take(job: Job, parts: Parts, indices: Iterable[int], other: Path) -> None:
     try:
         with Shard(other) as shard:
             info = shard.info
-            wanted = [i for i in map(int, shard.trial_index) if i in indices]
-            if not any(not parts.path(i).exists() for i in wanted):
+            lacking = [
+                (i, index)
+                for i, index in enumerate(map(int, shard.trial_index))
+                if index in indices and not parts.path(index).exists()
+            ]
+            if not lacking or info.get("recipe") != job.digest() or verify_shard(other):
                 return
-            if info.get("recipe") != job.digest() or verify_shard(other):
-                return
-            attempts, retried = info["attempts"], info["retried"]
-            for i, index in enumerate(map(int, shard.trial_index)):
-                if index in indices and not parts.path(index).exists():
-                    name = str(index)
-                    draw = Draw(index, attempts.get(name, 0), retried.get(name, ""))
-                    parts.save(draw, shard.inputs(i), shard.recording(i))
+            for i, index in lacking:
+                attempt = info["attempts"].get(str(index), 0)
+                draw = Draw(index, attempt, info["retried"].get(str(index), ""))
+                parts.save(draw, shard.inputs(i), shard.recording(i))
     except NeuronIOError:
         return
 

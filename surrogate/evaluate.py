@@ -16,14 +16,7 @@ from scipy.special import expit
 
 from neuronio.config import EvaluationConfig
 from neuronio.errors import NeuronIOError
-from neuronio.recipe import (
-    code,
-    deciding_versions,
-    git_revision,
-    machine,
-    module_of,
-    package_versions,
-)
+from neuronio.recipe import code, deciding_versions, made_with, module_of
 from neuronio.surrogate.bootstrap import Resamples
 from neuronio.surrogate.fit_directory import PACKAGES
 from neuronio.surrogate.inference import (
@@ -117,9 +110,7 @@ def evaluate(
         },
         "scores": score(seen, threshold, draws),
         "legacy": legacy,
-        "versions": package_versions(*PACKAGES),
-        "git_revision": git_revision(),
-        "machine": machine(),
+        **made_with(*PACKAGES),
         "code": evaluation_code(model.name),
     }
 

@@ -15,15 +15,7 @@ from neuronio.config import TrainingConfig
 from neuronio.conventions import IGNORE_MS
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_csv, write_json
-from neuronio.recipe import (
-    code,
-    deciding_versions,
-    differences,
-    git_revision,
-    machine,
-    module_of,
-    package_versions,
-)
+from neuronio.recipe import code, deciding_versions, differences, made_with, module_of
 from neuronio.surrogate.checkpoint import copy_state, load_weights, read_tensors, write_tensors
 from neuronio.surrogate.device import check_device
 from neuronio.surrogate.inference import check_scored
@@ -34,7 +26,6 @@ from neuronio.surrogate.windows import WindowSampler
 
 PACKAGES = ("torch", "numpy", "neuronio")
 DECIDING = ("torch", "numpy")
-ESSENTIAL = ("format", "model", "size", "options", "seed", "ignore_ms", "target")
 # Settings that say how fast a fit is computed, not what: another value may go on with it.
 ONLY_SPEED = ("threads", "cache_mib", "device")
 
@@ -140,57 +131,47 @@ def open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore]:
 
 def claim_directory(spec: FitSpec, train: TrialStore, valid: TrialStore) -> dict[str, Any]:
     """Write config.json, or see that the one there is of this very fit."""
-    config = {
+    data = {"train": train.provenance(), "valid": valid.provenance()}
+    options = option_values(spec.options)
+    trials = {split: trials_named(found) for split, found in data.items()}
+    recipe = fit_recipe(spec.model, options, spec.seed, spec.training, spec.ignore_ms, trials)
+    path = spec.out / "config.json"
+    if path.exists():
+        there = read_json(path)
+        made = there.get("recipe", {})
+        if different := list(differences(made, recipe)):
+            raise NeuronIOError(
+                f"{spec.out} holds another fit ({_in_words(different, made, recipe)}); give "
+                "another directory"
+            )
+        return there
+    document = {
         "format": 1,
         "model": spec.model,
         "size": spec.options.size,
-        "options": option_values(spec.options),
+        "options": options,
         "seed": spec.seed,
         "training": spec.training.model_dump(),
         "ignore_ms": spec.ignore_ms,
         "target": SomaScale().as_dict(),
-        "data": {"train": train.provenance(), "valid": valid.provenance()},
+        "data": data,
+        "recipe": recipe,
+        **made_with(*PACKAGES),
     }
-    config["code"] = fit_code(spec.model)
-    path = spec.out / "config.json"
-    if path.exists():
-        there = read_json(path)
-        if different := list(differences(_essential(there), _essential(config))):
-            raise NeuronIOError(
-                f"{spec.out} holds another fit ({_in_words(different, there, config)}); give "
-                "another directory"
-            )
-        return there
-    facts = {"versions": package_versions(*PACKAGES), "git_revision": git_revision()}
-    document = config | facts | {"machine": machine()}
     write_json(path, document)
     return document
 
 
-def _essential(config: dict[str, Any]) -> dict[str, Any]:
-    """What of a fit's config.json decides its weights; trials are named by their recipe."""
-    training = {k: v for k, v in config["training"].items() if k not in ONLY_SPEED}
-    versions = config.get("versions") or package_versions(*PACKAGES)
-    return {
-        **{key: config.get(key) for key in (*ESSENTIAL, "code")},
-        "training": training,
-        "packages": {name: versions.get(name) for name in DECIDING},
-        "data": {split: trials_named(data) for split, data in config["data"].items()},
-    }
-
-
 def _in_words(different: list[str], there: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """The first difference of two fits with both values, where it is a setting."""
-    first = different[0]
-    values = []
-    for config in (there, wanted):
-        value: Any = config
-        for key in first.split("."):
-            value = value.get(key) if isinstance(value, dict) else None
-        values.append(str(value)[:60])
-    if first.startswith(("code", "packages", "data")) or values[0] == values[1]:
-        return f"{first} differs"
-    return f"{first} is {values[0]} there and {values[1]} here"
+    """A difference of two fits: a setting with both its values before code, versions or data."""
+    key = min(different, key=lambda name: name.startswith(("code", "packages", "data")))
+    section, _, name = key.partition(".")
+    if section in ("code", "packages", "data"):
+        return f"{key} differs"
+    values = [recipe.get(section) for recipe in (there, wanted)]
+    if name:
+        values = [(value or {}).get(name) for value in values]
+    return f"{key} is {str(values[0])[:60]} there and {str(values[1])[:60]} here"
 
 
 def save_checkpoint(

@@ -1,3 +1,4 @@
+import json
 import math
 import os
 import signal
@@ -166,6 +167,19 @@ def test_a_directory_of_another_fit_is_refused(make_spec):
         fit(make_spec(learning_rate=0.02))
 
 
+def test_a_fit_of_another_model_or_of_no_known_recipe_is_refused(make_spec):
+    spec = make_spec()
+    fit(spec)
+    with pytest.raises(NeuronIOError, match="model is branch_elm there and linear here"):
+        fit(make_spec(model="linear", options={"inputs": 12}))
+    path = spec.out / "config.json"
+    config = read_json(path)
+    del config["recipe"]
+    path.write_text(json.dumps(config))
+    with pytest.raises(NeuronIOError, match="holds another fit"):
+        fit(make_spec())
+
+
 def test_a_fit_does_not_go_on_with_other_code_or_versions(make_spec, monkeypatch):
     fit(make_spec())
     now = fit_directory.fit_code("branch_elm")
@@ -174,8 +188,8 @@ def test_a_fit_does_not_go_on_with_other_code_or_versions(make_spec, monkeypatch
     with pytest.raises(NeuronIOError, match=r"code\.neuronio\.surrogate\.losses differs"):
         fit(make_spec())
     monkeypatch.setattr(fit_directory, "fit_code", lambda model: now)
-    versions = fit_directory.package_versions("torch", "numpy") | {"torch": "1.0"}
-    monkeypatch.setattr(fit_directory, "package_versions", lambda *names: versions)
+    versions = fit_directory.deciding_versions(("torch", "numpy")) | {"torch": "1.0"}
+    monkeypatch.setattr(fit_directory, "deciding_versions", lambda names: versions)
     with pytest.raises(NeuronIOError, match=r"packages\.torch differs"):
         fit(make_spec())
 
