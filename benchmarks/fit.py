@@ -45,7 +45,7 @@ SIZES = ((5, 8), (20, 8), (50, 8), (100, 8), (100, 32))
 SEGMENTS, RATE_PER_MS = 639, 15.0  # the input rate of NeuronIO over all synapses
 WINDOW_MS, BURN_IN_MS, TRIAL_MS = 500, 150, 6000
 TCN = TcnOptions(width=32, kernels=(45, 19))
-Forward = Callable[[], tuple[torch.Tensor, torch.Tensor]]
+Forward = Callable[[], torch.Tensor]
 
 
 def run(*, quick: bool = False, threads: int = 2) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def training_step(model: nn.Module, forward: Forward, rows: int) -> Callable[[],
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
-        logit, voltage = forward()
+        logit, voltage = forward().unbind(2)
         loss = 0.5 * functional.binary_cross_entropy_with_logits(logit[:, after], spikes[:, after])
         loss = loss + 0.5 * functional.mse_loss(voltage[:, after], soma[:, after])
         loss.backward()
@@ -128,7 +128,7 @@ def measure_elm(num_memory: int, rows: int, generator: np.random.Generator) -> d
     }
 
 
-def plain_tcn(model: nn.Module, dense_bnt: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def plain_tcn(model: nn.Module, dense_bnt: torch.Tensor) -> torch.Tensor:
     """The TCN with the same weights as a stack of Conv1d on dense inputs."""
     first = model.first
     padded = functional.pad(dense_bnt, (first.weight.shape[1] - 1, 0))
@@ -137,8 +137,7 @@ def plain_tcn(model: nn.Module, dense_bnt: torch.Tensor) -> tuple[torch.Tensor, 
     for convolution, norm in zip(model.convolutions, model.norms[1:], strict=True):
         padded = functional.pad(x_bct, (convolution.kernel_size[0] - 1, 0))
         x_bct = norm(functional.relu(convolution(padded)))
-    out_bto = model.readout(x_bct.transpose(1, 2))
-    return out_bto[..., 0], out_bto[..., 1]
+    return model.readout(x_bct.transpose(1, 2))
 
 
 def measure_tcn(rows: int, generator: np.random.Generator) -> dict[str, Any]:

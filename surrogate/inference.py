@@ -114,5 +114,5 @@ def _in_windows(
 
 def _run(model: nn.Module, inputs: Sequence, device: str) -> tuple[np.ndarray, np.ndarray]:
     with torch.no_grad():
-        logit, soma = model(EventBatch.from_inputs(inputs).to(device))
-    return logit.cpu().numpy(), SomaScale().to_mV(soma.cpu().numpy())
+        out_bto = model(EventBatch.from_inputs(inputs).to(device)).cpu().numpy()
+    return out_bto[..., 0], SomaScale().to_mV(out_bto[..., 1])

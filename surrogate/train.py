@@ -103,7 +103,7 @@ def start_at_means(model: nn.Module, train: TrialStore) -> None:
     rate = np.clip(rate, 1.0 / (len(trials) * train.duration_ms), 0.5)
     soma = np.mean([SomaScale().target(trial.soma_mV).mean() for trial in trials])
     with torch.no_grad():
-        bias.copy_(torch.tensor([float(np.log(rate / (1.0 - rate))), float(soma)]))
+        bias[:2] = torch.tensor([float(np.log(rate / (1.0 - rate))), float(soma)])
 
 
 def _train(run: Run, progress: Report) -> None:
@@ -148,10 +148,10 @@ def _step(run: Run, batch: WindowBatch, rate: float) -> torch.Tensor:
     for group in run.optimizer.param_groups:
         group["lr"] = rate
         trained += group["params"]
-    logit, soma = run.model(batch.events)
+    out_bto = run.model(batch.events)
     loss = surrogate_loss(
-        logit,
-        soma,
+        out_bto[..., 0],
+        out_bto[..., 1],
         batch.spikes,
         batch.soma,
         burn_in_ms=t.burn_in_ms,

@@ -1,16 +1,18 @@
-"""What a surrogate is: its options, and a module from input spikes to spike logit and voltage."""
+"""What a surrogate is: its options, and a module from input spikes to spike logit and voltages."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import torch
 from pydantic import BeforeValidator, Field
 from torch import nn
 
+from neuronio.errors import NeuronIOError
 from neuronio.sections import Section
 from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.recurrence import event_convolution
 
 
 def _as_tuple(value: Any) -> Any:
@@ -40,6 +42,9 @@ class ModelOptions(Section):
     inputs: int = Field(
         1278, ge=2, multiple_of=2, description="Input synapses, excitatory first, then inhibitory."
     )
+    outputs: int = Field(
+        2, ge=2, description="Outputs: spike logit, soma voltage, then further targets."
+    )
     size_field: ClassVar[str] = ""
 
     @property
@@ -48,29 +53,59 @@ class ModelOptions(Section):
         return getattr(self, self.size_field)
 
 
+State = tuple[torch.Tensor, ...]
+"""What a model remembers from one ms to the next: tensors whose first axis is the rows."""
+
+
 class Surrogate(nn.Module):
     """Base of every surrogate.
 
+    A model says what it does in one ms (`input_kernel`, `first_state`, `advance`), what it does
+    over a whole window (`forward`), or both, which then must agree; with the first alone, a window
+    is one ms after the other.
+
     Args:
         options: what it is made with, checked.
-
-    Attributes:
-        accepts: 'events' where time and memory go with the number of input spikes, 'dense' where
-            inputs are spread out to one number a synapse and ms.
     """
-
-    accepts: ClassVar[Literal["events", "dense"]] = "events"
 
     def __init__(self, options: ModelOptions) -> None:
         super().__init__()
         self.options: Any = options
 
-    @abstractmethod
-    def forward(self, events: EventBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Spike logit and soma voltage in target units, each (B, T), of B windows of T ms.
+    def forward(self, events: EventBatch) -> torch.Tensor:
+        """Outputs of B windows of T ms, (B, T, outputs).
 
-        An output at ms t depends on inputs up to t only.
+        The first is the spike logit, the second the soma voltage in target units. An output at ms
+        t depends on inputs up to t only.
         """
+        currents_btc = event_convolution(events, self.input_kernel().unsqueeze(1))
+        state, out = self.first_state(events.n_rows), []
+        for current_bc in currents_btc.unbind(1):
+            out_bo, state = self.advance(current_bc, state)
+            out.append(out_bo)
+        return torch.stack(out, dim=1)
+
+    def input_kernel(self) -> torch.Tensor:
+        """What one spike of each synapse adds to the currents of its ms, (N, C)."""
+        raise self._no_step()
+
+    def first_state(self, rows: int) -> State:
+        """The state before the first ms, of `rows` rows."""
+        raise self._no_step()
+
+    def advance(self, current_bc: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        """One ms: from its currents (B, C) and the state, the outputs (B, outputs) and the next."""
+        raise self._no_step()
+
+    def _no_step(self) -> NeuronIOError:
+        return NeuronIOError(
+            f"{type(self).__name__} cannot go one ms at a time: it has no input_kernel, "
+            "first_state and advance; write them (docs/extending.md), or give it whole windows"
+        )
+
+    def state_size(self) -> int:
+        """Numbers that it remembers from one ms to the next."""
+        return sum(part[0].numel() for part in self.first_state(1))
 
     @abstractmethod
     def count_multiply_adds(self) -> int:

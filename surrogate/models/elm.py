@@ -12,7 +12,7 @@ from torch import nn
 
 from neuronio.surrogate import recurrence
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models.base import ModelOptions, Surrogate, rising
+from neuronio.surrogate.models.base import ModelOptions, State, Surrogate, rising
 from neuronio.surrogate.models.registry import surrogate
 
 INITIAL_SYNAPSE_WEIGHT = 0.5
@@ -122,17 +122,16 @@ class Elm(Surrogate):
         self.synapse_weight = nn.Parameter(torch.full((len(source),), INITIAL_SYNAPSE_WEIGHT))
         sizes = [self.n_branch + units, *[hidden] * options.mlp_layers, units]
         self.mlp = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
-        self.readout = nn.Linear(units, 2)
+        self.readout = nn.Linear(units, options.outputs)
         logit = tau_logit(options)
         if options.learn_tau:
             self.tau_logit = nn.Parameter(logit)
         else:
             self.register_buffer("tau_logit", logit)
 
-    def forward(self, events: EventBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Spike logit and scaled soma voltage, each (B, T)."""
-        out_bto = self.readout(self.memory(events))
-        return out_bto[..., 0], out_bto[..., 1]
+    def forward(self, events: EventBatch) -> torch.Tensor:
+        """Spike logit, scaled soma voltage and further targets, (B, T, outputs)."""
+        return self.readout(self.memory(events))
 
     def memory(self, events: EventBatch) -> torch.Tensor:
         """The memory units over time, (B, T, d)."""
@@ -155,7 +154,7 @@ class Elm(Surrogate):
         """Signed weight of each synapse, 0 where a synapse does not exist."""
         return torch.relu(self.synapse_weight) * self.synapse_sign
 
-    def step_by_step(self, dense_btn: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def step_by_step(self, dense_btn: torch.Tensor) -> torch.Tensor:
         """As `forward`, from dense inputs, literally as published: slow, for comparison."""
         decay_d, gain_d = self.decay_and_gain()
         memory_btd = recurrence.reference.step_by_step(
@@ -168,24 +167,49 @@ class Elm(Surrogate):
             gain_d,
             self.options.activation,
         )
-        out_bto = self.readout(memory_btd)
-        return out_bto[..., 0], out_bto[..., 1]
+        return self.readout(memory_btd)
 
     def drive(self, events: EventBatch) -> torch.Tensor:
         """What the inputs add to the first hidden layer, (B, T, h)."""
+        currents_btc = self.compute.event_convolution(events, self.input_kernel().unsqueeze(1))
+        traces_btc = self.compute.exponential_filter(currents_btc, self.trace_decay)
+        return self._drive_of(traces_btc)
+
+    def _drive_of(self, trace_c: torch.Tensor) -> torch.Tensor:
+        """From the filtered currents (..., C) what they add to the first hidden layer (..., h)."""
         weight_hd, bias_h = self._layers()[0]
-        weight_hj = weight_hd[:, : self.n_branch]
+        if self.synapse_cell is None:
+            return trace_c + bias_h
+        return nn.functional.linear(trace_c, weight_hd[:, : self.n_branch], bias_h)
+
+    def input_kernel(self) -> torch.Tensor:
+        """What a spike of each synapse adds to the branches; without them, to the hidden units."""
         strength_s = self.strength()
         if self.synapse_cell is None:
-            kernel_nh = strength_s[:, None] * weight_hj.T
-            currents_bth = self.compute.event_convolution(events, kernel_nh.unsqueeze(1))
-            return self.compute.exponential_filter(currents_bth, self.trace_decay) + bias_h
+            return strength_s[:, None] * self._layers()[0][0][:, : self.n_branch].T
         cells = self.options.inputs * self.n_branch
         kernel = strength_s.new_zeros(cells + 1).scatter(0, self.synapse_cell, strength_s)
-        kernel_nj = kernel[:cells].view(self.options.inputs, self.n_branch)
-        currents_btj = self.compute.event_convolution(events, kernel_nj.unsqueeze(1))
-        branch_btj = self.compute.exponential_filter(currents_btj, self.trace_decay)
-        return nn.functional.linear(branch_btj, weight_hj, bias_h)
+        return kernel[:cells].view(self.options.inputs, self.n_branch)
+
+    def first_state(self, rows: int) -> State:
+        """Filtered currents (rows, C) and memory (rows, d), all 0."""
+        weight_hd, _ = self._layers()[0]
+        wide = len(weight_hd) if self.synapse_cell is None else self.n_branch
+        return weight_hd.new_zeros(rows, wide), weight_hd.new_zeros(rows, self.options.num_memory)
+
+    def advance(self, current_bc: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        """One ms."""
+        trace_bc, memory_bd = state
+        trace_bc = self.trace_decay * trace_bc + current_bc
+        memory_bd = recurrence.reference.memory_step(
+            self._drive_of(trace_bc),
+            memory_bd,
+            self._layers()[0][0][:, self.n_branch :],
+            self._layers()[1:],
+            *self.decay_and_gain(),
+            self.options.activation,
+        )
+        return self.readout(memory_bd), (trace_bc, memory_bd)
 
     def tau_ms(self) -> torch.Tensor:
         """Memory time constants, (d,) ms."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import nn
 
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models.base import ModelOptions, Surrogate
+from neuronio.surrogate.models.base import ModelOptions, State, Surrogate
 from neuronio.surrogate.models.registry import surrogate
+from neuronio.surrogate.recurrence import event_convolution
 
 
 class RecurrentOptions(ModelOptions):
@@ -22,23 +24,47 @@ class RecurrentOptions(ModelOptions):
 
 
 class Recurrent(Surrogate):
-    """Recurrent layers of torch and a linear readout of the last layer's state."""
+    """Recurrent layers of torch and a linear readout of the last layer's state.
 
-    accepts: ClassVar[Literal["events", "dense"]] = "dense"
+    What the spikes add to the first layer's gates is summed over the spikes alone; torch's layer
+    then takes those sums through a matrix that changes nothing.
+    """
 
-    def __init__(self, options: RecurrentOptions, layer: type[nn.LSTM] | type[nn.GRU]) -> None:
+    eye: torch.Tensor
+    layer: ClassVar[type[nn.LSTM] | type[nn.GRU]]
+
+    def __init__(self, options: RecurrentOptions) -> None:
         super().__init__(options)
-        self.layers = layer(options.inputs, options.hidden, options.layers, batch_first=True)
-        self.readout = nn.Linear(options.hidden, 2)
+        self.layers = self.layer(options.inputs, options.hidden, options.layers, batch_first=True)
+        self.readout = nn.Linear(options.hidden, options.outputs)
+        eye = torch.eye(len(self.layers.weight_ih_l0))
+        self.register_buffer("eye", eye, persistent=False)
 
-    def forward(self, events: EventBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Spike logit and scaled soma voltage, each (B, T)."""
-        state_bth, _ = self.layers(events.dense().transpose(1, 2))
-        out_bto = self.readout(state_bth)
-        return out_bto[..., 0], out_bto[..., 1]
+    def forward(self, events: EventBatch) -> torch.Tensor:
+        """Spike logit, scaled soma voltage and further targets, (B, T, outputs)."""
+        gates_btg = event_convolution(events, self.input_kernel().unsqueeze(1))
+        weights = [self.eye, *self.layers._flat_weights[1:]]
+        begin = gates_btg.new_zeros(self.options.layers, events.n_rows, self.options.hidden)
+        return self.readout(self._run(gates_btg, begin, weights))
+
+    @abstractmethod
+    def _run(
+        self, gates_btg: torch.Tensor, begin: torch.Tensor, weights: list[torch.Tensor]
+    ) -> torch.Tensor:
+        """The last layer's state over time, (B, T, hidden), from the state `begin`."""
+
+    def input_kernel(self) -> torch.Tensor:
+        """What a spike adds to the gates of the first layer, (N, gates)."""
+        return self.layers.weight_ih_l0.T
+
+    def _weights(self, layer: int) -> tuple[torch.Tensor, ...]:
+        """Input and recurrent weights and biases of a layer, for its cell."""
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        first, *rest = (getattr(self.layers, f"{name}_l{layer}") for name in names)
+        return (self.eye if layer == 0 else first), *rest
 
     def count_multiply_adds(self) -> int:
-        """Multiply-adds per ms with dense inputs: every weight once, and the gates' products."""
+        """Multiply-adds per ms, every synapse counted as active once: weights, gates' products."""
         weights = sum(p.numel() for p in self.parameters() if p.ndim == 2)
         return weights + 3 * self.options.layers * self.options.hidden
 
@@ -47,13 +73,46 @@ class Recurrent(Surrogate):
 class Lstm(Recurrent):
     """Long short-term memory."""
 
-    def __init__(self, options: RecurrentOptions) -> None:
-        super().__init__(options, nn.LSTM)
+    layer = nn.LSTM
+
+    def _run(self, gates_btg, begin, weights):
+        shape = True, self.options.layers, 0.0, self.training, False, True
+        return torch.lstm(gates_btg, (begin, begin), weights, *shape)[0]
+
+    def first_state(self, rows: int) -> State:
+        """Output and cell of each layer, (rows, layers, hidden) each, all 0."""
+        zero = self.eye.new_zeros(rows, self.options.layers, self.options.hidden)
+        return zero, zero.clone()
+
+    def advance(self, current_bc: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        """One ms."""
+        x, outputs, cells = current_bc, [], []
+        for layer in range(self.options.layers):
+            before = state[0][:, layer], state[1][:, layer]
+            x, cell = torch.lstm_cell(x, before, *self._weights(layer))
+            outputs.append(x)
+            cells.append(cell)
+        return self.readout(x), (torch.stack(outputs, 1), torch.stack(cells, 1))
 
 
 @surrogate("gru", options=RecurrentOptions, label="GRU", marker="v", colour="#00583F")
 class Gru(Recurrent):
     """Gated recurrent units."""
 
-    def __init__(self, options: RecurrentOptions) -> None:
-        super().__init__(options, nn.GRU)
+    layer = nn.GRU
+
+    def _run(self, gates_btg, begin, weights):
+        shape = True, self.options.layers, 0.0, self.training, False, True
+        return torch.gru(gates_btg, begin, weights, *shape)[0]
+
+    def first_state(self, rows: int) -> State:
+        """Output of each layer, (rows, layers, hidden), 0."""
+        return (self.eye.new_zeros(rows, self.options.layers, self.options.hidden),)
+
+    def advance(self, current_bc: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        """One ms."""
+        x, outputs = current_bc, []
+        for layer in range(self.options.layers):
+            x = torch.gru_cell(x, state[0][:, layer], *self._weights(layer))
+            outputs.append(x)
+        return self.readout(x), (torch.stack(outputs, 1),)

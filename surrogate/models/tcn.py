@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from neuronio.surrogate import recurrence
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models.base import ModelOptions, Numbers, Surrogate
+from neuronio.surrogate.models.base import ModelOptions, Numbers, State, Surrogate
 from neuronio.surrogate.models.registry import surrogate
 
 
@@ -75,6 +75,19 @@ class EventConvolution(nn.Module):
         """(B, T, channels)."""
         return self.compute.event_convolution(events, self.weight) + self.bias
 
+    def first_state(self, rows: int) -> torch.Tensor:
+        """What past spikes add to the ms to come, (rows, taps - 1, channels), all 0."""
+        _, taps, channels = self.weight.shape
+        return self.weight.new_zeros(rows, taps - 1, channels)
+
+    def advance(
+        self, current_bc: torch.Tensor, to_come_bkc: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """One ms: its output (B, channels), and what is to come."""
+        added_bkc = current_bc.unflatten(1, self.weight.shape[1:])
+        added_bkc = added_bkc + functional.pad(to_come_bkc, (0, 0, 0, 1))
+        return added_bkc[:, 0] + self.bias, added_bkc[:, 1:]
+
 
 def causal_convolution(convolution: nn.Conv1d, x_btc: torch.Tensor) -> torch.Tensor:
     """A Conv1d looking only back, on (B, T, C) with the channels innermost.
@@ -91,6 +104,25 @@ def causal_convolution(convolution: nn.Conv1d, x_btc: torch.Tensor) -> torch.Ten
         dilation=(1, dilation),
     )
     return out_bc1t.squeeze(2).transpose(1, 2)
+
+
+def latest_inputs(convolution: nn.Conv1d, rows: int) -> torch.Tensor:
+    """The inputs that a convolution still needs before its first ms, (rows, ms, channels), all 0.
+
+    A convolution takes 0 for what was before a window.
+    """
+    span = (convolution.kernel_size[0] - 1) * convolution.dilation[0]
+    return convolution.weight.new_zeros(rows, span, convolution.in_channels)
+
+
+def convolve_step(
+    convolution: nn.Conv1d, x_bc: torch.Tensor, past_btc: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One ms of a causal convolution: its output (B, channels), and the inputs it still needs."""
+    window_btc = torch.cat([past_btc, x_bc.unsqueeze(1)], dim=1)
+    taps_bkc = window_btc[:, :: convolution.dilation[0]]
+    out_bd = torch.einsum("bkc,dck->bd", taps_bkc, convolution.weight) + convolution.bias
+    return out_bd, window_btc[:, 1:]
 
 
 def over_channels(norm: nn.BatchNorm1d, x_btc: torch.Tensor) -> torch.Tensor:
@@ -112,20 +144,40 @@ class Tcn(Surrogate):
             self.convolutions.append(nn.Conv1d(channels, following, kernel))
             self.norms.append(nn.BatchNorm1d(following))
             channels = following
-        self.readout = nn.Linear(channels, 2)
+        self.readout = nn.Linear(channels, options.outputs)
 
     @property
     def receptive_field_ms(self) -> int:
         """How many ms of input, the present one included, an output depends on."""
         return 1 + sum(kernel - 1 for _, kernel in self.options.layers())
 
-    def forward(self, events: EventBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Spike logit and scaled soma voltage, each (B, T)."""
+    def forward(self, events: EventBatch) -> torch.Tensor:
+        """Spike logit, scaled soma voltage and further targets, (B, T, outputs)."""
         x_btc = over_channels(self.norms[0], functional.relu(self.first(events)))
         for convolution, norm in zip(self.convolutions, self.norms[1:], strict=True):
             x_btc = over_channels(norm, functional.relu(causal_convolution(convolution, x_btc)))
-        out_bto = self.readout(x_btc)
-        return out_bto[..., 0], out_bto[..., 1]
+        return self.readout(x_btc)
+
+    def input_kernel(self) -> torch.Tensor:
+        """What a spike adds to the first layer, now and in the ms to come, (N, taps channels)."""
+        return self.first.weight.flatten(1)
+
+    def first_state(self, rows: int) -> State:
+        """What is to come of the first layer, and the latest inputs of each layer after it."""
+        pasts = [latest_inputs(convolution, rows) for convolution in self.convolutions]
+        return self.first.first_state(rows), *pasts
+
+    def advance(self, current_bc: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        """One ms; batch norm with its running means, as when it is evaluated."""
+        x_bc, to_come = self.first.advance(current_bc, state[0])
+        x_bc, pasts = self.norms[0](functional.relu(x_bc)), [to_come]
+        for convolution, norm, past in zip(
+            self.convolutions, self.norms[1:], state[1:], strict=True
+        ):
+            x_bc, past = convolve_step(convolution, x_bc, past)
+            x_bc = norm(functional.relu(x_bc))
+            pasts.append(past)
+        return self.readout(x_bc), tuple(pasts)
 
     def count_multiply_adds(self) -> int:
         """Multiply-adds per ms with dense inputs."""
@@ -166,7 +218,7 @@ class ResidualTcn(Surrogate):
         self.blocks: Any = nn.Sequential(
             *(ResidualBlock(options.width, options.kernel, 2**i) for i in range(options.depth))
         )
-        self.readout = nn.Linear(options.width, 2)
+        self.readout = nn.Linear(options.width, options.outputs)
 
     @property
     def receptive_field_ms(self) -> int:
@@ -174,10 +226,31 @@ class ResidualTcn(Surrogate):
         taps = self.options.kernel - 1
         return 1 + taps + 2 * taps * (2**self.options.depth - 1)
 
-    def forward(self, events: EventBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Spike logit and scaled soma voltage, each (B, T)."""
-        out_bto = self.readout(self.blocks(functional.relu(self.first(events))))
-        return out_bto[..., 0], out_bto[..., 1]
+    def forward(self, events: EventBatch) -> torch.Tensor:
+        """Spike logit, scaled soma voltage and further targets, (B, T, outputs)."""
+        return self.readout(self.blocks(functional.relu(self.first(events))))
+
+    def input_kernel(self) -> torch.Tensor:
+        """What a spike adds to the first layer, now and in the ms to come, (N, taps channels)."""
+        return self.first.weight.flatten(1)
+
+    def first_state(self, rows: int) -> State:
+        """What is to come of the first layer, and the latest inputs of each convolution."""
+        pasts = [latest_inputs(c, rows) for block in self.blocks for c in block.convolutions]
+        return self.first.first_state(rows), *pasts
+
+    def advance(self, current_bc: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        """One ms."""
+        x_bc, to_come = self.first.advance(current_bc, state[0])
+        x_bc, pasts, before = functional.relu(x_bc), [to_come], iter(state[1:])
+        for block in self.blocks:
+            out_bc = x_bc
+            for convolution in block.convolutions:
+                out_bc, past = convolve_step(convolution, out_bc, next(before))
+                out_bc = functional.relu(out_bc)
+                pasts.append(past)
+            x_bc = functional.relu(out_bc + x_bc)
+        return self.readout(x_bc), tuple(pasts)
 
     def count_multiply_adds(self) -> int:
         """Multiply-adds per ms with dense inputs."""

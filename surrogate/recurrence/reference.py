@@ -65,18 +65,32 @@ def memory_recursion(
     Returns:
         memory, (B, T, d).
     """
-    act = ACTIVATIONS[activation]
     memory_bd = drive_bth.new_zeros(drive_bth.shape[0], len(decay_d))
     out = []
     for drive_bh in drive_bth.unbind(1):
-        decayed_bd = decay_d * memory_bd
-        hidden_bh = drive_bh + decayed_bd @ memory_weight_hd.T
-        for weight, bias in layers:
-            hidden_bh = functional.linear(act(hidden_bh), weight, bias)
-        proposal_bd = PROPOSAL_SCALE * torch.tanh(PROPOSAL_SLOPE * hidden_bh)
-        memory_bd = decayed_bd + gain_d * proposal_bd
+        memory_bd = memory_step(
+            drive_bh, memory_bd, memory_weight_hd, layers, decay_d, gain_d, activation
+        )
         out.append(memory_bd)
     return torch.stack(out, dim=1)
+
+
+def memory_step(
+    drive_bh: torch.Tensor,
+    memory_bd: torch.Tensor,
+    memory_weight_hd: torch.Tensor,
+    layers: Sequence[Layer],
+    decay_d: torch.Tensor,
+    gain_d: torch.Tensor,
+    activation: str,
+) -> torch.Tensor:
+    """One millisecond of `memory_recursion`: the memory after it, (B, d)."""
+    act = ACTIVATIONS[activation]
+    decayed_bd = decay_d * memory_bd
+    hidden_bh = drive_bh + decayed_bd @ memory_weight_hd.T
+    for weight, bias in layers:
+        hidden_bh = functional.linear(act(hidden_bh), weight, bias)
+    return decayed_bd + gain_d * PROPOSAL_SCALE * torch.tanh(PROPOSAL_SLOPE * hidden_bh)
 
 
 def step_by_step(

@@ -12,6 +12,7 @@ from neuronio.sections import key_values
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.models import (
     FAMILIES,
+    Surrogate,
     build_model,
     option_values,
     parse_options,
@@ -75,15 +76,24 @@ def test_headline_tcn():
 def test_outputs_gradients_and_counts(name):
     model = small_model(name)
     batch = EventBatch.from_inputs([random_inputs(40, seed) for seed in range(3)])
-    logit, soma = model(batch)
-    assert logit.shape == soma.shape == (3, 40)
-    (logit.square().sum() + soma.square().sum()).backward()
+    out_bto = model(batch)
+    assert out_bto.shape == (3, 40, 2)
+    out_bto.square().sum().backward()
     for parameter_name, parameter in model.named_parameters():
         assert torch.isfinite(parameter.grad).all(), parameter_name
         assert parameter.grad.any(), parameter_name
     assert model.count_parameters() == sum(p.numel() for p in model.parameters())
     assert model.count_multiply_adds() > 0
-    assert model.accepts in ("events", "dense")
+    assert model.state_size() > 0
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_one_ms_at_a_time_equals_the_whole_window(name):
+    model = small_model(name, outputs=4).eval()
+    batch = EventBatch.from_inputs([random_inputs(90, seed) for seed in range(3)])
+    with torch.no_grad():
+        torch.testing.assert_close(Surrogate.forward(model, batch), model(batch))
+        assert model(batch).shape == (3, 90, 4)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -93,10 +103,10 @@ def test_no_output_depends_on_later_inputs(name):
     dense = np.concatenate([first.dense()[:, :35], second.dense()[:, 35:]], axis=1)
     mixed = InputEvents.from_dense(dense[:SEGMENTS], dense[SEGMENTS:])
     with torch.no_grad():
-        logit, soma = model(EventBatch.from_inputs([first, mixed]))
-    for out in (logit, soma):
-        torch.testing.assert_close(out[0, :35], out[1, :35])
-        assert not torch.allclose(out[0, 35:], out[1, 35:])
+        out_bto = model(EventBatch.from_inputs([first, mixed]))
+    for out_bt in out_bto.unbind(2):
+        torch.testing.assert_close(out_bt[0, :35], out_bt[1, :35])
+        assert not torch.allclose(out_bt[0, 35:], out_bt[1, 35:])
 
 
 @pytest.mark.filterwarnings("ignore:on meta")
@@ -104,9 +114,9 @@ def test_no_output_depends_on_later_inputs(name):
 def test_every_tensor_follows_the_model_to_another_device(name):
     """The meta device computes shapes only, and refuses to mix with tensors left on the CPU."""
     model = small_model(name).to("meta")
-    logit, soma = model(EventBatch.from_inputs([random_inputs(20)] * 2).to("meta"))
-    assert logit.shape == soma.shape == (2, 20)
-    assert logit.device.type == soma.device.type == "meta"
+    out_bto = model(EventBatch.from_inputs([random_inputs(20)] * 2).to("meta"))
+    assert out_bto.shape == (2, 20, 2)
+    assert out_bto.device.type == "meta"
 
 
 @pytest.mark.parametrize("name", ["tcn", "tcn_residual"])
@@ -118,7 +128,7 @@ def test_receptive_field_is_as_stated(name):
     spike[:, 10] = True
     inputs = [InputEvents.from_dense(x, x) for x in (silent, spike)]
     with torch.no_grad():
-        difference = torch.stack(model(EventBatch.from_inputs(inputs))).diff(dim=1).squeeze(1)
+        difference = model(EventBatch.from_inputs(inputs)).diff(dim=0).squeeze(0).T
     reached = torch.nonzero(difference.abs().sum(0) > 1e-9).flatten()
     assert reached.min() == 10
     assert 10 + field - 3 <= reached.max() <= 10 + field - 1
@@ -156,9 +166,9 @@ def test_elm_equals_its_literal_form(name, activation, learn_tau):
         return elm(batch)
 
     def values_and_gradients(form, elm):
-        logit, soma = form(elm)
-        loss = logit.sum() + soma.square().sum()
-        return logit, soma, *torch.autograd.grad(loss, list(elm.parameters()))
+        out_bto = form(elm)
+        loss = out_bto[..., 0].sum() + out_bto[..., 1].square().sum()
+        return out_bto, *torch.autograd.grad(loss, list(elm.parameters()))
 
     exact = copy.deepcopy(model).double()
     truth = values_and_gradients(literal, exact)
@@ -216,7 +226,7 @@ def test_recompute_gives_the_same_gradients():
     kept, anew = (small_model("branch_elm", recompute=recompute) for recompute in (False, True))
     batch = EventBatch.from_inputs([random_inputs(100)])
     for model in (kept, anew):
-        torch.stack(model(batch)).square().sum().backward()
+        model(batch).square().sum().backward()
     for first, second in zip(kept.parameters(), anew.parameters(), strict=True):
         torch.testing.assert_close(first.grad, second.grad, atol=1e-5, rtol=1e-4)
 
@@ -229,7 +239,7 @@ def test_lif_fires_more_with_more_current():
         for current in (0.0, 0.15, 0.5):
             model.bank.weight.zero_()
             model.current_bias.fill_(current)
-            fired.append(int((model.potential(batch) > 1).sum()))
+            fired.append(int((model(batch)[..., 0] > 0).sum()))
     assert fired[0] == 0 < fired[1] < fired[2]
 
 

@@ -55,7 +55,7 @@ def test_published_model_explains_the_reference_trials(name, trial, share):
     golden = np.load(Path(MIRROR) / "golden" / f"neuronio_trial_{trial}.npz")
     batch = EventBatch.from_inputs([InputEvents.from_packed(golden)])
     with torch.no_grad():
-        logit, soma = load_published(published_folder(name))(batch)
+        logit, soma = load_published(published_folder(name))(batch).unbind(2)
     voltage = np.minimum(golden["cvode_soma_mV"], -55.0)[500:]
     residual = voltage - (10 * soma[0].numpy() - 67.7)[500:]
     assert 1 - residual.var() / voltage.var() > share

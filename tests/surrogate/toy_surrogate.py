@@ -6,10 +6,8 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models.base import ModelOptions, Surrogate
+from neuronio.surrogate.models.base import ModelOptions, State, Surrogate
 from neuronio.surrogate.models.registry import surrogate
-from neuronio.surrogate.recurrence import exponential_filter
 
 
 class ToyOptions(ModelOptions):
@@ -25,14 +23,21 @@ class Toy(Surrogate):
 
     def __init__(self, options: ToyOptions) -> None:
         super().__init__(options)
-        self.readout = nn.Linear(1, 2)
+        self.readout = nn.Linear(1, options.outputs)
 
-    def forward(self, events: EventBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Spike logit and scaled soma voltage, each (B, T)."""
-        count_bt1 = events.dense().sum(dim=1).unsqueeze(2)
+    def input_kernel(self) -> torch.Tensor:
+        """Every spike counts as one, (N, 1)."""
+        return self.readout.weight.new_ones(self.options.inputs, 1)
+
+    def first_state(self, rows: int) -> State:
+        """The filter at 0, (rows, 1)."""
+        return (self.readout.weight.new_zeros(rows, 1),)
+
+    def advance(self, current_bc: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        """One ms."""
         decay = 1.0 - 1.0 / (1.0 + self.options.tau_ms)
-        out_bto = self.readout(exponential_filter(count_bt1, decay))
-        return out_bto[..., 0], out_bto[..., 1]
+        filtered_b1 = decay * state[0] + current_bc
+        return self.readout(filtered_b1), (filtered_b1,)
 
     def count_multiply_adds(self) -> int:
         """Multiply-adds per ms."""
