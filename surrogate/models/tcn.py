@@ -120,9 +120,8 @@ def convolve_step(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """One ms of a causal convolution: its output (B, channels), and the inputs it still needs."""
     window_btc = torch.cat([past_btc, x_bc.unsqueeze(1)], dim=1)
-    taps_bkc = window_btc[:, :: convolution.dilation[0]]
-    out_bd = torch.einsum("bkc,dck->bd", taps_bkc, convolution.weight) + convolution.bias
-    return out_bd, window_btc[:, 1:]
+    out_bd1 = convolution(window_btc.transpose(1, 2))
+    return out_bd1.squeeze(2), window_btc[:, 1:]
 
 
 def over_channels(norm: nn.BatchNorm1d, x_btc: torch.Tensor) -> torch.Tensor:
