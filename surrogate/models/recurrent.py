@@ -35,7 +35,9 @@ class Recurrent(Surrogate):
 
     def __init__(self, options: RecurrentOptions) -> None:
         super().__init__(options)
-        self.layers: Any = self.layer(options.inputs, options.hidden, options.layers, batch_first=True)
+        self.layers: Any = self.layer(
+            options.inputs, options.hidden, options.layers, batch_first=True
+        )
         self.readout = nn.Linear(options.hidden, options.outputs)
         eye = torch.eye(len(self.layers.weight_ih_l0))
         self.register_buffer("eye", eye, persistent=False)
