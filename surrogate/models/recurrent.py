@@ -39,8 +39,8 @@ class Recurrent(Surrogate):
             options.inputs, options.hidden, options.layers, batch_first=True
         )
         self.readout = nn.Linear(options.hidden, options.outputs)
-        eye = torch.eye(len(self.layers.weight_ih_l0))
-        self.register_buffer("eye", eye, persistent=False)
+        gates = self.input_kernel().shape[1]
+        self.register_buffer("eye", torch.eye(gates), persistent=False)
 
     def forward(self, events: EventBatch) -> torch.Tensor:
         """Spike logit, scaled soma voltage and further targets, (B, T, outputs)."""
