@@ -146,6 +146,14 @@ class TrainingConfig(Section):
     spike_weight: float = Field(
         0.5, ge=0, le=1, description="Weight of the spike loss; the soma loss has the rest."
     )
+    nexus: bool = Field(False, description="Fit the nexus voltage too.")
+    dendrites: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Principal components of the dendritic voltages to fit too; the data must hold "
+        "those voltages (dataset.record_segments).",
+    )
     select_by: Literal["loss", "soma_rmse"] = Field(
         "loss",
         description="Kept are the weights of the smallest validation loss, or soma RMSE as "
@@ -162,6 +170,11 @@ class TrainingConfig(Section):
     )
     threads: int = Field(1, ge=1, le=1024, description="CPU threads of one fit.")
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where a surrogate is fitted.")
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of a model that is fitted so: spike logit, soma voltage and further targets."""
+        return 2 + self.nexus + self.dendrites
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainingConfig:

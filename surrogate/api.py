@@ -18,6 +18,7 @@ from neuronio.sections import validate
 from neuronio.surrogate import evaluate as evaluation
 from neuronio.surrogate import train as training_loop
 from neuronio.surrogate.fit_directory import FitSpec
+from neuronio.surrogate.fit_settings import fitted_options
 from neuronio.surrogate.models import build_model, sized_options
 from neuronio.surrogate.store import TrialStore, shard_paths
 
@@ -91,7 +92,7 @@ def fit(
     train_files, valid_files = shard_paths(train), shard_paths(valid)
     settings = validate(TrainingConfig, training, "training")
     inputs = TrialStore(train_files).n_synapses
-    chosen = sized_options(model, size, {**(options or {}), "inputs": inputs})
+    chosen = fitted_options(model, size, options or {}, settings, inputs)
     spec = FitSpec(model, chosen, seed, settings, train_files, valid_files, Path(out), ignore_ms)
     return training_loop.fit(spec, progress=progress)
 

@@ -3,6 +3,7 @@
 A fit directory is self-contained:
 
     config.json     model, options, seed, training settings, target rule, where the data came from
+    targets.npz     what further targets are, where there are any
     best.pt         weights with the smallest validation loss
     checkpoint.pt   everything needed to go on after the last validation
     history.csv     one row a validation

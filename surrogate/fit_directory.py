@@ -18,6 +18,7 @@ from neuronio.files import read_json, write_csv, write_json
 from neuronio.recipe import code, deciding_versions, differences, made_with, module_of
 from neuronio.surrogate.checkpoint import copy_state, load_weights, read_tensors, write_tensors
 from neuronio.surrogate.device import check_device
+from neuronio.surrogate.further_targets import FurtherTargets, further_targets
 from neuronio.surrogate.inference import check_scored
 from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values
 from neuronio.surrogate.protocol import Protocol, SomaScale
@@ -102,14 +103,21 @@ def fit_code(model: str) -> dict[str, str]:
     return code("neuronio.surrogate.train", module_of(FAMILIES[model].model))
 
 
-def open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore]:
-    """The training and the validation trials.
+def open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore, FurtherTargets | None]:
+    """The training and the validation trials, and what they are fitted to beside spikes and soma.
 
     Raises:
         NeuronIOError: they do not fit the model or the settings, or share trials.
     """
-    train = TrialStore(spec.train, spec.training.cache_mib)
-    valid = TrialStore(spec.valid, spec.training.cache_mib)
+    t = spec.training
+    further = further_targets(spec.train, t.nexus, t.dendrites, spec.ignore_ms)
+    train = TrialStore(spec.train, t.cache_mib, further)
+    valid = TrialStore(spec.valid, t.cache_mib)
+    if spec.options.outputs != t.outputs:
+        raise NeuronIOError(
+            f"the model has {spec.options.outputs} outputs, but the targets of training are "
+            f"{t.outputs}; set outputs={t.outputs}"
+        )
     for store, split in ((train, "training"), (valid, "validation")):
         if store.n_synapses != spec.options.inputs:
             raise NeuronIOError(
@@ -117,7 +125,7 @@ def open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore]:
                 f"{spec.options.inputs}; set inputs={store.n_synapses}"
             )
     check_scored(valid, spec.protocol)
-    WindowSampler(train, 1, spec.training.window_ms, 1, spec.seed, spec.ignore_ms)
+    WindowSampler(train, 1, t.window_ms, 1, spec.seed, spec.ignore_ms)
     seen = {shard["content_sha256"]: shard["file"] for shard in train.provenance()["files"]}
     for shard in valid.provenance()["files"]:
         if shard["content_sha256"] in seen:
@@ -125,8 +133,8 @@ def open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore]:
                 f"validation file {shard['file']} holds the same trials as training file "
                 f"{seen[shard['content_sha256']]}; give other trials to validate on"
             )
-    check_device(spec.training.device)
-    return train, valid
+    check_device(t.device)
+    return train, valid, further
 
 
 def claim_directory(spec: FitSpec, train: TrialStore, valid: TrialStore) -> dict[str, Any]:

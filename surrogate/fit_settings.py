@@ -41,7 +41,27 @@ def fit_settings(
         common |= chosen.training
     settings = validate(TrainingConfig, {**common, **training}, "training")
     ignore_ms = run.evaluation.ignore_ms if run else IGNORE_MS
-    return model, sized_options(model, size, {**options, "inputs": inputs}), settings, ignore_ms
+    return model, fitted_options(model, size, options, settings, inputs), settings, ignore_ms
+
+
+def fitted_options(
+    model: str,
+    size: int | None,
+    options: Mapping[str, Any],
+    training: TrainingConfig,
+    inputs: int,
+) -> ModelOptions:
+    """Options of a model whose inputs and outputs follow from the data and the targets.
+
+    Raises:
+        NeuronIOError: an option is wrong, or says what follows from elsewhere.
+    """
+    if options.get("outputs", training.outputs) != training.outputs:
+        raise NeuronIOError(
+            f"'outputs' of model '{model}' is {options['outputs']}, but training asks for "
+            f"{training.outputs}; leave it out, and set training.nexus or training.dendrites"
+        )
+    return sized_options(model, size, {**options, "inputs": inputs, "outputs": training.outputs})
 
 
 def _first_model(run: RunConfig | None) -> str:

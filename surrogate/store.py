@@ -15,6 +15,7 @@ from neuronio.data.checks import voltage_fault
 from neuronio.data.shard import Shard
 from neuronio.data.trial import InputEvents
 from neuronio.errors import NeuronIOError
+from neuronio.surrogate.further_targets import FurtherTargets
 from neuronio.surrogate.protocol import spike_bins
 
 MAX_OPEN_SHARDS = 64
@@ -22,16 +23,25 @@ MAX_OPEN_SHARDS = 64
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial: inputs, output spikes (T,) bool, soma voltage (T,) float32 mV, unclipped."""
+    """One trial of T ms.
+
+    Attributes:
+        inputs: the input spikes.
+        spikes: (T,) bool, output spikes.
+        soma_mV: (T,) float32, soma voltage, unclipped.
+        further: (T, V) float32, further targets in the units that models are fitted in.
+    """
 
     inputs: InputEvents
     spikes: np.ndarray
     soma_mV: np.ndarray
+    further: np.ndarray
 
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        arrays = (self.inputs.synapse, self.inputs.offset, self.spikes, self.soma_mV)
+        inputs = self.inputs
+        arrays = (inputs.synapse, inputs.offset, self.spikes, self.soma_mV, self.further)
         return sum(array.nbytes for array in arrays)
 
 
@@ -41,6 +51,7 @@ class TrialStore:
     Args:
         paths: shards, whose trials are numbered in this order.
         cache_mib: most memory for trials that were read, MiB.
+        further: targets beside spikes and soma that trials are read with.
 
     Attributes:
         n_synapses: inputs of every trial.
@@ -51,11 +62,16 @@ class TrialStore:
         NeuronIOError: a file is no shard, or the shards differ in synapses or duration.
     """
 
-    def __init__(self, paths: Sequence[str | Path], cache_mib: int = 512):
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        cache_mib: int = 512,
+        further: FurtherTargets | None = None,
+    ):
         if not paths:
             raise NeuronIOError("no data files given; give one or more shards (.h5)")
         self.paths = [Path(path) for path in paths]
-        self._limit = cache_mib * 2**20
+        self._limit, self._further = cache_mib * 2**20, further
         self._cache: OrderedDict[int, Trial] = OrderedDict()
         self.cached_bytes = 0
         self._open: OrderedDict[int, Shard] = OrderedDict()
@@ -140,7 +156,10 @@ class TrialStore:
             raise NeuronIOError(
                 f"{shard.trial_name(i)}: {fault}; leave this file out or make it anew"
             )
-        return Trial(shard.inputs(i), spike_bins(shard.spike_ms(i), self.duration_ms), soma)
+        spikes = spike_bins(shard.spike_ms(i), self.duration_ms)
+        none = np.empty((self.duration_ms, 0), np.float32)
+        further = self._further.of(shard, i) if self._further else none
+        return Trial(shard.inputs(i), spikes, soma, further)
 
     def _shard(self, number: int) -> Shard:
         if number not in self._open:

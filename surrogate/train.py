@@ -71,8 +71,10 @@ def fit(spec: FitSpec, *, progress: Report = silent) -> dict[str, Any]:
         NeuronIOError: the data does not fit the model, the directory holds another fit, the loss
             is no longer finite, or the disk refuses.
     """
-    train, valid = open_data(spec)
+    train, valid, further = open_data(spec)
     config = claim_directory(spec, train, valid)
+    if further:
+        further.save(spec.out)
     if (spec.out / "summary.json").exists():
         return read_json(spec.out / "summary.json")
     torch.set_num_threads(spec.training.threads)
@@ -148,12 +150,10 @@ def _step(run: Run, batch: WindowBatch, rate: float) -> torch.Tensor:
     for group in run.optimizer.param_groups:
         group["lr"] = rate
         trained += group["params"]
-    out_bto = run.model(batch.events)
     loss = surrogate_loss(
-        out_bto[..., 0],
-        out_bto[..., 1],
+        run.model(batch.events),
         batch.spikes,
-        batch.soma,
+        batch.voltages,
         burn_in_ms=t.burn_in_ms,
         spike_weight=t.spike_weight,
     )

@@ -34,18 +34,19 @@ class WindowBatch:
     Attributes:
         events: input spikes of B windows of T ms.
         spikes: (B, T) float32, 1 where the neuron spikes.
-        soma: (B, T) float32, soma voltage in target units.
+        voltages: (B, T, 1 + V) float32, soma voltage and V further targets in target units.
     """
 
     events: EventBatch
     spikes: Tensor
-    soma: Tensor
+    voltages: Tensor
 
     def to(self, device: torch.device | str) -> WindowBatch:
         """The same batch on another device."""
         if str(device) == "cpu":
             return self
-        return WindowBatch(self.events.to(device), self.spikes.to(device), self.soma.to(device))
+        parts = (part.to(device) for part in (self.events, self.spikes, self.voltages))
+        return WindowBatch(*parts)
 
 
 def window_batch(trials: Sequence[Trial], starts: Iterable[int], window_ms: int) -> WindowBatch:
@@ -55,10 +56,12 @@ def window_batch(trials: Sequence[Trial], starts: Iterable[int], window_ms: int)
     inputs = [trial.inputs.window(*span) for trial, span in zip(trials, spans, strict=True)]
     spikes = [trial.spikes[slice(*span)] for trial, span in zip(trials, spans, strict=True)]
     soma = [trial.soma_mV[slice(*span)] for trial, span in zip(trials, spans, strict=True)]
+    further = [trial.further[slice(*span)] for trial, span in zip(trials, spans, strict=True)]
+    soma_bt1 = scale.target(np.stack(soma))[..., None]
     return WindowBatch(
         EventBatch.from_inputs(inputs),
         torch.from_numpy(np.stack(spikes).astype(np.float32)),
-        torch.from_numpy(scale.target(np.stack(soma))),
+        torch.from_numpy(np.concatenate([soma_bt1, np.stack(further)], axis=2)),
     )
 
 

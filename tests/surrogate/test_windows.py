@@ -15,7 +15,9 @@ from neuronio.surrogate.windows import Prefetcher, WindowSampler
 
 def same(a, b):
     pairs = [(a.events.synapse, b.events.synapse), (a.events.offset, b.events.offset)]
-    return all(torch.equal(x, y) for x, y in [*pairs, (a.spikes, b.spikes), (a.soma, b.soma)])
+    return all(
+        torch.equal(x, y) for x, y in [*pairs, (a.spikes, b.spikes), (a.voltages, b.voltages)]
+    )
 
 
 def test_spike_bins_follow_the_published_rule():
@@ -42,7 +44,7 @@ def test_a_window_is_a_piece_of_its_trial(make_shard):
             expected = shard.inputs(int(trial)).dense()[:, span]
             np.testing.assert_array_equal(batch.events.dense()[row].numpy(), expected)
             soma = (np.minimum(shard.soma_mV(int(trial)), -55) + 67.7) / 10
-            np.testing.assert_allclose(batch.soma[row], soma[span], rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(batch.voltages[row, :, 0], soma[span], rtol=1e-5, atol=1e-6)
             spikes = spike_bins(shard.spike_ms(int(trial)), 400)[span]
             np.testing.assert_array_equal(batch.spikes[row], spikes)
 

@@ -6,7 +6,7 @@ from rule import configuration, plan_of, same
 from rule_log import RuleLog
 
 from neuronio.data.shard import Shard
-from neuronio.surrogate.models import sized_options
+from neuronio.surrogate.fit_settings import fitted_options
 from neuronio.surrogate.train import FitSpec, fit
 
 log = RuleLog(snakemake.log[0])
@@ -18,8 +18,8 @@ with Shard(shards["train"][0]) as shard:
 training = plan.run.training_of(asked.section)
 spec = FitSpec(
     model=asked.section.model,
-    options=sized_options(
-        asked.section.model, asked.size, {**asked.section.options, "inputs": inputs}
+    options=fitted_options(
+        asked.section.model, asked.size, asked.section.options, training, inputs
     ),
     seed=asked.seed,
     training=training.model_copy(update={"threads": snakemake.threads}),
@@ -28,6 +28,7 @@ spec = FitSpec(
     **shards,
 )
 summary = fit(spec, progress=log.progress(f"Fit {name}", "steps"))
-made = ("best.pt", "config.json", "history.csv", "summary.json")
+made = ["best.pt", "config.json", "history.csv", "summary.json"]
+made += ["targets.npz"] if training.outputs > 2 else []
 product.finish([product.folder / file for file in made], configuration(plan))
 log.say(f"Fitted {name}: {summary['parameters']:,} parameters")

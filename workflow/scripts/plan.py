@@ -17,7 +17,8 @@ from neuronio.simulation.inputs.splits import SPLITS, shard_path, shard_trials, 
 from neuronio.simulation.jobs import Job
 from neuronio.surrogate.evaluate import evaluation_recipe
 from neuronio.surrogate.fit_directory import ONLY_SPEED, fit_recipe
-from neuronio.surrogate.models import FAMILIES, option_values, sized_options
+from neuronio.surrogate.fit_settings import fitted_options
+from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values
 
 SCRIPTS = Path(__file__).parent
 DRAWING = "neuronio.drawing"
@@ -116,10 +117,12 @@ class Plan:
         return {name: Product(name, self._fit_recipe(fit)) for name, fit in self.asked.items()}
 
     def _fit_recipe(self, fit: Fit) -> dict[str, Any]:
-        options = option_values(sized_options(fit.section.model, fit.size, fit.section.options))
+        training, ignore_ms = self.run.training_of(fit.section), self.run.evaluation.ignore_ms
+        some = ModelOptions.model_fields["inputs"].default
+        chosen = fitted_options(fit.section.model, fit.size, fit.section.options, training, some)
+        options = option_values(chosen)
         options.pop("inputs")  # those of the data
         data = {split: self._trials[split] for split in ("train", "valid")}
-        training, ignore_ms = self.run.training_of(fit.section), self.run.evaluation.ignore_ms
         return fit_recipe(fit.section.model, options, fit.seed, training, ignore_ms, data)
 
     @cached_property
