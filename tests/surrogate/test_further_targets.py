@@ -93,7 +93,7 @@ def test_a_fit_has_an_output_for_each_target(shard, make_shard, tmp_path):
 def test_what_cannot_be_a_target_is_one_sentence(shard, make_shard, tmp_path):
     with pytest.raises(NeuronIOError, match=r"no dendritic voltages.*record_segments"):
         fit(fit_to(make_shard(1), make_shard, tmp_path / "none", dendrites=1))
-    with pytest.raises(NeuronIOError, match="training.dendrites is 7, but the cell has 6"):
+    with pytest.raises(NeuronIOError, match=r"training\.dendrites is 7, but the cell has 6"):
         fit(fit_to(shard, make_shard, tmp_path / "many", dendrites=7))
     with pytest.raises(NeuronIOError, match="'outputs' of model 'elm' is 4, but training asks"):
         fitted_options("elm", 2, {"outputs": 4}, TrainingConfig(nexus=True), 12)
