@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from neuronio.conventions import IGNORE_MS, OVERLAP_MS, SAMPLES_PER_MS, WINDOW_MS
 from neuronio.made import MADE
 from neuronio.sections import Section, read_yaml, sentence, validate
+from neuronio.training import TrainingConfig, with_preset
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
@@ -130,61 +131,6 @@ class DatasetConfig(Section):
     )
 
 
-class TrainingConfig(Section):
-    """How a surrogate is fitted."""
-
-    steps: int = Field(2000, ge=1, le=100_000_000, description="Optimiser steps of a fit.")
-    batch_size: int = Field(8, ge=1, le=4096, description="Windows in a step.")
-    window_ms: int = Field(500, ge=2, le=60_000, description="Length of a training window, ms.")
-    burn_in_ms: int = Field(
-        150, ge=0, lt=60_000, description="Start of a window that the loss leaves out, ms."
-    )
-    learning_rate: float = Field(
-        5e-4, gt=0, le=1, description="Adam's first learning rate; it falls to 0 along a cosine."
-    )
-    gradient_clip: float = Field(1.0, gt=0, description="Largest norm of the whole gradient.")
-    spike_weight: float = Field(
-        0.5, ge=0, le=1, description="Weight of the spike loss; the soma loss has the rest."
-    )
-    nexus: bool = Field(False, description="Fit the nexus voltage too.")
-    dendrites: int = Field(
-        0,
-        ge=0,
-        le=1000,
-        description="Principal components of the dendritic voltages to fit too; the data must hold "
-        "those voltages (dataset.record_segments).",
-    )
-    select_by: Literal["loss", "soma_rmse"] = Field(
-        "loss",
-        description="Kept are the weights of the smallest validation loss, or soma RMSE as "
-        "published.",
-    )
-    validate_every: int = Field(
-        500, ge=1, le=10_000_000, description="Steps between validations, each with a checkpoint."
-    )
-    validation_trials: int = Field(
-        64, ge=1, le=1_000_000, description="Validation trials scored each time, from the first."
-    )
-    cache_mib: int = Field(
-        512, ge=1, le=1_000_000, description="Memory for trials already read, MiB."
-    )
-    threads: int = Field(1, ge=1, le=1024, description="CPU threads of one fit.")
-    device: Literal["cpu", "cuda"] = Field("cpu", description="Where a surrogate is fitted.")
-
-    @property
-    def outputs(self) -> int:
-        """Outputs of a model that is fitted so: spike logit, soma voltage and further targets."""
-        return 2 + self.nexus + self.dendrites
-
-    @model_validator(mode="after")
-    def _consistent(self) -> TrainingConfig:
-        if self.burn_in_ms >= self.window_ms:
-            raise ValueError(
-                f"burn_in_ms is {self.burn_in_ms} but must be less than window_ms, {self.window_ms}"
-            )
-        return self
-
-
 class FitConfig(Section):
     """One model family: a fit for every size and seed."""
 
@@ -265,7 +211,8 @@ class RunConfig(Section):
 
     def training_of(self, fit: FitConfig) -> TrainingConfig:
         """The training settings of one model family: the common ones and its own."""
-        return TrainingConfig.model_validate({**self.training.model_dump(), **fit.training})
+        values = {**self.training.model_dump(), **with_preset(fit.training)}
+        return TrainingConfig.model_validate(values)
 
     @model_validator(mode="after")
     def _name(self) -> RunConfig:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neuronio.config import EvaluationConfig, TrainingConfig
+from neuronio.config import EvaluationConfig
 from neuronio.conventions import IGNORE_MS
 from neuronio.progress import Report, silent
 from neuronio.sections import validate
@@ -21,6 +21,7 @@ from neuronio.surrogate.fit_directory import FitSpec
 from neuronio.surrogate.fit_settings import fitted_options
 from neuronio.surrogate.models import build_model, sized_options
 from neuronio.surrogate.store import TrialStore, shard_paths
+from neuronio.training import TrainingConfig
 
 Paths = str | Path | Sequence[str | Path]
 

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from neuronio.config import TrainingConfig
 from neuronio.conventions import IGNORE_MS
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_csv, write_json
@@ -24,6 +23,7 @@ from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values
 from neuronio.surrogate.protocol import Protocol, SomaScale
 from neuronio.surrogate.store import TrialStore, trials_named
 from neuronio.surrogate.windows import WindowSampler
+from neuronio.training import TrainingConfig
 
 PACKAGES = ("torch", "numpy", "neuronio")
 DECIDING = ("torch", "numpy")
@@ -90,7 +90,7 @@ def fit_recipe(
         "model": FAMILIES[model].name,
         "options": dict(options),
         "seed": seed,
-        "training": training.model_dump(mode="json", exclude=set(ONLY_SPEED)),
+        "training": training.model_dump(mode="json", exclude={*ONLY_SPEED, "preset"}),
         "ignore_ms": ignore_ms,
         "data": dict(data),
         "packages": deciding_versions(DECIDING),

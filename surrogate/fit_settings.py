@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from neuronio.config import RunConfig, TrainingConfig, load_config
+from neuronio.config import RunConfig, load_config
 from neuronio.conventions import IGNORE_MS
 from neuronio.errors import NeuronIOError
 from neuronio.sections import validate
 from neuronio.surrogate.models import FAMILIES, ModelOptions, sized_options
+from neuronio.training import TrainingConfig, with_preset
 
 
 def fit_settings(
@@ -34,12 +35,12 @@ def fit_settings(
     FAMILIES[model]
     sections = [fit for fit in run.fits if fit.model == model] if run else []
     chosen = next((fit for fit in sections if size in fit.sizes), next(iter(sections), None))
-    common: dict[str, Any] = run.training.model_dump() if run else {}
+    common = (run.training if run else TrainingConfig()).model_dump()
     if chosen:
         size = chosen.sizes[0] if size is None else size
         options = {**chosen.options, **options}
-        common |= chosen.training
-    settings = validate(TrainingConfig, {**common, **training}, "training")
+        common |= with_preset(chosen.training)
+    settings = validate(TrainingConfig, {**common, **with_preset(training)}, "training")
     ignore_ms = run.evaluation.ignore_ms if run else IGNORE_MS
     return model, fitted_options(model, size, options, settings, inputs), settings, ignore_ms
 

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from neuronio.config import TrainingConfig
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_csv, write_json
 from neuronio.progress import Report, silent
@@ -39,6 +38,7 @@ from neuronio.surrogate.points import Predictions, point_scores
 from neuronio.surrogate.protocol import SomaScale
 from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.windows import Prefetcher, WindowBatch, WindowSampler
+from neuronio.training import TrainingConfig
 
 __all__ = ["FitSpec", "fit"]
 
@@ -239,6 +239,7 @@ def _finish(run: Run, config: dict[str, Any]) -> dict[str, Any]:
         "multiply_adds_per_ms": model.count_multiply_adds(),
         "steps": state.step,
         "best_step": state.best_step,
+        "exposure_s": spec.training.exposure_s,
         "validation": validation_columns(seen, spec.training.spike_weight),
         "spike_threshold_logit": best_threshold(seen.spikes, seen.logit),
         "training_seconds": round(state.seconds, 3),

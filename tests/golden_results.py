@@ -20,13 +20,14 @@ import h5py
 import numpy as np
 import torch
 
-from neuronio.config import TrainingConfig, validate_config
+from neuronio.config import validate_config
 from neuronio.data.shard import SegmentTable, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.native import _compiler_version, _cpu
 from neuronio.simulation.dataset import simulate_shard
 from neuronio.surrogate.models import parse_options
 from neuronio.surrogate.train import FitSpec, fit
+from neuronio.training import TrainingConfig
 
 GOLDEN = Path(__file__).with_suffix(".json")
 PACKAGES = ("neuron", "numpy", "torch", "h5py")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neuronio.config import EvaluationConfig, TrainingConfig
+from neuronio.config import EvaluationConfig
 from neuronio.data.shard import SegmentTable, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
@@ -27,6 +27,7 @@ from neuronio.surrogate.results_table import table_rows
 from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.train import FitSpec, fit
 from neuronio.surrogate.windows import WindowSampler
+from neuronio.training import TrainingConfig
 
 MIRROR = os.environ.get("NEURONIO_MIRROR")
 needs_mirror = pytest.mark.skipif(not MIRROR, reason="NEURONIO_MIRROR is not set")

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from conftest import N_SEGMENTS, made_up_trial
 
-from neuronio.config import TrainingConfig
 from neuronio.data.shard import SegmentTable, Shard, write_shard
 from neuronio.data.trial import Recording
 from neuronio.errors import NeuronIOError
@@ -13,6 +12,7 @@ from neuronio.surrogate.further_targets import FurtherTargets, further_targets
 from neuronio.surrogate.load import load_model
 from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.train import FitSpec, fit
+from neuronio.training import TrainingConfig
 
 # The dendrites of the made-up trials move along two directions, the first one far more.
 SLOW, FAST = np.array([3.0, 3, 3, 0, 0, 0]), np.array([0.0, 0, 0, 1, -1, 0])

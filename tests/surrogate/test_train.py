@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from neuronio.config import TrainingConfig
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_csv, read_json
 from neuronio.surrogate import fit_directory
@@ -18,6 +17,7 @@ from neuronio.surrogate.checkpoint import copy_state, read_tensors
 from neuronio.surrogate.models import build_model, sized_options
 from neuronio.surrogate.store import TrialStore, trials_named
 from neuronio.surrogate.train import FitSpec, fit, learning_rate, start_at_means
+from neuronio.training import TrainingConfig
 
 OPTIONS = {"inputs": 12, "num_branch": 3, "synapses_per_branch": 4}
 MEASURED = ("seconds", "data_wait_fraction")
@@ -97,7 +97,7 @@ def test_copied_weights_do_not_follow_the_model():
 RUN = """
 import sys
 from pathlib import Path
-from neuronio.config import TrainingConfig
+from neuronio.training import TrainingConfig
 from neuronio.surrogate.models import sized_options
 from neuronio.surrogate.train import FitSpec, fit
 train, valid, out = map(Path, sys.argv[1:])
