@@ -23,8 +23,8 @@ def test_a_preset_fills_the_keys_that_are_not_given(name):
 
 
 def test_the_published_preset_sees_as_much_as_was_published():
-    assert TrainingConfig(preset="published").exposure_s == 350_000 * 8 * 0.35
-    assert TrainingConfig(preset="published-best").exposure_s == 250_000 * 32 * 0.35
+    assert TrainingConfig(preset="published").exposure_s == 980_000
+    assert TrainingConfig(preset="published-best").exposure_s == 2_800_000
 
 
 def test_a_preset_of_one_model_comes_before_the_common_settings():
