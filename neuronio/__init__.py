@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from neuronio.simulation.cell_spec import load_cell
     from neuronio.simulation.single_trial import draw_inputs as make_inputs
     from neuronio.simulation.single_trial import simulate
-    from neuronio.surrogate.api import count, evaluate, fit, predict
+    from neuronio.surrogate.api import compare_fits, count, evaluate, fit, predict
     from neuronio.surrogate.load import load_model
     from neuronio.surrogate.store import open_dataset
 
@@ -28,6 +28,7 @@ __all__ = [
     "NeuronIOError",
     "Recording",
     "Shard",
+    "compare_fits",
     "count",
     "evaluate",
     "fetch",
@@ -46,6 +47,7 @@ _WHERE = {
     "NeuronIOError": "errors:NeuronIOError",
     "Recording": "data.trial:Recording",
     "Shard": "data.shard:Shard",
+    "compare_fits": "surrogate.api:compare_fits",
     "count": "surrogate.api:count",
     "evaluate": "surrogate.api:evaluate",
     "fetch": "data.fetch:fetch",

@@ -15,6 +15,7 @@ from neuronio.config import EvaluationConfig
 from neuronio.conventions import IGNORE_MS
 from neuronio.progress import Report, silent
 from neuronio.sections import validate
+from neuronio.surrogate import comparison
 from neuronio.surrogate import evaluate as evaluation
 from neuronio.surrogate import train as training_loop
 from neuronio.surrogate.fit_directory import FitSpec
@@ -120,7 +121,8 @@ def evaluate(
         settings: such as mode, ignore_ms (ms), bootstrap and confidence.
 
     Returns:
-        A JSON-like document: model, data, settings, scores (value, low, high), versions.
+        A JSON-like document: model, data, settings, scores (value, low, high), reference (what
+        chance and a constant voltage score), versions.
 
     Raises:
         NeuronIOError: model and data do not fit, or no trial is left to score.
@@ -128,6 +130,39 @@ def evaluate(
     chosen = validate(EvaluationConfig, settings, "evaluation")
     return evaluation.evaluate(
         Path(model), shard_paths(data), chosen, valid=shard_paths(valid), device=device
+    )
+
+
+def compare_fits(
+    a: str | Path,
+    b: str | Path,
+    data: Paths,
+    *,
+    valid: Paths = (),
+    device: str = "cpu",
+    **settings: Any,
+) -> dict[str, Any]:
+    """Two models on the same trials: the difference b - a of every score, with paired intervals.
+
+    >>> document = neuronio.compare_fits(
+    ...     "fits/linear-2-seed0", "fits/linear-2-seed1", "test.h5", ignore_ms=100, bootstrap=50
+    ... )
+    >>> sorted(document["scores"]["auc"])
+    ['a', 'b', 'difference', 'excludes_0', 'high', 'low']
+
+    Args:
+        a, b: fit directories, or folders with published ELM weights.
+        data, valid, device, settings: as in `evaluate`.
+
+    Returns:
+        A JSON-like document: both models, data, settings, scores, versions.
+
+    Raises:
+        NeuronIOError: a model and the data do not fit, or no trial is left to score.
+    """
+    chosen = validate(EvaluationConfig, settings, "evaluation")
+    return comparison.compare_fits(
+        Path(a), Path(b), shard_paths(data), chosen, valid=shard_paths(valid), device=device
     )
 
 

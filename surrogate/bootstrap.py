@@ -59,6 +59,24 @@ class Resamples:
             for name, v in values.items()
         }
 
+    def half_widths(
+        self, scores: Callable[[np.ndarray], dict[str, np.ndarray]]
+    ) -> dict[str, float | None]:
+        """Half the width of each score's interval if that is symmetric: Student's t times the sd.
+
+        For differences of two scores on the same trials, which are neither bounded nor skewed as
+        scores are: there the corrections of BCa, themselves uncertain, cover less than this does.
+        Empty without resamples; None where a score is undefined or there is one trial.
+        """
+        drawn, n = self.weight.shape
+        if not drawn:
+            return {}
+        found = {name: v[np.isfinite(v)] for name, v in scores(self.weight).items()}
+        if n < 2:
+            return dict.fromkeys(found)
+        scale = t.ppf((1.0 + self.confidence) / 2.0, n - 1) * np.sqrt(n / (n - 1))
+        return {name: float(scale * v.std()) if len(v) else None for name, v in found.items()}
+
 
 def bca(point: float, without_one: np.ndarray, drawn: np.ndarray, confidence: float) -> Interval:
     """The BCa interval of a score.

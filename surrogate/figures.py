@@ -30,9 +30,16 @@ def accuracy_figure(evaluations: Sequence[dict[str, Any]], reference: Sequence[R
     """Accuracy against number of parameters: AUC (a) and soma RMSE (b).
 
     A marker is one fit with its bootstrap interval over trials; a family's line goes through the
-    means over seeds. `reference` are published figures, which were measured on other data.
+    means over seeds. Rows without parameters, as of chance, are not drawn. `reference` are
+    published figures, which were measured on other data.
+
+    Raises:
+        NeuronIOError: no evaluation is of a model with parameters.
     """
-    rows = table_rows(evaluations)
+    evaluations = [e for e in evaluations if e["model"]["parameters"] is not None]
+    rows = [row for row in table_rows(evaluations) if row["parameters"] is not None]
+    if not rows:
+        raise NeuronIOError("no evaluation of a model with parameters; give one or more to draw")
     figure = Figure(figsize=(7.1, 3.6), layout="constrained")
     axes = figure.subplots(1, 2, sharex=True)
     for axis, letter, (score, label) in zip(axes, "ab", PANELS, strict=True):

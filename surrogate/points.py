@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-FALSE_POSITIVE_RATES = (0.0025, 0.01)
+FALSE_POSITIVE_RATES = (0.0025, 0.005, 0.01)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import Any
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_csv, write_json
+from neuronio.surrogate.reference_scores import reference_documents
+from neuronio.surrogate.summary import summary_rows
 
 Row = dict[str, Any]
 
@@ -32,23 +34,32 @@ def read_evaluations(paths: Iterable[Path]) -> list[dict[str, Any]]:
 
 
 def table_rows(evaluations: Sequence[dict[str, Any]]) -> list[Row]:
-    """One flat row an evaluation; each score is followed by its interval as `_low` and `_high`."""
-    return [_row(document) for document in evaluations]
+    """One flat row an evaluation; each score is followed by its interval as `_low` and `_high`.
+
+    Below them stand chance and the mean voltage on the same trials, of source 'reference'.
+    """
+    return [_row(document) for document in (*evaluations, *reference_documents(evaluations))]
 
 
 def write_table(evaluations: Sequence[dict[str, Any]], stem: Path) -> list[Path]:
-    """Write the table as `stem`.csv and `stem`.json."""
+    """Write the table as `stem`.csv and .json, and beside it the means over seeds, summary.csv."""
     rows = table_rows(evaluations)
-    paths = [Path(f"{stem}.csv"), Path(f"{stem}.json")]
-    fields = list(dict.fromkeys(key for row in rows for key in row))
-    write_csv(paths[0], [{k: _cell(v) for k, v in row.items()} for row in rows], fields)
+    means = summary_rows([*evaluations, *reference_documents(evaluations)])
+    paths = [Path(f"{stem}.csv"), Path(f"{stem}.json"), stem.with_name("summary.csv")]
+    _write_rows(paths[0], rows)
     write_json(paths[1], rows)
+    _write_rows(paths[2], means)
     return paths
+
+
+def _write_rows(path: Path, rows: Sequence[Row]) -> None:
+    fields = list(dict.fromkeys(key for row in rows for key in row))
+    write_csv(path, [{k: _cell(v) for k, v in row.items()} for row in rows], fields)
 
 
 def _order(document: dict[str, Any]) -> tuple:
     model = document["model"]
-    return model["name"], model["parameters"], model["seed"] or 0, document["name"]
+    return model["name"], model["parameters"] or 0, model["seed"] or 0, document["name"]
 
 
 def _row(document: dict[str, Any]) -> Row:
@@ -61,7 +72,7 @@ def _row(document: dict[str, Any]) -> Row:
     row |= {"ignore_ms": document["settings"]["ignore_ms"]}
     for name, entry in document["scores"].items():
         row |= {name: entry["value"], f"{name}_low": entry["low"], f"{name}_high": entry["high"]}
-    return row | {f"legacy_{name}": value for name, value in document["legacy"].items()}
+    return row | {f"legacy_{name}": value for name, value in document.get("legacy", {}).items()}
 
 
 def _cell(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Subcommands on surrogates: fit, evaluate, predict, plot, count."""
+"""Subcommands on surrogates: fit, predict, plot, count."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from neuronio.command.options import (
 )
 from neuronio.config import EvaluationConfig
 from neuronio.errors import NeuronIOError
-from neuronio.files import read_csv, write_json, write_npz
+from neuronio.files import read_csv, write_npz
 from neuronio.progress import ProgressBar
 from neuronio.sections import key_values, validate
 
@@ -81,41 +81,6 @@ def fit(
             f"{'undefined' if auc is None else format(auc, '.4f')}, soma RMSE "
             f"{scores['valid_soma_rmse_mV']:.3f} mV; written to {out}"
         )
-
-
-@app.command()
-def evaluate(
-    model: ModelDir,
-    data: Annotated[Files, typer.Option(help="Shards (.h5) or folders of them to report on.")],
-    out: Annotated[Path | None, typer.Option(help="Write everything to this JSON file.")] = None,
-    valid: Annotated[
-        Files, typer.Option(help="Shards on which to choose the spike threshold instead.")
-    ] = None,
-    mode: Annotated[
-        str | None, typer.Option(help="streaming (default) or published.", show_default=False)
-    ] = None,
-    evaluation: Annotated[Texts, typer.Option(help="Evaluation settings, key=value ...")] = None,
-    device: Device = "cpu",
-    quiet: Quiet = False,
-) -> None:
-    """Score a model on shards, with bootstrap intervals over trials."""
-    from neuronio.surrogate.device import check_device
-    from neuronio.surrogate.evaluate import evaluate as run_evaluation
-    from neuronio.surrogate.evaluate import headline
-    from neuronio.surrogate.store import shard_paths
-
-    values = key_values(evaluation) | ({"mode": mode} if mode else {})
-    settings = validate(EvaluationConfig, values, "evaluation")
-    check_device(device)
-    document = run_evaluation(
-        model, shard_paths(data or ()), settings, valid=shard_paths(valid or ()), device=device
-    )
-    if not quiet:
-        typer.echo("\n".join(headline(document)))
-    if document["data"]["seen_in_fit"]:
-        typer.echo("warning: the model was fitted to some of these trials", err=True)
-    if out:
-        write_json(out, document)
 
 
 @app.command()

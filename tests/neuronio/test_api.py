@@ -27,7 +27,9 @@ def folder(tmp_path_factory, make_shard):
     shutil.copy(SMOKE, folder / "run.yaml")
     quick = {"steps": 4, "validate_every": 2, "window_ms": 100, "burn_in_ms": 20, "ignore_ms": 100}
     files = folder / "train.h5", folder / "valid.h5"
-    neuronio.fit("linear", *files, folder / "fits" / "linear-2-seed0", size=2, **quick)
+    for seed in (0, 1):
+        out = folder / "fits" / f"linear-2-seed{seed}"
+        neuronio.fit("linear", *files, out, size=2, seed=seed, **quick)
     return folder
 
 

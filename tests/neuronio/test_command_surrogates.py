@@ -37,8 +37,27 @@ def test_fit_evaluate_predict_and_plot_work_one_after_another(files, tmp_path, c
     assert main(["plot", "--evaluations", result, "--out", str(tmp_path / "plots")]) == 0
     made = {path.name for path in (tmp_path / "plots").iterdir()}
     kinds = [f"{name}.{kind}" for name in ("accuracy", "learning") for kind in ("svg", "png")]
-    assert made == {*kinds, "table.csv", "table.json"}
+    assert made == {*kinds, "table.csv", "table.json", "summary.csv"}
     assert json.loads((tmp_path / "plots" / "table.json").read_text())[0]["size"] == 3
+
+
+def test_compare_fits_prints_one_table_and_writes_json(files, tmp_path, capsys):
+    folders = [str(tmp_path / f"linear-2-seed{seed}") for seed in (0, 1)]
+    for seed, folder in enumerate(folders):
+        fit = ["fit", "--model", "linear", "--size", "2", "--seed", str(seed), "--quiet"]
+        fit += ["--train", files[1], "--valid", files[3], "--out", folder, *FAST]
+        assert main(fit) == 0
+    compare = ["compare-fits", *folders, "--evaluation", "ignore_ms=100", "bootstrap=20"]
+    out = tmp_path / "difference.json"
+    assert main([*compare, "--data", files[4], files[2], "--out", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert "A linear-2-seed0, B linear-2-seed1; scored: 8 of 8 trials" in printed.out
+    assert "differences whose interval excludes 0" in printed.out
+    assert not printed.err
+    assert json.loads(out.read_text())["scores"]["auc"].keys() >= {"a", "b", "difference"}
+    assert main([*compare, "--data", files[1], "--quiet"]) == 0
+    warnings = "".join(f"warning: {x} was fitted to some of these trials\n" for x in "AB")
+    assert tuple(capsys.readouterr()) == ("", warnings)
 
 
 def test_a_configuration_gives_the_settings_and_the_command_line_wins(files, tmp_path):
@@ -72,7 +91,17 @@ def test_count_prints_a_bare_integer(capsys):
 
 COMMANDS = (
     *("trial", "cell", "dataset", "info", "verify", "compare", "quality", "import-neuronio"),
-    *("export-neuronio", "fit", "evaluate", "predict", "count", "plot", "fetch", "provenance"),
+    *(
+        "export-neuronio",
+        "fit",
+        "evaluate",
+        "compare-fits",
+        "predict",
+        "count",
+        "plot",
+        "fetch",
+        "provenance",
+    ),
     "clean",
 )
 
@@ -131,6 +160,7 @@ BAD = [
     ("predict --model {tmp} --data {1} --out {tmp}/p.txt", "must end in .npz"),
     ("evaluate --model {tmp} --data {1} --mode streeming", "'streaming' or 'published'"),
     ("evaluate --model {tmp} --data {1} --device tpu", "must be cpu or cuda"),
+    ("compare-fits {tmp} {tmp} --data {1}", "neither a fit directory"),
 ]
 
 

@@ -9,22 +9,17 @@ from neuronio.config import EvaluationConfig
 from neuronio.data.shard import SegmentTable, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
-from neuronio.surrogate.evaluate import (
-    FROM_FIT,
-    FROM_GIVEN,
-    FROM_SAME,
-    evaluate,
-    headline,
-    load_model,
-    predict_one,
-    scored_trials,
-)
+from neuronio.surrogate.evaluate import evaluate, predict_one
 from neuronio.surrogate.figures import scored_words
 from neuronio.surrogate.inference import predict_trials
+from neuronio.surrogate.load import load_model
 from neuronio.surrogate.models import sized_options
 from neuronio.surrogate.protocol import Protocol
 from neuronio.surrogate.results_table import table_rows
+from neuronio.surrogate.score_words import LABELS, headline
+from neuronio.surrogate.scored import scored_trials
 from neuronio.surrogate.store import TrialStore
+from neuronio.surrogate.threshold import FROM_FIT, FROM_GIVEN, FROM_SAME
 from neuronio.surrogate.train import FitSpec, fit
 from neuronio.surrogate.windows import WindowSampler
 from neuronio.training import TrainingConfig
@@ -59,6 +54,26 @@ def test_an_evaluation_is_json_and_says_what_was_evaluated(fitted, make_shard):
     for entry in document["scores"].values():
         assert entry["low"] <= entry["high"]
     assert any("ROC AUC" in line for line in headline(document))
+
+
+def test_chance_and_the_mean_voltage_stand_beside_the_scores(fitted, make_shard):
+    store, document = TrialStore([make_shard(4)]), evaluate(fitted, [make_shard(4)], SETTINGS)
+    chance, mean = (document["reference"][name] for name in ("chance", "mean_voltage"))
+    spikes = np.stack([store[i].spikes[100:] for i in range(4)])
+    soma = np.minimum(np.stack([store[i].soma_mV[100:] for i in range(4)]), -55.0)
+    assert chance["auc"]["value"] == 0.5
+    assert chance["average_precision"]["value"] == pytest.approx(spikes.mean())
+    assert mean["soma_rmse_mV"]["value"] == pytest.approx(soma.astype(float).std(), rel=1e-5)
+    assert {*chance, *mean} <= set(document["scores"]) == set(LABELS)
+    lines = "\n".join(headline(document))
+    assert "chance 0.5000" in lines
+    assert f"constant {mean['soma_rmse_mV']['value']:.4f}" in lines
+    _, *rows = table_rows([document])
+    assert [(row["model"], row["source"]) for row in rows] == [
+        ("chance", "reference"),
+        ("mean_voltage", "reference"),
+    ]
+    assert all(row["parameters"] is None for row in rows)
 
 
 def test_trials_seen_in_the_fit_are_reported(fitted, make_shard):
@@ -190,7 +205,8 @@ def test_every_place_says_how_many_trials_and_spikes_were_scored(fitted, make_sh
     data = document["data"]
     said = f"{data['trials_scored']} of 12 trials, {data['spikes']} spikes"
     assert said in headline(document)[0]
-    (row,) = table_rows([document])
+    row, *reference = table_rows([document])
+    assert {r["trials"] for r in reference} == {row["trials"]}
     assert (row["trials"], row["trials_left_out"]) == (
         data["trials_scored"],
         data["trials_left_out"],

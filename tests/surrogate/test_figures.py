@@ -11,9 +11,11 @@ from neuronio.surrogate.figures import (
     accuracy_figure,
     learning_figure,
     prediction_figure,
+    scored_words,
 )
 from neuronio.surrogate.models import FAMILIES
-from neuronio.surrogate.results_table import read_evaluations, write_table
+from neuronio.surrogate.results_table import read_evaluations, table_rows, write_table
+from neuronio.surrogate.summary import summary_rows
 
 
 def made_up_evaluation(model, size, seed, auc, rmse=1.0):
@@ -94,13 +96,67 @@ def test_the_table_has_a_row_for_each_fit(tmp_path):
     for document in reversed(EVALUATIONS):
         paths.append(tmp_path / f"{document['name']}.json")
         paths[-1].write_text(json.dumps(document))
-    csv_path, json_path = write_table(read_evaluations(paths), tmp_path / "table")
+    csv_path, json_path, _ = write_table(read_evaluations(paths), tmp_path / "table")
     with csv_path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["fit"] for row in rows] == [document["name"] for document in EVALUATIONS]
     assert rows[0]["auc"] == "0.82"
     assert rows[0]["auc_low"] == "0.81"
     assert json.loads(json_path.read_text())[0]["auc"] == pytest.approx(0.82)
+
+
+def with_references(document):
+    """The evaluation with what chance scores, and a floor as another evaluation."""
+    scores = {"auc": {"value": 0.5, "low": None, "high": None}}
+    floor = made_up_evaluation("integrator floor", 1, None, 0.99)
+    floor["model"] |= {"parameters": None, "multiply_adds_per_ms": None, "source": "floor"}
+    return [document | {"reference": {"chance": scores}}, floor]
+
+
+def test_rows_without_parameters_are_in_the_table_and_not_in_the_figure(tmp_path):
+    documents = with_references(EVALUATIONS[0])
+    sources = [row["source"] for row in table_rows(documents)]
+    assert sources == ["fit", "floor", "reference"]
+    figure = accuracy_figure(documents)
+    assert [c.get_label() for c in figure.axes[0].containers] == ["Branch-ELM"]
+    assert scored_words(documents[:1]) in figure._suptitle.get_text()
+    with pytest.raises(NeuronIOError, match="no evaluation of a model with parameters"):
+        accuracy_figure(documents[1:])
+
+
+def test_the_summary_has_mean_and_range_over_seeds_and_the_mean_interval(tmp_path):
+    aucs = {0: 0.90, 1: 0.96, 2: 0.93}
+    documents = [made_up_evaluation("tcn", 2, seed, auc) for seed, auc in aucs.items()]
+    documents += [made_up_evaluation("tcn", 3, 0, 0.5), made_up_evaluation("tcn", 3, 1, None)]
+    *_, path = write_table([*documents, *with_references(EVALUATIONS[0])], tmp_path / "table")
+    assert path.name == "summary.csv"
+    with path.open(newline="") as file:
+        rows = {(row["model"], row["size"]): row for row in csv.DictReader(file)}
+    assert len(rows) == 5
+    row = rows["tcn", "2"]
+    assert (row["n_fits"], row["seeds"]) == ("3", "0 1 2")
+    found = [row[f"auc_{key}"] for key in ("mean", "lowest", "highest", "low", "high")]
+    assert found == ["0.93", "0.9", "0.96", "0.92", "0.94"]
+    assert rows["tcn", "3"]["auc_mean"] == ""
+    assert rows["tcn", "3"]["soma_rmse_mV_mean"] == "1"
+    assert (rows["chance", ""]["auc_mean"], rows["chance", ""]["seeds"]) == ("0.5", "")
+
+
+@pytest.mark.parametrize(
+    ("where", "change"),
+    [
+        ("model", {"options": {"tau_max_ms": 100.0}}),
+        ("model", {"training": {"learning_rate": 0.1}}),
+        ("settings", {"ignore_ms": 0}),
+        ("data", {"files": [{"content_sha256": "other"}]}),
+    ],
+)
+def test_a_mean_is_over_nothing_but_seeds(where, change):
+    first, second = (made_up_evaluation("tcn", 2, seed, 0.9) for seed in (0, 1))
+    assert len(summary_rows([first, second])) == 1
+    assert len(summary_rows([first, second | {where: second[where] | change}])) == 2
+    threads = {"model": second["model"] | {"training": {"threads": 7}}}
+    assert len(summary_rows([first, second | threads])) == 1
 
 
 def test_a_file_that_is_no_evaluation_is_refused(tmp_path):

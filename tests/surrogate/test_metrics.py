@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,8 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.stats import norm, t
 
 from neuronio.surrogate.bootstrap import Resamples, acceleration, bca
+from neuronio.surrogate.detection import resampled_curves
+from neuronio.surrogate.legacy import legacy_scores
 from neuronio.surrogate.matching import (
     SpikeList,
     best_threshold,
@@ -15,7 +19,7 @@ from neuronio.surrogate.matching import (
     matched_per_trial,
     spike_list,
 )
-from neuronio.surrogate.metrics import legacy_scores, resampled_curves, score
+from neuronio.surrogate.metrics import score
 from neuronio.surrogate.points import Predictions, point_scores
 
 
@@ -37,7 +41,7 @@ def test_auc_is_the_chance_that_a_spike_outranks_silence():
 def test_true_positives_are_counted_below_the_false_positive_rate():
     p = made_up(np.random.default_rng(1))
     scores, no, yes = point_scores(p), p.logit[~p.spikes], p.logit[p.spikes]
-    for rate in (0.0025, 0.01):
+    for rate in (0.0025, 0.005, 0.01):
         allowed = int(rate * len(no))
         threshold = np.sort(no)[::-1][allowed]
         assert scores[f"tp_at_fp_{rate}"] == pytest.approx((yes > threshold).mean(), abs=1e-9)
@@ -62,7 +66,9 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
 
 def test_the_bootstrap_is_seeded():
     p = made_up(np.random.default_rng(4))
-    first, again, other = (score(p, -2.0, Resamples.draw(12, 50, 0.95, s)) for s in (0, 0, 1))
+    first, again, other = (
+        score(p, called_spikes(p.logit, -2.0), Resamples.draw(12, 50, 0.95, s)) for s in (0, 0, 1)
+    )
     assert first == again
     assert first["soma_rmse_mV"] != other["soma_rmse_mV"]
     for entry in first.values():
@@ -76,9 +82,12 @@ def test_a_perfect_model_scores_perfectly():
     for lag in (1, 2):
         isolated[:, lag:] &= ~p.spikes[:, :-lag]
     perfect = Predictions(isolated, np.where(isolated, 5.0, -5.0), p.soma_mV, p.soma_mV)
-    scores = score(perfect, 0.0, Resamples.draw(12, 20, 0.95, 0))
+    called = called_spikes(perfect.logit, 0.0)
+    scores = score(perfect, called, Resamples.draw(12, 20, 0.95, 0))
+    errors = {name for name in scores if re.search("rmse|mae|bias|van_rossum", name)}
+    assert len(errors) == 7
     for name, entry in scores.items():
-        assert entry["value"] == pytest.approx(0.0 if "rmse" in name or "mae" in name else 1.0)
+        assert entry["value"] == pytest.approx(0.0 if name in errors else 1.0)
 
 
 def test_without_spikes_detection_is_undefined_and_the_soma_is_not():
@@ -87,6 +96,9 @@ def test_without_spikes_detection_is_undefined_and_the_soma_is_not():
     undefined = {name for name, entry in scores.items() if entry["value"] is None}
     assert {name for name in scores if not name.startswith("soma")} == undefined
     assert scores["soma_rmse_mV"]["low"] is not None
+    called = score(p, spike_list(p.logit > -3), Resamples.draw(12, 20, 0.95, 0))
+    defined = {name for name, entry in called.items() if entry["value"] is not None}
+    assert {name for name in defined if "soma" not in name} == {"rate_mae_hz", "rate_bias_hz"}
 
 
 def test_legacy_scores_forgive_gain_and_offset_file_by_file():
@@ -168,6 +180,29 @@ def test_explained_variance_forgives_an_offset_and_rmse_does_not():
     scores = point_scores(shifted)
     assert scores["soma_explained_variance"] == pytest.approx(1.0)
     assert scores["soma_rmse_mV"] == pytest.approx(2.0, rel=1e-5)
+
+
+def test_soma_scores_of_a_few_numbers():
+    """Errors 1, -1, 0, 2 of a truth with variance 5: mean 1/2, mean square 3/2."""
+    true = np.array([[-70.0, -68.0], [-66.0, -64.0]], dtype=np.float32)
+    predicted = true + np.array([[1, -1], [0, 2]], dtype=np.float32)
+    p = Predictions(np.zeros((2, 2), bool), true, true, predicted)
+    scores = score(p, None, Resamples.draw(2, 0, 0.95, 0))
+    assert scores["soma_rmse_mV"]["value"] == pytest.approx(np.sqrt(1.5))
+    assert scores["soma_mae_mV"]["value"] == pytest.approx(1.0)
+    assert scores["soma_explained_variance"]["value"] == pytest.approx(1 - (1.5 - 0.25) / 5)
+
+
+def test_detection_scores_of_a_few_numbers():
+    """Ranked 1, 0, 1, 0, 0: five of the six pairs of a spike and a silence are in order."""
+    p = made_up(np.random.default_rng(0), n_trials=1, duration_ms=5)
+    p = Predictions(
+        np.array([[True, False, True, False, False]]), -np.arange(5.0)[None], p.soma_mV, p.soma_mV
+    )
+    found = point_scores(p)
+    assert found["auc"] == pytest.approx(5 / 6)
+    assert found["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
+    assert found["tp_at_fp_0.005"] == 0.5
 
 
 times = st.lists(st.integers(0, 40), max_size=12, unique=True).map(sorted)

@@ -47,9 +47,13 @@ def test_table_has_a_row_for_every_fit(finished):
     results = finished[0] / "results" / "smoke"
     with (results / "table.csv").open() as file:
         rows = list(csv.DictReader(file))
-    fits = {(row["model"], row["size"], row["seed"]) for row in rows}
+    fits = {(row["model"], row["size"], row["seed"]) for row in rows if row["source"] == "fit"}
     assert fits == {("branch_elm", "2", "0"), ("branch_elm", "2", "1"), ("tcn", "2", "0")}
-    assert len(json.loads((results / "table.json").read_text())) == 3
+    assert [row["fit"] for row in rows[3:]] == ["chance", "mean_voltage"]
+    assert len(json.loads((results / "table.json").read_text())) == 5
+    with (results / "summary.csv").open() as file:
+        means = {(row["model"], row["seeds"]) for row in csv.DictReader(file)}
+    assert {("branch_elm", "0 1"), ("tcn", "0"), ("chance", "")} <= means
 
 
 @pytest.mark.slow

@@ -9,7 +9,9 @@ rule report:
         ),
     output:
         receipt=PLAN.table.receipt,
-        table=[f"{PLAN.table.folder}/table.csv", f"{PLAN.table.folder}/table.json"],
+        table=expand(
+            f"{PLAN.table.folder}/{{name}}", name=("table.csv", "table.json", "summary.csv")
+        ),
         page=report(
             f"{PLAN.table.folder}/table.html",
             caption="../report/table.rst",

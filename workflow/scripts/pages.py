@@ -17,8 +17,11 @@ SHOWN = {
     "auc": "ROC AUC",
     "average_precision": "average precision",
     "tp_at_fp_0.0025": "true positives at 0.25% false",
+    "tp_at_fp_0.005": "true positives at 0.5% false",
     "tp_at_fp_0.01": "true positives at 1% false",
     "spike_f1_2ms": "spike F1 within 2 ms",
+    "van_rossum_10ms": "van Rossum distance, 10 ms",
+    "rate_bias_relative": "rate bias, relative",
     "soma_rmse_mV": "soma RMSE, mV",
     "soma_explained_variance": "soma variance explained",
 }
@@ -33,19 +36,19 @@ LEGACY = {
 
 
 def accuracy_page(rows: Sequence[dict[str, Any]]) -> str:
-    """The table of fits: each score with its interval below it."""
+    """The table of fits: each score with its interval below it, nothing where a row has none."""
     legacy = [name for name in LEGACY if any(name in row for row in rows)]
     head = ["fit", "parameters", "multiply-adds per ms", "trials (left out)", "spikes"]
     head += [*SHOWN.values(), *(LEGACY[name] for name in legacy)]
     body = [
         [
             row["fit"],
-            f"{row['parameters']:,}",
-            f"{row['multiply_adds_per_ms']:,.0f}",
+            _count(row["parameters"]),
+            _count(row["multiply_adds_per_ms"]),
             f"{row['trials']} ({row['trials_left_out']})",
             f"{row['spikes']:,}",
             *(_score(row, name) for name in SHOWN),
-            *(_number(row.get(name)) for name in legacy),
+            *(_number(row[name]) if name in row else "" for name in legacy),
         ]
         for row in rows
     ]
@@ -79,7 +82,13 @@ def _escaped(cell: str) -> str:
     return escape(cell).replace("\n", "<br>")
 
 
+def _count(number: float | None) -> str:
+    return "" if number is None else f"{number:,.0f}"
+
+
 def _score(row: dict[str, Any], name: str) -> str:
+    if name not in row:  # as the voltage of chance
+        return ""
     low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
     interval = "" if low is None else f"\n[{_number(low)}, {_number(high)}]"
     return _number(row.get(name)) + interval

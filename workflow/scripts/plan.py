@@ -171,7 +171,8 @@ class Plan:
             for name, made in self.evaluations.items()
         }
         if self.asked:
-            names = ("table.csv", "table.json", "table.html", "figures", "provenance.json")
+            names = ("table.csv", "table.json", "summary.csv", "table.html")
+            names += ("figures", "provenance.json")
             shown |= {name: self.table.folder / name for name in names}
         return shown
 

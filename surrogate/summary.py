@@ -1,0 +1,74 @@
+"""Evaluations of one model fitted with several seeds as one row: mean and range over seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+from typing import Any
+
+from neuronio.surrogate.fit_directory import ONLY_SPEED
+
+Row = dict[str, Any]
+
+
+def summary_rows(evaluations: Iterable[dict[str, Any]]) -> list[Row]:
+    """One flat row for fits that differ in nothing but their seed, scored on the same trials.
+
+    Of each score: `_mean` over seeds, `_lowest` and `_highest` seed, and `_low` and `_high`, the
+    means of the bounds of the fits' intervals. All seeds are scored on the same trials, so what
+    the draw of trials does to one fit it does to all: its error does not shrink with more seeds,
+    as it would if intervals were pooled. Were it fully common to all, the mean of the intervals
+    would be the interval of the mean; as it is, that is at most too wide. It says nothing of
+    the spread over seeds, which the range shows. A score that is undefined for one seed has none.
+    """
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for document in evaluations:
+        groups.setdefault(_identity(document), []).append(document)
+    return [_row(documents) for documents in groups.values()]
+
+
+def _identity(document: dict[str, Any]) -> str:
+    """What is the same for all seeds of a fit, as text."""
+    model, data = document["model"], document["data"]
+    training = model.get("training") or {}
+    training = {k: v for k, v in training.items() if k not in ONLY_SPEED}
+    made_of = [model["name"], model["source"], model["size"], model.get("options"), training]
+    # Published weights and other fits without a seed are each one of a kind.
+    alone = document["name"] if model["seed"] is None else None
+    files = [file["content_sha256"] for file in data.get("files", ())]
+    scored = [files, data["trials_scored"], data["spikes"]]
+    return json.dumps([made_of, alone, document["settings"], scored], sort_keys=True)
+
+
+def _row(documents: Sequence[dict[str, Any]]) -> Row:
+    first = documents[0]
+    model, data, settings = first["model"], first["data"], first["settings"]
+    seeds = [document["model"]["seed"] for document in documents]
+    row = {key: model[key] for key in ("size", "source", "parameters", "multiply_adds_per_ms")}
+    row = {"model": model["name"], **row, "options": _options(model.get("options") or {})}
+    row |= {"n_fits": len(documents), "seeds": " ".join(str(s) for s in seeds if s is not None)}
+    row |= {"fits": " ".join(document["name"] for document in documents)}
+    row |= {"mode": settings["mode"], "trials": data["trials_scored"], "spikes": data["spikes"]}
+    for name in first["scores"]:
+        row |= _over_seeds(name, [document["scores"][name] for document in documents])
+    return row
+
+
+def _over_seeds(name: str, entries: Sequence[dict[str, float | None]]) -> Row:
+    def over(of, key: str) -> float | None:
+        values = [entry[key] for entry in entries if entry[key] is not None]
+        return of(values) if len(values) == len(entries) else None
+
+    ranges = {"mean": over(fmean, "value"), "lowest": over(min, "value")}
+    ranges |= {
+        "highest": over(max, "value"),
+        "low": over(fmean, "low"),
+        "high": over(fmean, "high"),
+    }
+    return {f"{name}_{key}": value for key, value in ranges.items()}
+
+
+def _options(options: dict[str, Any]) -> str:
+    """The options that fits were given as one cell."""
+    return " ".join(f"{key}={json.dumps(value)}" for key, value in options.items())
