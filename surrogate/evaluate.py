@@ -82,7 +82,7 @@ def evaluate(
     """
     model = load_model(folder)
     model.module.to(device)
-    store, protocol = open_for(model, data), Protocol.of(settings)
+    store, protocol = open_for(model, data, model.further), Protocol.of(settings)
     trials = scored_trials(store, protocol)
     seen, legacy = _predicted(model, store, trials, protocol, device)
     threshold = threshold_for(model, seen, valid, protocol, device)
@@ -95,7 +95,7 @@ def evaluate(
         "protocol": protocol.words(),
         "data": {**scored, "seen_in_fit": seen_in_fit(model, scored)},
         "spike_threshold": threshold.document(),
-        **scores_of(seen, threshold.called(seen), settings),
+        **scores_of(seen, threshold.called(seen), settings, model.further_names),
         "legacy": legacy,
         **made_with(*PACKAGES),
         "code": evaluation_code(model.name),
@@ -103,11 +103,15 @@ def evaluate(
 
 
 def scores_of(
-    seen: Predictions, called: SpikeList | None, settings: EvaluationConfig
+    seen: Predictions,
+    called: SpikeList | None,
+    settings: EvaluationConfig,
+    further: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The scores of predictions with their intervals, and the reference scores."""
     draws = Resamples.draw(len(seen.spikes), settings.bootstrap, settings.confidence, settings.seed)
-    return {"scores": score(seen, called, draws), "reference": reference_scores(seen)}
+    scores = score(seen, called, draws, further)
+    return {"scores": scores, "reference": reference_scores(seen)}
 
 
 def _predicted(
@@ -132,22 +136,29 @@ def predict_one(
 
     Returns:
         (T,) arrays: `spike_logit`, `spike_probability`, `soma_mV` (predicted), `true_soma_mV`
-        (clipped at -55 mV), `true_spikes` (bool).
+        (clipped at -55 mV), `true_spikes` (bool), and likewise further targets of the fit.
 
     Raises:
         NeuronIOError: the trial does not exist, or the data does not fit the model.
     """
     model = load_model(folder)
     model.module.to(device)
-    store = open_for(model, data)
+    store = open_for(model, data, model.further)
     truth = store[trial]
-    ((_, logit, soma_mV),) = predict_trials(
+    ((_, logit, soma_mV, further),) = predict_trials(
         model.module, store, [trial], Protocol.of(settings), device
     )
+    beside = {}
+    if model.further:
+        shown = zip(model.further_names, model.further.in_mV(truth.further).T, strict=True)
+        predicted = model.further.in_mV(further).T
+        for (name, true_mV), predicted_mV in zip(shown, predicted, strict=True):
+            beside |= {f"{name}_mV": predicted_mV, f"true_{name}_mV": true_mV}
     return {
         "spike_logit": logit,
         "spike_probability": expit(logit),
         "soma_mV": soma_mV,
         "true_soma_mV": SomaScale().clipped(truth.soma_mV),
         "true_spikes": truth.spikes,
+        **beside,
     }

@@ -59,6 +59,10 @@ class FurtherTargets:
         """As `raw`, in the units that models are fitted in."""
         return ((self.raw(shard, i) - self.shift) / self.scale).astype(np.float32)
 
+    def in_mV(self, units: np.ndarray) -> np.ndarray:
+        """Targets (..., V) from the units that models are fitted in to those of `raw`."""
+        return units * self.scale + self.shift
+
     def save(self, folder: Path) -> None:
         """Write targets.npz into a fit directory."""
         write_npz(folder / FILE, {name: np.asarray(v) for name, v in vars(self).items()})

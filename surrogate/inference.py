@@ -28,20 +28,23 @@ def predict_trials(
     trials: Sequence[int],
     protocol: Protocol,
     device: str = "cpu",
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
     """Predictions of whole trials, one trial at a time.
 
     Yields:
-        trial, spike logit (T,) float32, soma voltage (T,) float32 in mV.
+        trial, spike logit (T,) float32, soma voltage (T,) float32 in mV, further targets (T, V)
+        float32 in the units of the fit.
     """
     was_training = model.training
     model.eval()
     try:
         if protocol.windows_ms is None:
-            yield from _streaming(model, store, trials, device)
-            return
-        for trial in trials:
-            yield trial, *_in_windows(model, store, trial, protocol.windows_ms, device)
+            found = _streaming(model, store, trials, device)
+        else:
+            windows_ms = protocol.windows_ms
+            found = ((i, _in_windows(model, store, i, windows_ms, device)) for i in trials)
+        for trial, out_to in found:
+            yield trial, out_to[:, 0], SomaScale().to_mV(out_to[:, 1]), out_to[:, 2:]
     finally:
         model.train(was_training)
 
@@ -65,13 +68,14 @@ def predictions(
     """
     check_scored(store, protocol)
     scored, scale = slice(0 if whole else protocol.ignore_ms, None), SomaScale()
-    spikes, logits, soma, predicted = [], [], [], []
-    for trial, logit, voltage in predict_trials(model, store, trials, protocol, device):
-        spikes.append(store[trial].spikes[scored])
-        soma.append(scale.clipped(store[trial].soma_mV[scored]))
-        logits.append(logit[scored])
-        predicted.append(voltage[scored])
-    return Predictions(*(np.stack(rows) for rows in (spikes, logits, soma, predicted)))
+    rows = []
+    for trial, logit, soma, further in predict_trials(model, store, trials, protocol, device):
+        truth = store[trial]
+        row = (truth.spikes, logit, scale.clipped(truth.soma_mV), soma)
+        if store.further:
+            row += (store.further.in_mV(truth.further), store.further.in_mV(further))
+        rows.append([part[scored] for part in row])
+    return Predictions(*(np.stack(parts) for parts in zip(*rows, strict=True)))
 
 
 def check_scored(store: TrialStore, protocol: Protocol) -> None:
@@ -85,34 +89,35 @@ def check_scored(store: TrialStore, protocol: Protocol) -> None:
 
 def _streaming(
     model: nn.Module, store: TrialStore, trials: Sequence[int], device: str
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[int, np.ndarray]]:
     size = max(1, MS_AT_ONCE // store.duration_ms)
     for group in (trials[i : i + size] for i in range(0, len(trials), size)):
-        outputs = _run(model, [store[trial].inputs for trial in group], device)
-        yield from zip(group, *outputs, strict=True)
+        out_bto = _run(model, [store[trial].inputs for trial in group], device)
+        yield from zip(group, out_bto, strict=True)
 
 
 def _in_windows(
     model: nn.Module, store: TrialStore, trial: int, windows_ms: tuple[int, int], device: str
-) -> tuple[np.ndarray, np.ndarray]:
+) -> np.ndarray:
     duration, (length, overlap) = store.duration_ms, windows_ms
     starts = range(0, max(1, duration - overlap), length - overlap)
     inputs = store[trial].inputs
-    logit, soma = np.empty((2, duration), dtype=np.float32)
+    parts: list[tuple[int, np.ndarray]] = []
     whole = [start for start in starts if start + length <= duration]
     short = [start for start in starts if start not in whole]
     for group in (whole, short):
-        if not group:
-            continue
-        windows = [inputs.window(s, min(s + length, duration)) for s in group]
-        for start, *outputs in zip(group, *_run(model, windows, device), strict=True):
-            skip = overlap if start else 0
-            for trace, output in zip((logit, soma), outputs, strict=True):
-                trace[start + skip : start + length] = output[skip:]
-    return logit, soma
+        if group:
+            windows = [inputs.window(s, min(s + length, duration)) for s in group]
+            parts += zip(group, _run(model, windows, device), strict=True)
+    kept = [out_to[overlap if start else 0 :] for start, out_to in sorted(parts, key=_start)]
+    return np.concatenate(kept)[:duration]
 
 
-def _run(model: nn.Module, inputs: Sequence, device: str) -> tuple[np.ndarray, np.ndarray]:
+def _start(part: tuple[int, np.ndarray]) -> int:
+    return part[0]
+
+
+def _run(model: nn.Module, inputs: Sequence, device: str) -> np.ndarray:
+    """The outputs of windows of one length, (B, T, outputs)."""
     with torch.no_grad():
-        out_bto = model(EventBatch.from_inputs(inputs).to(device)).cpu().numpy()
-    return out_bto[..., 0], SomaScale().to_mV(out_bto[..., 1])
+        return model(EventBatch.from_inputs(inputs).to(device)).cpu().numpy()

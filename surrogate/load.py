@@ -9,6 +9,7 @@ from typing import Any
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
 from neuronio.surrogate.checkpoint import load_weights, read_tensors
+from neuronio.surrogate.further_targets import FurtherTargets
 from neuronio.surrogate.models import Surrogate, build_model, option_values, parse_options
 from neuronio.surrogate.protocol import SomaScale
 from neuronio.surrogate.published import MODEL_NAME, is_published, load_published
@@ -25,6 +26,7 @@ class LoadedModel:
         seed: of the fit, if it is one.
         threshold: logit above which it calls a spike, chosen on the fit's validation data.
         config: config.json of the fit; empty for published weights.
+        further: what it was fitted to beside spikes and soma, if anything.
     """
 
     name: str
@@ -33,6 +35,12 @@ class LoadedModel:
     seed: int | None = None
     threshold: float | None = None
     config: dict[str, Any] | None = None
+    further: FurtherTargets | None = None
+
+    @property
+    def further_names(self) -> list[str]:
+        """What it was fitted to beside spikes and soma."""
+        return self.further.names if self.further else []
 
     def describe(self) -> dict[str, Any]:
         """Name, size, options and cost, for the record."""
@@ -80,4 +88,5 @@ def load_model(folder: str | Path) -> LoadedModel:
     load_weights(module, read_tensors(folder / "best.pt"), folder / "best.pt")
     summary = folder / "summary.json"
     threshold = read_json(summary).get("spike_threshold_logit") if summary.exists() else None
-    return LoadedModel(name, module.eval(), "fit", seed, threshold, config)
+    further = FurtherTargets.load(folder)
+    return LoadedModel(name, module.eval(), "fit", seed, threshold, config, further)

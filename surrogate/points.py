@@ -13,24 +13,28 @@ FALSE_POSITIVE_RATES = (0.0025, 0.005, 0.01)
 
 @dataclass(frozen=True)
 class Predictions:
-    """A model's output beside the truth, each (trials, ms), over the scored bins only.
+    """A model's output beside the truth, over the scored bins only: (trials, ms), but where said.
 
     Attributes:
         spikes: bool, true output spikes.
         logit: float32, predicted log odds of a spike.
         soma_mV: float32, true soma voltage, clipped as in training.
         predicted_mV: float32, predicted soma voltage.
+        further_mV, predicted_further_mV: (trials, ms, V) float32, V further targets, if any.
     """
 
     spikes: np.ndarray
     logit: np.ndarray
     soma_mV: np.ndarray
     predicted_mV: np.ndarray
+    further_mV: np.ndarray | None = None
+    predicted_further_mV: np.ndarray | None = None
 
     def select(self, trials: Sequence[int], from_ms: int = 0) -> Predictions:
         """Some of the trials, without their start."""
         rows, bins = list(trials), slice(from_ms, None)
-        return Predictions(*(array[rows, bins] for array in vars(self).values()))
+        parts = (None if part is None else part[rows, bins] for part in vars(self).values())
+        return Predictions(*parts)  # type: ignore[arg-type]
 
 
 def point_scores(predictions: Predictions) -> dict[str, float | None]:
@@ -50,30 +54,34 @@ def detection_points(p: Predictions) -> dict[str, float | None]:
     return dict(zip(names, map(float, values), strict=True))
 
 
-def soma_sums(p: Predictions) -> np.ndarray:
-    """(trials, 6) sums over time of 1, |e|, e, e^2, d, d^2: e the error, d true minus its mean."""
-    true = p.soma_mV.astype(np.float64)
-    error = p.predicted_mV - true
+def voltage_sums(true_mV: np.ndarray, predicted_mV: np.ndarray) -> np.ndarray:
+    """(trials, 6) sums over time of 1, |e|, e, e^2, d, d^2: e the error, d true minus its mean.
+
+    Args:
+        true_mV, predicted_mV: (trials, ms).
+    """
+    true = true_mV.astype(np.float64)
+    error = predicted_mV - true
     deviation = true - true.mean()
     parts = [np.ones_like(true), np.abs(error), error, error**2, deviation, deviation**2]
     return np.stack([part.sum(axis=1) for part in parts], axis=1)
 
 
-def soma_from_sums(sums: np.ndarray) -> dict[str, np.ndarray]:
-    """Soma scores from sums of trials, (..., 6)."""
+def voltage_scores(sums: np.ndarray, name: str) -> dict[str, np.ndarray]:
+    """The scores of a voltage, named so, from sums of trials, (..., 6)."""
     count, absolute, error, squared, deviation, variance = np.moveaxis(sums, -1, 0)
     error_variance = squared / count - (error / count) ** 2
     true_variance = variance / count - (deviation / count) ** 2
     with np.errstate(invalid="ignore", divide="ignore"):
         explained = np.where(true_variance > 0, 1 - error_variance / true_variance, np.nan)
     return {
-        "soma_rmse_mV": np.sqrt(squared / count),
-        "soma_mae_mV": absolute / count,
-        "soma_explained_variance": explained,
+        f"{name}_rmse_mV": np.sqrt(squared / count),
+        f"{name}_mae_mV": absolute / count,
+        f"{name}_explained_variance": explained,
     }
 
 
 def soma_points(p: Predictions) -> dict[str, float | None]:
     """Soma RMSE, MAE and explained variance; None where undefined."""
-    values = soma_from_sums(soma_sums(p).sum(axis=0))
+    values = voltage_scores(voltage_sums(p.soma_mV, p.predicted_mV).sum(axis=0), "soma")
     return {name: float(v) if np.isfinite(v) else None for name, v in values.items()}

@@ -36,8 +36,8 @@ def headline(document: dict[str, Any]) -> list[str]:
         for source, scores in document["reference"].items()
         for name, entry in scores.items()
     }
-    for name, label in LABELS.items():
-        entry = document["scores"][name]
+    for name, entry in document["scores"].items():
+        label = LABELS.get(name, name)
         text = f"{_number(entry['value'])}  {_interval(entry)}".rstrip()
         if name in reference:
             text = f"{text:<27}  {reference[name]}"
@@ -62,8 +62,8 @@ def difference_lines(document: dict[str, Any]) -> list[str]:
     head = f"  {'':<{WIDTH}} {'A':>9} {'B':>9} {'B - A':>9}"
     lines = [f"A {a}, B {b}; scored: {scored_words(document)}", head]
     clear = []
-    for name, label in LABELS.items():
-        entry = document["scores"][name]
+    for name, entry in document["scores"].items():
+        label = LABELS.get(name, name)
         values = " ".join(f"{_number(entry[key]):>9}" for key in ("a", "b", "difference"))
         mark = " *" if entry["excludes_0"] else ""
         clear += [label] * entry["excludes_0"]

@@ -9,19 +9,25 @@ from typing import Any
 import numpy as np
 
 from neuronio.errors import NeuronIOError
+from neuronio.surrogate.further_targets import FurtherTargets
 from neuronio.surrogate.inference import check_scored
 from neuronio.surrogate.load import LoadedModel
 from neuronio.surrogate.protocol import Protocol
 from neuronio.surrogate.store import TrialStore
 
 
-def open_for(model: LoadedModel, paths: Sequence[Path]) -> TrialStore:
+def open_for(
+    model: LoadedModel, paths: Sequence[Path], further: FurtherTargets | None = None
+) -> TrialStore:
     """The trials of shards, for a model to predict.
+
+    Args:
+        further: the targets beside spikes and soma to read with them.
 
     Raises:
         NeuronIOError: they have another number of synapses than the model.
     """
-    store = TrialStore(paths)
+    store = TrialStore(paths, further=further)
     wanted = model.module.options.inputs
     if store.n_synapses != wanted:
         raise NeuronIOError(

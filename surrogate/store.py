@@ -56,6 +56,7 @@ class TrialStore:
     Attributes:
         n_synapses: inputs of every trial.
         duration_ms: length of every trial, ms.
+        further: targets beside spikes and soma that trials are read with, if any.
         cached_bytes: memory that the trials held now take.
 
     Raises:
@@ -71,7 +72,7 @@ class TrialStore:
         if not paths:
             raise NeuronIOError("no data files given; give one or more shards (.h5)")
         self.paths = [Path(path) for path in paths]
-        self._limit, self._further = cache_mib * 2**20, further
+        self._limit, self.further = cache_mib * 2**20, further
         self._cache: OrderedDict[int, Trial] = OrderedDict()
         self.cached_bytes = 0
         self._open: OrderedDict[int, Shard] = OrderedDict()
@@ -158,7 +159,7 @@ class TrialStore:
             )
         spikes = spike_bins(shard.spike_ms(i), self.duration_ms)
         none = np.empty((self.duration_ms, 0), np.float32)
-        further = self._further.of(shard, i) if self._further else none
+        further = self.further.of(shard, i) if self.further else none
         return Trial(shard.inputs(i), spikes, soma, further)
 
     def _shard(self, number: int) -> Shard:

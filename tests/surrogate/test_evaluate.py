@@ -85,14 +85,14 @@ def test_streaming_and_published_windows_agree_for_a_short_memory(fitted, make_s
     windows = Protocol(100, windows_ms=(90, 20))
     one_pass = list(predict_trials(module, store, range(4), OURS))
     in_windows = list(predict_trials(module, store, range(4), windows))
-    for (_, *whole), (_, *pieces) in zip(one_pass, in_windows, strict=True):
+    for (_, *whole, _), (_, *pieces, _) in zip(one_pass, in_windows, strict=True):
         np.testing.assert_allclose(whole, pieces, atol=1e-4)
 
 
 def test_the_order_and_grouping_of_trials_do_not_matter(fitted, make_shard):
     store, module = TrialStore([make_shard(4)]), load_model(fitted).module
-    together = {i: logit for i, logit, _ in predict_trials(module, store, range(4), OURS)}
-    ((_, alone, _),) = predict_trials(module, store, [2], OURS)
+    together = {i: logit for i, logit, _, _ in predict_trials(module, store, range(4), OURS)}
+    ((_, alone, _, _),) = predict_trials(module, store, [2], OURS)
     np.testing.assert_allclose(together[2], alone, atol=1e-5)
 
 

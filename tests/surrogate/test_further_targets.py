@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 from conftest import N_SEGMENTS, made_up_trial
 
+from neuronio.config import EvaluationConfig
 from neuronio.data.shard import SegmentTable, Shard, write_shard
 from neuronio.data.trial import Recording
 from neuronio.errors import NeuronIOError
+from neuronio.surrogate.comparison import compare_fits
+from neuronio.surrogate.evaluate import evaluate, predict_one
 from neuronio.surrogate.fit_settings import fitted_options
 from neuronio.surrogate.further_targets import FurtherTargets, further_targets
 from neuronio.surrogate.load import load_model
+from neuronio.surrogate.score_words import headline
 from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.train import FitSpec, fit
 from neuronio.training import TrainingConfig
@@ -88,6 +92,39 @@ def test_a_fit_has_an_output_for_each_target(shard, make_shard, tmp_path):
     model = load_model(spec.out)
     assert model.module.options.outputs == 5
     assert FurtherTargets.load(spec.out).names == ["nexus", "dendrites_pc1", "dendrites_pc2"]
+
+
+def test_an_evaluation_scores_every_target(shard, make_shard, tmp_path):
+    """Against the same scores from `predict`, which gives both traces in mV."""
+    spec = fit_to(shard, make_shard, tmp_path / "fit", nexus=True, dendrites=1)
+    fit(spec)
+    settings = EvaluationConfig(ignore_ms=100, bootstrap=20)
+    document = evaluate(spec.out, [shard], settings)
+    assert any("nexus" in line for line in headline(document))
+    with Shard(shard) as trials:
+        nexus = [trials.nexus_mV(i) for i in range(4)]
+    told = [predict_one(spec.out, [shard], i, settings) for i in range(4)]
+    for i in range(4):
+        np.testing.assert_allclose(told[i]["true_nexus_mV"], nexus[i], atol=1e-4)
+    for name in ("nexus", "dendrites_pc1"):
+        true, predicted = (
+            np.stack([t[f"{side}{name}_mV"][100:] for t in told]) for side in ("true_", "")
+        )
+        error = predicted - true
+        found = document["scores"]
+        rmse, explained = found[f"{name}_rmse_mV"], found[f"{name}_explained_variance"]
+        assert rmse["value"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-4)
+        assert rmse["low"] < rmse["value"] < rmse["high"]
+        assert explained["value"] == pytest.approx(1 - error.var() / true.var(), abs=1e-4)
+
+
+def test_fits_to_other_targets_can_be_compared(shard, make_shard, tmp_path):
+    both = [fit_to(shard, make_shard, tmp_path / str(v), dendrites=v) for v in (0, 2)]
+    for spec in both:
+        fit(spec)
+    settings = EvaluationConfig(ignore_ms=100, bootstrap=20)
+    document = compare_fits(both[1].out, both[0].out, [shard], settings)
+    assert document["scores"]["soma_rmse_mV"]["difference"] is not None
 
 
 def test_what_cannot_be_a_target_is_one_sentence(shard, make_shard, tmp_path):
