@@ -148,7 +148,7 @@ def predict_one(
     ((_, logit, soma_mV, further),) = predict_trials(
         model.module, store, [trial], Protocol.of(settings), device
     )
-    beside = {}
+    beside: dict[str, np.ndarray] = {}
     if model.further:
         shown = zip(model.further_names, model.further.in_mV(truth.further).T, strict=True)
         predicted = model.further.in_mV(further).T

@@ -125,7 +125,7 @@ def _principal(
     paths: list[Path], components: int, ignore_ms: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Mean (S,), leading components (K, S) and total variance of the dendrites' voltages."""
-    count, total, product = 0, 0.0, 0.0
+    count, total, product = 0, np.zeros(1), np.zeros((1, 1))
     for shard, i in _some(paths):
         if not shard.has_segments:
             raise NeuronIOError(
@@ -140,7 +140,7 @@ def _principal(
         count += some_st.shape[1]
         total = total + some_st.sum(1)
         product = product + some_st @ some_st.T
-    mean_s = np.asarray(total) / count
+    mean_s = total / count
     variance_k, component_sk = np.linalg.eigh(product / count - np.outer(mean_s, mean_s))
     component_ks = component_sk.T[::-1][:components]
     # A component and its opposite are one: the largest weight is positive.

@@ -71,9 +71,9 @@ def predictions(
     rows = []
     for trial, logit, soma, further in predict_trials(model, store, trials, protocol, device):
         truth = store[trial]
-        row = (truth.spikes, logit, scale.clipped(truth.soma_mV), soma)
+        row = [truth.spikes, logit, scale.clipped(truth.soma_mV), soma]
         if store.further:
-            row += (store.further.in_mV(truth.further), store.further.in_mV(further))
+            row += [store.further.in_mV(truth.further), store.further.in_mV(further)]
         rows.append([part[scored] for part in row])
     return Predictions(*(np.stack(parts) for parts in zip(*rows, strict=True)))
 

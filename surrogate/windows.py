@@ -45,8 +45,8 @@ class WindowBatch:
         """The same batch on another device."""
         if str(device) == "cpu":
             return self
-        parts = (part.to(device) for part in (self.events, self.spikes, self.voltages))
-        return WindowBatch(*parts)
+        spikes, voltages = self.spikes.to(device), self.voltages.to(device)
+        return WindowBatch(self.events.to(device), spikes, voltages)
 
 
 def window_batch(trials: Sequence[Trial], starts: Iterable[int], window_ms: int) -> WindowBatch:
