@@ -268,15 +268,16 @@ def test_recompute_gives_the_same_gradients():
         torch.testing.assert_close(first.grad, second.grad, atol=1e-5, rtol=1e-4)
 
 
-def test_lif_fires_more_with_more_current():
-    model = small_model("lif")
+@pytest.mark.parametrize("name", ["lif", "lif2"])
+def test_lif_fires_more_with_more_current(name):
+    model = small_model(name)
     batch = EventBatch.from_inputs([random_inputs(200)])
     with torch.no_grad():
         fired = []
         for current in (0.0, 0.15, 0.5):
             model.bank.weight.zero_()
             model.current_bias.fill_(current)
-            fired.append(int((model(batch)[..., 0] > 0).sum()))
+            fired.append(int((model.potentials(batch)[..., 0] > 1.0).sum()))
     assert fired[0] == 0 < fired[1] < fired[2]
 
 
