@@ -18,12 +18,15 @@ class LinearNonlinear(Surrogate):
     """Filtered inputs summed linearly, one sum for each output, and a sigmoid of the sum.
 
     For spikes the sigmoid is the logistic function of the loss. A voltage has one of its own,
-    whose height and place are learned: bias + range (sigmoid(x + shift) - 1/2).
+    whose height and place are learned: bias + range (sigmoid(x + shift) - 1/2). Spikes are too
+    rare to learn thousands of weights from alone, and come where the soma is depolarised: their sum
+    is their own filters' and `gain` times that of the soma.
     """
 
     def __init__(self, options: FilterOptions) -> None:
         super().__init__(options)
         self.bank = FilterBank(options, options.outputs)
+        self.gain = nn.Parameter(torch.ones(()))
         self.range = nn.Parameter(torch.full((options.outputs - 1,), INITIAL_RANGE))
         self.shift = nn.Parameter(torch.zeros(options.outputs - 1))
         self.bias = nn.Parameter(torch.zeros(options.outputs))
@@ -35,7 +38,8 @@ class LinearNonlinear(Surrogate):
     def _outputs(self, sum_o: torch.Tensor) -> torch.Tensor:
         """The outputs (..., outputs) of the filtered sums."""
         voltage_v = self.range * (torch.sigmoid(sum_o[..., 1:] + self.shift) - 0.5)
-        return torch.cat([sum_o[..., :1], voltage_v], dim=-1) + self.bias
+        logit_1 = sum_o[..., :1] + self.gain * sum_o[..., 1:2]
+        return torch.cat([logit_1, voltage_v], dim=-1) + self.bias
 
     def input_kernel(self) -> torch.Tensor:
         """What a spike adds to every filter of every output, (N, F outputs)."""
@@ -52,4 +56,4 @@ class LinearNonlinear(Surrogate):
 
     def count_multiply_adds(self) -> int:
         """Multiply-adds per ms with every synapse counted as active once."""
-        return self.bank.count_multiply_adds() + len(self.range)
+        return self.bank.count_multiply_adds() + self.options.outputs

@@ -75,6 +75,8 @@ def test_headline_tcn():
 @pytest.mark.parametrize("name", MODELS)
 def test_outputs_gradients_and_counts(name):
     model = small_model(name)
+    if hasattr(model, "current_bias"):  # a neuron that does not spike learns nothing of its reset
+        model.current_bias.data.fill_(0.2)
     batch = EventBatch.from_inputs([random_inputs(40, seed) for seed in range(3)])
     out_bto = model(batch)
     assert out_bto.shape == (3, 40, 2)
@@ -107,6 +109,24 @@ def test_no_output_depends_on_later_inputs(name):
     for out_bt in out_bto.unbind(2):
         torch.testing.assert_close(out_bt[0, :35], out_bt[1, :35])
         assert not torch.allclose(out_bt[0, 35:], out_bt[1, 35:])
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_recurrent_layers_equal_torchs_own_on_dense_inputs(name, layers):
+    model = small_model(name, layers=layers).double()
+    batch = EventBatch.from_inputs([random_inputs(60, seed) for seed in range(3)])
+    dense_btn = batch.dense().transpose(1, 2).double()
+    found, wanted = model(batch), model.readout(model.layers(dense_btn)[0])
+    torch.testing.assert_close(found, wanted)
+    parameters = dict(model.named_parameters())
+    gradients = [
+        torch.autograd.grad(out.square().sum(), list(parameters.values()))
+        for out in (found, wanted)
+    ]
+    for key, ours, theirs in zip(parameters, *gradients, strict=True):
+        assert theirs.any(), key
+        torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.filterwarnings("ignore:on meta")
