@@ -83,7 +83,7 @@ class FilterBank(nn.Module):
 
     def kernel(self) -> torch.Tensor:
         """What a spike adds to every filter of every output, (N, F outputs)."""
-        weight_nfo = self.weight
+        weight_nfo: torch.Tensor = self.weight
         if self.options.rank:
             weight_tnro = self.weight.unflatten(0, (2, -1))
             weight_nfo = torch.einsum("tnro,trfo->tnfo", weight_tnro, self.time_course)

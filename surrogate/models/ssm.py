@@ -43,8 +43,8 @@ class SsmLayer(nn.Module):
     """One recurrence, s_t = z s_{t-1} + gamma B x_t, and y = Re(C s) + D x; gated, added to x.
 
     z = exp(-exp(log_rate) + i exp(log_phase)) cannot leave the unit disc; gamma, the square root
-    of 1 - |z|^2, makes states of white input alike in size (Orvieto et al. 2023, section 3.4).
-    With u = GELU(y), the layer gives x + u sigmoid(W u) (Smith et al. 2023, appendix G.1).
+    of 1 - |z|^2, makes states of white input alike in size (Orvieto et al. 2023).
+    With u = GELU(y), the layer gives x + u sigmoid(W u) (Smith et al. 2023).
     """
 
     # What computes over time; tests and benchmarks put the plain reference here.
