@@ -28,17 +28,21 @@ Paths = str | Path | Sequence[str | Path]
 
 
 class Count(NamedTuple):
-    """Cost of a model: learned numbers, and multiply-adds per ms of input."""
+    """Cost of a model: learned numbers, multiply-adds per ms of input, and numbers remembered.
+
+    `state_size` is how many it keeps from one ms to the next; None if it takes whole windows only.
+    """
 
     parameters: int
     multiply_adds_per_ms: int
+    state_size: int | None
 
 
 def count(model: str, size: int | None = None, **options: Any) -> Count:
-    """Parameters and multiply-adds per ms of a model that is not fitted.
+    """Parameters, multiply-adds per ms and size of the state of a model that is not fitted.
 
     >>> neuronio.count("branch_elm", 20)
-    Count(parameters=8002, multiply_adds_per_ms=8025)
+    Count(parameters=8002, multiply_adds_per_ms=8025, state_size=65)
 
     Args:
         model: name of a surrogate, such as those that `neuronio count` lists.
@@ -49,7 +53,7 @@ def count(model: str, size: int | None = None, **options: Any) -> Count:
         NeuronIOError: the model or an option does not exist, or a value does not fit it.
     """
     built = build_model(model, sized_options(model, size, options))
-    return Count(built.count_parameters(), built.count_multiply_adds())
+    return Count(built.count_parameters(), built.count_multiply_adds(), built.state_size())
 
 
 def fit(

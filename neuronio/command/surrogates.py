@@ -156,7 +156,7 @@ def count(
         bool, typer.Option("--parameters-only", help="Print the number of parameters alone.")
     ] = False,
 ) -> None:
-    """Count a model's parameters and its multiply-adds per ms, or list the models there are."""
+    """Count a model's parameters, multiply-adds per ms and state, or list the models there are."""
     from neuronio.surrogate.models import build_model, sized_options
 
     if model is None:
@@ -172,6 +172,9 @@ def count(
         return
     typer.echo(f"parameters            {built.count_parameters():,}")
     typer.echo(f"multiply-adds per ms  {built.count_multiply_adds():,}")
+    remembered = built.state_size()
+    words = "none: whole windows only" if remembered is None else f"{remembered:,}"
+    typer.echo(f"numbers remembered    {words}")
 
 
 def model_lines() -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Every surrogate, one family a file; importing this registers those that come with the project."""
 
-from neuronio.surrogate.models import elm, lif, linear, recurrent, tcn
+from neuronio.surrogate.models import elm, lif, linear, pooled_elm, recurrent, ssm, tcn
 from neuronio.surrogate.models.base import ModelOptions, Surrogate
 from neuronio.surrogate.models.registry import (
     FAMILIES,
@@ -23,8 +23,10 @@ __all__ = [
     "linear",
     "option_values",
     "parse_options",
+    "pooled_elm",
     "recurrent",
     "sized_options",
+    "ssm",
     "surrogate",
     "tcn",
 ]

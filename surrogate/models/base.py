@@ -103,8 +103,10 @@ class Surrogate(nn.Module):
             "first_state and advance; write them (docs/extending.md), or give it whole windows"
         )
 
-    def state_size(self) -> int:
-        """Numbers that it remembers from one ms to the next."""
+    def state_size(self) -> int | None:
+        """Numbers remembered from one ms to the next; None if it takes whole windows only."""
+        if type(self).first_state is Surrogate.first_state:
+            return None
         return sum(part[0].numel() for part in self.first_state(1))
 
     @abstractmethod

@@ -110,16 +110,8 @@ class Elm(Surrogate):
     def __init__(self, options: ElmOptions) -> None:
         super().__init__(options)
         units, hidden = options.num_memory, 2 * options.num_memory
-        source, valid, self.n_branch = synapse_routing(options)
-        sign = torch.where(source < options.inputs // 2, 1.0, -1.0) * valid
         self.trace_decay = math.exp(-1.0 / options.tau_synapse_ms)
-        self.register_buffer("synapse_source", source, persistent=False)
-        self.register_buffer("synapse_sign", sign, persistent=False)
-        cell = None
-        if isinstance(options, BranchElmOptions):
-            cell = branch_cell(source, valid, options)
-        self.register_buffer("synapse_cell", cell, persistent=False)
-        self.synapse_weight = nn.Parameter(torch.full((len(source),), INITIAL_SYNAPSE_WEIGHT))
+        self.add_synapses()
         sizes = [self.n_branch + units, *[hidden] * options.mlp_layers, units]
         self.mlp = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
         self.readout = nn.Linear(units, options.outputs)
@@ -128,6 +120,19 @@ class Elm(Surrogate):
             self.tau_logit = nn.Parameter(logit)
         else:
             self.register_buffer("tau_logit", logit)
+
+    def add_synapses(self) -> None:
+        """Set what each synapse reads, where it adds to, and its weight."""
+        options = self.options
+        source, valid, self.n_branch = synapse_routing(options)
+        sign = torch.where(source < options.inputs // 2, 1.0, -1.0) * valid
+        self.register_buffer("synapse_source", source, persistent=False)
+        self.register_buffer("synapse_sign", sign, persistent=False)
+        cell = None
+        if isinstance(options, BranchElmOptions):
+            cell = branch_cell(source, valid, options.inputs, options.num_branch)
+        self.register_buffer("synapse_cell", cell, persistent=False)
+        self.synapse_weight = nn.Parameter(torch.full((len(source),), INITIAL_SYNAPSE_WEIGHT))
 
     def forward(self, events: EventBatch) -> torch.Tensor:
         """Spike logit, scaled soma voltage and further targets, (B, T, outputs)."""
@@ -228,7 +233,7 @@ class Elm(Surrogate):
         """Multiply-adds per ms with every synapse counted as active once."""
         weights = sum(layer.weight.numel() for layer in [*self.mlp, self.readout])
         units = self.options.num_memory
-        return len(self.synapse_weight) + self.n_branch + weights + 2 * units
+        return len(self.synapse_source) + self.n_branch + weights + 2 * units
 
 
 def synapse_routing(options: ElmOptions) -> tuple[torch.Tensor, torch.Tensor, int]:
@@ -248,14 +253,16 @@ def synapse_routing(options: ElmOptions) -> tuple[torch.Tensor, torch.Tensor, in
     return interlaced[place_s.clamp(max=n - 1)], valid_s, options.num_branch
 
 
-def branch_cell(source_s: torch.Tensor, valid_s: torch.Tensor, options: BranchElmOptions):
+def branch_cell(
+    source_s: torch.Tensor, valid_s: torch.Tensor, inputs: int, branches: int
+) -> torch.Tensor:
     """Where each synapse stands in a flat (inputs, branches) matrix; none stand in one place.
 
-    Synapses that do not exist stand past its end.
+    The synapses of a branch stand together, equally many a branch. Those that do not exist stand
+    past the matrix's end.
     """
-    branch_s = torch.arange(len(source_s)) // options.synapses_per_branch
-    cell_s = source_s * options.num_branch + branch_s
-    return torch.where(valid_s, cell_s, options.inputs * options.num_branch)
+    branch_s = torch.arange(len(source_s)) // (len(source_s) // branches)
+    return torch.where(valid_s, source_s * branches + branch_s, inputs * branches)
 
 
 def tau_logit(options: ElmOptions) -> torch.Tensor:

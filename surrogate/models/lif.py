@@ -1,17 +1,23 @@
-"""A leaky integrate-and-fire neuron with learned weights."""
+"""Leaky integrate-and-fire neurons with learned weights, of one compartment and of two."""
 
 from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import nn
+from torch.nn import functional
 
+from neuronio.surrogate import recurrence
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.models.base import State, Surrogate
-from neuronio.surrogate.models.linear import FilterBank, FilterOptions
+from neuronio.surrogate.models.filters import FilterBank, FilterOptions
 from neuronio.surrogate.models.registry import surrogate
 
 INITIAL_TAU_MS = 10.0
+INITIAL_COUPLING = 1.0
 INITIAL_LOGIT_GAIN = 5.0
 
 
@@ -27,81 +33,122 @@ class LifOptions(FilterOptions):
     )
 
 
-class SurrogateSpike(torch.autograd.Function):
-    """Heaviside step forward; derivative 1 / (1 + slope |u|)^2 backward (Zenke & Ganguli 2018)."""
+class Lif(Surrogate):
+    """Filtered synaptic currents, leaky compartments, a threshold at 1, reset by subtraction.
 
-    @staticmethod
-    def forward(ctx, excess: torch.Tensor, slope: float) -> torch.Tensor:
-        """1 where `excess` is above 0."""
-        ctx.save_for_backward(excess)
-        ctx.slope = slope
-        return (excess > 0).to(excess.dtype)
+    With I the filtered currents and A what one ms leaves of the potentials,
 
-    @staticmethod
-    def backward(ctx, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
-        """Gradient to `excess`."""
-        (excess,) = ctx.saved_tensors
-        return grad / (1.0 + ctx.slope * excess.abs()) ** 2, None
+        v_t = A (v_{t-1} - reset spike_{t-1}) + (1 - exp(-1 ms / tau)) I_t + b
+
+    The soma spikes where its v is above 1. All outputs are affine functions of the soma's
+    potential before the reset. Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3;
+    the derivative of a spike: Zenke & Ganguli 2018.
+    """
+
+    compartments: ClassVar[int]
+
+    def __init__(self, options: LifOptions) -> None:
+        super().__init__(options)
+        self.bank = FilterBank(options, outputs=self.compartments)
+        self.current_bias = nn.Parameter(torch.zeros(self.compartments))
+        self.log_tau = nn.Parameter(torch.full((self.compartments,), INITIAL_TAU_MS).log())
+        self.reset = nn.Parameter(torch.ones(()))
+        self.gain = nn.Parameter(torch.tensor([INITIAL_LOGIT_GAIN] + [1.0] * (options.outputs - 1)))
+        self.bias = nn.Parameter(torch.zeros(options.outputs))
+
+    @abstractmethod
+    def transition(self) -> torch.Tensor:
+        """What one ms leaves of the potentials, (compartments, compartments)."""
+
+    def forward(self, events: EventBatch) -> torch.Tensor:
+        """Spike logit, scaled soma voltage and further targets, (B, T, outputs)."""
+        return self._outputs(self.potentials(events))
+
+    def potentials(self, events: EventBatch) -> torch.Tensor:
+        """Potentials before the reset of each ms, soma first, (B, T, compartments)."""
+        current_btk = self._current(self.bank(events))
+        return recurrence.membrane(
+            current_btk, self.transition(), self._reset(), self.options.surrogate_slope
+        )
+
+    def _current(self, filtered_k: torch.Tensor) -> torch.Tensor:
+        """What the filtered sums (..., compartments) add to the potentials in a ms."""
+        return -torch.expm1(-torch.exp(-self.log_tau)) * filtered_k + self.current_bias
+
+    def _reset(self) -> torch.Tensor:
+        """What a spike takes from each compartment: from the soma alone."""
+        return functional.pad(self.reset[None], (0, self.compartments - 1))
+
+    def _outputs(self, potential_k: torch.Tensor) -> torch.Tensor:
+        """(..., outputs) from the potentials before the reset."""
+        return self.gain * potential_k[..., :1] + self.bias
+
+    def input_kernel(self) -> torch.Tensor:
+        """What a spike adds to every filter of every compartment, (N, F compartments)."""
+        return self.bank.kernel()
+
+    def first_state(self, rows: int) -> State:
+        """The filters, and the potentials (rows, compartments) after the reset, all 0."""
+        return *self.bank.first_state(rows), self.gain.new_zeros(rows, self.compartments)
+
+    def advance(self, current_bc: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        """One ms."""
+        filtered_bk, filters = self.bank.advance(current_bc, state[:-1])
+        before_bk, after_bk = recurrence.reference.membrane_step(
+            self._current(filtered_bk),
+            state[-1],
+            self.transition(),
+            self._reset(),
+            self.options.surrogate_slope,
+        )
+        return self._outputs(before_bk), (*filters, after_bk)
+
+    def count_multiply_adds(self) -> int:
+        """Multiply-adds per ms with every synapse counted as active once."""
+        k = self.compartments
+        return self.bank.count_multiply_adds() + k * k + k + 1 + self.options.outputs
 
 
 @surrogate(
     "lif", options=LifOptions, label="leaky integrate-and-fire", marker="X", colour="#CC79A7"
 )
-class LeakyIntegrateAndFire(Surrogate):
-    """Filtered synaptic currents, a leaky membrane, a threshold at 1 and a reset by subtraction.
+class LeakyIntegrateAndFire(Lif):
+    """A soma alone: A = exp(-1 ms / tau)."""
 
-    The spike logit is an affine function of the distance to threshold, the soma voltage one of the
-    membrane potential.
+    compartments = 1
+
+    def transition(self) -> torch.Tensor:
+        """What one ms leaves of the potential, (1, 1)."""
+        return torch.exp(-torch.exp(-self.log_tau))[:, None]
+
+
+@surrogate("lif2", options=LifOptions, label="two-compartment LIF", marker="x", colour="#7A2E5D")
+class TwoCompartmentLif(Lif):
+    """A soma that spikes and a passive dendrite, which a spike does not reset.
+
+    Between the currents of one ms and the next, with couplings g > 0,
+
+        tau_s dv_s/dt = -v_s + g_s (v_d - v_s)
+        tau_d dv_d/dt = -v_d + g_d (v_s - v_d)
+
+    solved exactly: A = exp(M), M the matrix of these equations. Each synapse has weights to both.
+    Source: Rospars & Lansky 1993 (Biol. Cybern. 69, 283), the two-point neuron.
     """
+
+    compartments = 2
 
     def __init__(self, options: LifOptions) -> None:
         super().__init__(options)
-        self.bank = FilterBank(options, outputs=1)
-        self.current_bias = nn.Parameter(torch.zeros(()))
-        self.log_tau = nn.Parameter(torch.tensor(INITIAL_TAU_MS).log())
-        self.reset = nn.Parameter(torch.ones(()))
-        gain = torch.ones(options.outputs)
-        gain[0] = INITIAL_LOGIT_GAIN
-        self.gain = nn.Parameter(gain)
-        self.offset = nn.Parameter(torch.zeros(options.outputs))
+        self.log_coupling = nn.Parameter(torch.full((2,), INITIAL_COUPLING).log())
 
-    def forward(self, events: EventBatch) -> torch.Tensor:
-        """Spike logit, scaled soma voltage and further targets, (B, T, outputs)."""
-        current_bt = self.bank(events).squeeze(2)
-        after_b, out = torch.zeros_like(current_bt[:, 0]), []
-        for current_b in current_bt.unbind(1):
-            before_b, after_b = self._membrane(current_b, after_b)
-            out.append(before_b)
-        return self._outputs(torch.stack(out, dim=1))
-
-    def _membrane(
-        self, current_b: torch.Tensor, after_b: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The potential of a ms before and after its reset, from that after the ms before."""
-        before_b = torch.exp(-1.0 / self.log_tau.exp()) * after_b + current_b + self.current_bias
-        spike_b = SurrogateSpike.apply(before_b - 1.0, self.options.surrogate_slope)
-        return before_b, before_b - self.reset * spike_b
-
-    def _outputs(self, potential: torch.Tensor) -> torch.Tensor:
-        """(..., outputs) from the potential before the reset: the logit from its excess over 1."""
-        from_spike = torch.zeros_like(self.gain)
-        from_spike[0] = 1.0
-        return self.gain * (potential.unsqueeze(-1) - from_spike) + self.offset
-
-    def input_kernel(self) -> torch.Tensor:
-        """What a spike adds to every filter, (N, F)."""
-        return self.bank.kernel()
-
-    def first_state(self, rows: int) -> State:
-        """The filters (rows, F) and the potential after the reset (rows,), all 0."""
-        return *self.bank.first_state(rows), self.bank.weight.new_zeros(rows)
-
-    def advance(self, current_bc: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
-        """One ms."""
-        current_b1, filters = self.bank.advance(current_bc, state[:-1])
-        before_b, after_b = self._membrane(current_b1.squeeze(1), state[-1])
-        return self._outputs(before_b), (*filters, after_b)
-
-    def count_multiply_adds(self) -> int:
-        """Multiply-adds per ms with every synapse counted as active once."""
-        return self.bank.weight.numel() + 2 * self.options.filters + 4
+    def transition(self) -> torch.Tensor:
+        """What one ms leaves of the potentials of soma and dendrite, (2, 2)."""
+        rate, coupling = torch.exp(-self.log_tau), self.log_coupling.exp()
+        decay, flow = -rate * (1.0 + coupling), rate * coupling
+        mean, half = decay.mean(), (decay[0] - decay[1]) / 2.0
+        # M = mean + N with N N = q^2, so that exp(M) = exp(mean) (cosh q + N sinh(q) / q).
+        q = torch.sqrt(half.square() + flow.prod())
+        part = torch.sinh(q) / q
+        soma = torch.stack([torch.cosh(q) + part * half, part * flow[0]])
+        dendrite = torch.stack([part * flow[1], torch.cosh(q) - part * half])
+        return torch.exp(mean) * torch.stack([soma, dendrite])

@@ -12,7 +12,14 @@ from neuronio.errors import NeuronIOError
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.recurrence import compiled, reference
 
-__all__ = ["event_convolution", "exponential_filter", "memory_recursion", "reference"]
+__all__ = [
+    "event_convolution",
+    "exponential_filter",
+    "membrane",
+    "memory_recursion",
+    "reference",
+    "rotation",
+]
 
 
 def event_convolution(events: EventBatch, kernel_nkc: torch.Tensor) -> torch.Tensor:
@@ -33,6 +40,20 @@ def exponential_filter(x_btc: torch.Tensor, decay: float) -> torch.Tensor:
     """y_t = decay y_{t-1} + x_t along the second axis, from y = 0."""
     implementation = compiled if _is_compiled_for(x_btc) else reference
     return implementation.exponential_filter(x_btc, decay)
+
+
+def rotation(drive_btc: torch.Tensor, turn_c: torch.Tensor) -> torch.Tensor:
+    """s_t = z s_{t-1} + x_t of C/2 complex numbers, real parts before imaginary, from s = 0."""
+    implementation = compiled if _is_compiled_for(drive_btc) else reference
+    return implementation.rotation(drive_btc, turn_c)
+
+
+def membrane(
+    current_btk: torch.Tensor, transition_kk: torch.Tensor, reset_k: torch.Tensor, slope: float
+) -> torch.Tensor:
+    """Potentials of K coupled compartments that spike, (B, T, K) (equations in reference.py)."""
+    implementation = compiled if _is_compiled_for(current_btk) else reference
+    return implementation.membrane(current_btk, transition_kk, reset_k, slope)
 
 
 def memory_recursion(

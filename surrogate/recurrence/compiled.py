@@ -30,7 +30,7 @@ def library() -> ctypes.CDLL:
         NeuronIOError: they do not compile.
     """
     folder = Path(__file__).parent
-    sources = [folder / "memory.cpp", folder / "events.cpp"]
+    sources = [folder / f"{name}.cpp" for name in ("memory", "events", "scans")]
     kernels = load_library("recurrence", sources, flags=FLAGS, include=[folder, VECTOR_INCLUDE])
     kernels.keep_freed_memory()
     return kernels
@@ -44,6 +44,18 @@ def event_convolution(events: EventBatch, kernel_nkc: torch.Tensor) -> torch.Ten
 def exponential_filter(x_btc: torch.Tensor, decay: float) -> torch.Tensor:
     """As `reference.exponential_filter`."""
     return _ExponentialFilter.apply(x_btc, decay)
+
+
+def rotation(drive_btc: torch.Tensor, turn_c: torch.Tensor) -> torch.Tensor:
+    """As `reference.rotation`."""
+    return _Rotation.apply(drive_btc, turn_c)
+
+
+def membrane(
+    current_btk: torch.Tensor, transition_kk: torch.Tensor, reset_k: torch.Tensor, slope: float
+) -> torch.Tensor:
+    """As `reference.membrane`."""
+    return _Membrane.apply(current_btk, transition_kk, reset_k, slope)
 
 
 def memory_recursion(
@@ -130,6 +142,58 @@ class _ExponentialFilter(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad_btc: torch.Tensor) -> tuple[torch.Tensor, None]:
         return _filtered(grad_btc, ctx.decay, reverse=True), None
+
+
+def _rotated(x_btc: torch.Tensor, turn_c: torch.Tensor, reverse: bool) -> torch.Tensor:
+    x_btc, turn_c = x_btc.contiguous(), turn_c.contiguous()
+    y_btc = torch.empty_like(x_btc)
+    shape = _shape(x_btc.shape[0], x_btc.shape[1], 0, 0, x_btc.shape[2])
+    _call("rotate", x_btc.dtype, shape, reverse, *map(_address, (turn_c, x_btc, y_btc)))
+    return y_btc
+
+
+class _Rotation(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, drive_btc: torch.Tensor, turn_c: torch.Tensor) -> torch.Tensor:
+        state_btc = _rotated(drive_btc, turn_c, reverse=False)
+        ctx.save_for_backward(turn_c, state_btc)
+        return state_btc
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_btc: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        turn_c, state_btc = ctx.saved_tensors
+        reached_btc = _rotated(grad_btc, turn_c, reverse=True)
+        g_re, g_im = reached_btc[:, 1:].chunk(2, dim=2)
+        s_re, s_im = state_btc[:, :-1].chunk(2, dim=2)
+        turn_grad = torch.cat([g_re * s_re + g_im * s_im, g_im * s_re - g_re * s_im], dim=2)
+        return reached_btc, turn_grad.sum((0, 1))
+
+
+class _Membrane(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, current_btk, transition_kk, reset_k, slope) -> torch.Tensor:
+        arrays = [x.contiguous() for x in (transition_kk, reset_k, current_btk)]
+        before_btk = torch.empty_like(arrays[-1])
+        ctx.shape, ctx.slope = _shape(*before_btk.shape[:2], 0, 0, before_btk.shape[2]), slope
+        _call("membrane", before_btk.dtype, ctx.shape, *map(_address, (*arrays, before_btk)))
+        ctx.save_for_backward(*arrays[:2], before_btk)
+        return before_btk
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_btk: torch.Tensor):
+        transition_kk, reset_k, before_btk = ctx.saved_tensors
+        reached_btk = torch.empty_like(before_btk)
+        arrays = transition_kk, reset_k, before_btk, grad_btk.contiguous(), reached_btk
+        slope = ctypes.c_double(ctx.slope)
+        _call("membrane_backward", before_btk.dtype, ctx.shape, slope, *map(_address, arrays))
+        spike_bt1 = (before_btk[:, :-1, :1] > 1.0).to(before_btk.dtype)
+        after_btk = before_btk[:, :-1] - reset_k * spike_bt1
+        later_btk = reached_btk[:, 1:]
+        transition_grad = later_btk.flatten(0, 1).T @ after_btk.flatten(0, 1)
+        reset_grad = -(later_btk @ transition_kk * spike_bt1).sum((0, 1))
+        return reached_btk, transition_grad, reset_grad, None
 
 
 class _MemoryRecursion(torch.autograd.Function):

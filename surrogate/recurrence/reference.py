@@ -46,6 +46,78 @@ def exponential_filter(x_btc: torch.Tensor, decay: float) -> torch.Tensor:
     return out_btc
 
 
+def rotation(drive_btc: torch.Tensor, turn_c: torch.Tensor) -> torch.Tensor:
+    """s_t = z s_{t-1} + x_t of C/2 complex numbers from s = 0, in log2 T doubling steps.
+
+    Args:
+        drive_btc: x, all real parts before all imaginary ones.
+        turn_c: z, likewise.
+    """
+    (re, im), (turn_re, turn_im) = drive_btc.chunk(2, dim=2), turn_c.chunk(2)
+    span = 1
+    while span < drive_btc.shape[1]:
+        past_re, past_im = (functional.pad(x[:, :-span], (0, 0, span, 0)) for x in (re, im))
+        re = re + turn_re * past_re - turn_im * past_im
+        im = im + turn_re * past_im + turn_im * past_re
+        turn_re, turn_im = turn_re.square() - turn_im.square(), 2.0 * turn_re * turn_im
+        span *= 2
+    return torch.cat([re, im], dim=2)
+
+
+def rotation_step(
+    drive_bc: torch.Tensor, state_bc: torch.Tensor, turn_c: torch.Tensor
+) -> torch.Tensor:
+    """One ms of `rotation`: the state after it, (B, C)."""
+    (re, im), (turn_re, turn_im) = state_bc.chunk(2, dim=1), turn_c.chunk(2)
+    turned = torch.cat([turn_re * re - turn_im * im, turn_re * im + turn_im * re], dim=1)
+    return turned + drive_bc
+
+
+class SurrogateSpike(torch.autograd.Function):
+    """Heaviside step forward; derivative 1 / (1 + slope |u|)^2 backward (Zenke & Ganguli 2018)."""
+
+    @staticmethod
+    def forward(ctx, excess: torch.Tensor, slope: float) -> torch.Tensor:
+        """1 where `excess` is above 0."""
+        ctx.save_for_backward(excess)
+        ctx.slope = slope
+        return (excess > 0).to(excess.dtype)
+
+    @staticmethod
+    def backward(ctx, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """Gradient to `excess`."""
+        (excess,) = ctx.saved_tensors
+        return grad / (1.0 + ctx.slope * excess.abs()) ** 2, None
+
+
+def membrane(
+    current_btk: torch.Tensor, transition_kk: torch.Tensor, reset_k: torch.Tensor, slope: float
+) -> torch.Tensor:
+    """Potentials of K coupled compartments before each ms's reset, (B, T, K), from 0.
+
+    v_t = transition (v_{t-1} - reset spike_{t-1}) + current_t; there is a spike where compartment
+    0 is above 1. `slope` is that of the derivative which stands in for the spike's.
+    """
+    after_bk, out = torch.zeros_like(current_btk[:, 0]), []
+    for current_bk in current_btk.unbind(1):
+        before_bk, after_bk = membrane_step(current_bk, after_bk, transition_kk, reset_k, slope)
+        out.append(before_bk)
+    return torch.stack(out, dim=1)
+
+
+def membrane_step(
+    current_bk: torch.Tensor,
+    after_bk: torch.Tensor,
+    transition_kk: torch.Tensor,
+    reset_k: torch.Tensor,
+    slope: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One ms of `membrane`: the potentials before and after its reset."""
+    before_bk = after_bk @ transition_kk.T + current_bk
+    spike_b1 = SurrogateSpike.apply(before_bk[:, :1] - 1.0, slope)
+    return before_bk, before_bk - reset_k * spike_b1
+
+
 def memory_recursion(
     drive_bth: torch.Tensor,
     memory_weight_hd: torch.Tensor,

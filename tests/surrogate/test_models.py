@@ -24,7 +24,7 @@ from neuronio.surrogate.recurrence import reference
 
 SEGMENTS = 30
 MODELS = list(FAMILIES)
-SMALL = {"tcn": {"kernels": "5,3"}, "branch_elm": {}, "branch_elm_v2": {}}
+SMALL = {"tcn": {"kernels": "5,3"}, "pooled_elm": {"clusters": 4}}
 
 # Parameters of the published Branch-ELMs by number of memory units.
 PUBLISHED_PARAMETERS = {
@@ -75,6 +75,8 @@ def test_headline_tcn():
 @pytest.mark.parametrize("name", MODELS)
 def test_outputs_gradients_and_counts(name):
     model = small_model(name)
+    if hasattr(model, "current_bias"):  # a neuron that does not spike learns nothing of its reset
+        model.current_bias.data.fill_(0.2)
     batch = EventBatch.from_inputs([random_inputs(40, seed) for seed in range(3)])
     out_bto = model(batch)
     assert out_bto.shape == (3, 40, 2)
@@ -107,6 +109,24 @@ def test_no_output_depends_on_later_inputs(name):
     for out_bt in out_bto.unbind(2):
         torch.testing.assert_close(out_bt[0, :35], out_bt[1, :35])
         assert not torch.allclose(out_bt[0, 35:], out_bt[1, 35:])
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_recurrent_layers_equal_torchs_own_on_dense_inputs(name, layers):
+    model = small_model(name, layers=layers).double()
+    batch = EventBatch.from_inputs([random_inputs(60, seed) for seed in range(3)])
+    dense_btn = batch.dense().transpose(1, 2).double()
+    found, wanted = model(batch), model.readout(model.layers(dense_btn)[0])
+    torch.testing.assert_close(found, wanted)
+    parameters = dict(model.named_parameters())
+    gradients = [
+        torch.autograd.grad(out.square().sum(), list(parameters.values()))
+        for out in (found, wanted)
+    ]
+    for key, ours, theirs in zip(parameters, *gradients, strict=True):
+        assert theirs.any(), key
+        torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.filterwarnings("ignore:on meta")
@@ -143,19 +163,33 @@ def test_seed_makes_the_weights_and_leaves_the_global_generator_alone(name):
     assert all(torch.equal(first[key], again[key]) for key in first)
 
 
-@pytest.mark.parametrize("name", ["elm", "branch_elm", "branch_elm_v2"])
+BRANCHES = {"num_branch": 7, "synapses_per_branch": 12}
+ELMS = {
+    "elm": ("elm", {}),
+    "branch_elm": ("branch_elm", BRANCHES),
+    "branch_elm_v2": ("branch_elm_v2", BRANCHES),
+    "pooled": ("pooled_elm", {"clusters": 7}),
+    "weighted": ("pooled_elm", {"clusters": 7, "weights": "synapse"}),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.* hidden layers")
+@pytest.mark.parametrize(("name", "extra"), ELMS.values(), ids=ELMS)
 @pytest.mark.parametrize("activation", ["relu", "silu"])
-@pytest.mark.parametrize("learn_tau", [False, True])
-def test_elm_equals_its_literal_form(name, activation, learn_tau):
+@pytest.mark.parametrize(("learn_tau", "mlp_layers"), [(False, 1), (True, 1), (True, 3)])
+def test_elm_equals_its_literal_form(name, extra, activation, learn_tau, mlp_layers):
     """In float64 all forms agree; in float32 each is held against that, not against another."""
-    extra = {} if name == "elm" else {"num_branch": 7, "synapses_per_branch": 12}
-    model = small_model(name, activation=activation, learn_tau=learn_tau, **extra)
+    options = {"activation": activation, "learn_tau": learn_tau, "mlp_layers": mlp_layers}
+    model = small_model(name, **options, **extra)
+    weights = [p for n, p in model.named_parameters() if n == "synapse_weight"]
     with torch.no_grad():
-        model.synapse_weight.uniform_(-0.2, 1.0, generator=torch.Generator().manual_seed(0))
+        for weight in weights:
+            weight.uniform_(-0.2, 1.0, generator=torch.Generator().manual_seed(0))
+    assert len(weights) == (extra != {"clusters": 7})
     batch = EventBatch.from_inputs([random_inputs(150, seed) for seed in range(2)])
 
     def literal(elm):
-        return elm.step_by_step(batch.dense().transpose(1, 2).to(elm.synapse_weight.dtype))
+        return elm.step_by_step(batch.dense().transpose(1, 2).to(elm.readout.weight.dtype))
 
     def compiled(elm):
         return elm(batch)
@@ -209,6 +243,29 @@ def test_routing_interlaces_excitation_and_inhibition():
     assert len(reached) == 1278
 
 
+@pytest.mark.parametrize(("clusters", "num_memory", "parameters"), [(20, 20, 3302), (8, 6, 368)])
+def test_pooled_elm_is_small(clusters, num_memory, parameters):
+    values = {"clusters": clusters}
+    free = build_model("pooled_elm", sized_options("pooled_elm", num_memory, values))
+    assert free.count_parameters() == parameters
+    values["weights"] = "synapse"
+    weighted = build_model("pooled_elm", sized_options("pooled_elm", num_memory, values))
+    assert weighted.count_parameters() == parameters + 1278
+
+
+@pytest.mark.parametrize("clusters", [1, 4, 7, SEGMENTS])
+def test_pooled_elm_sums_stretches_of_segments_and_keeps_inhibition_apart(clusters):
+    model = small_model("pooled_elm", clusters=clusters)
+    kernel_nf = model.input_kernel()
+    assert ((kernel_nf != 0).sum(1) == 1).all()
+    feature_n = kernel_nf.argmax(1)
+    assert torch.equal(feature_n[SEGMENTS:], feature_n[:SEGMENTS] + clusters)
+    assert (feature_n[:SEGMENTS].diff() >= 0).all()  # stretches, in the order of the segments
+    sizes = feature_n[:SEGMENTS].bincount(minlength=clusters)
+    assert sizes.max() - sizes.min() <= 1
+    assert len(kernel_nf[kernel_nf != 0].unique()) == 1  # no synapse counts more than another
+
+
 def test_elm_inhibition_opposes_excitation():
     model = small_model("elm")
     one = np.zeros((SEGMENTS, 20), dtype=bool)
@@ -231,15 +288,16 @@ def test_recompute_gives_the_same_gradients():
         torch.testing.assert_close(first.grad, second.grad, atol=1e-5, rtol=1e-4)
 
 
-def test_lif_fires_more_with_more_current():
-    model = small_model("lif")
+@pytest.mark.parametrize("name", ["lif", "lif2"])
+def test_lif_fires_more_with_more_current(name):
+    model = small_model(name)
     batch = EventBatch.from_inputs([random_inputs(200)])
     with torch.no_grad():
         fired = []
         for current in (0.0, 0.15, 0.5):
             model.bank.weight.zero_()
             model.current_bias.fill_(current)
-            fired.append(int((model(batch)[..., 0] > 0).sum()))
+            fired.append(int((model.potentials(batch)[..., 0] > 1.0).sum()))
     assert fired[0] == 0 < fired[1] < fired[2]
 
 
@@ -271,6 +329,7 @@ def test_options_survive_json(name):
         ("branch_elm", {"synapses_per_branch": 10}, "at least 29"),
         ("branch_elm", {"num_branch": 2000}, "at most inputs"),
         ("branch_elm", {"tau_max_ms": 0.5}, "above tau_min_ms"),
+        ("pooled_elm", {"clusters": 640}, "at most 639, the number of segments"),
         ("branch_elm", {"learn_tau": "maybe"}, "'learn_tau' is 'maybe'"),
         ("tcn", {"kernels": "45,x"}, "'kernels.1' is 'x'"),
         ("tcn", {"kernels": ""}, "kernels"),
