@@ -4,7 +4,7 @@ rule report:
         set_aside(str(PLAN.table.folder)),
         needed(
             PLAN.table,
-            [made.receipt for made in [*PLAN.fits.values(), *PLAN.evaluations.values()]] + SHARDS,
+            [made.receipt for made in [*PLAN.fits.values(), *PLAN.judged.values()]] + SHARDS,
             *PLAN.fits.values(),
         ),
     output:

@@ -1,0 +1,24 @@
+"""Integrate the first test trials again, or go on with them where that was interrupted."""
+
+from rule import configuration, plan_of, same
+from rule_log import RuleLog
+
+from neuronio.simulation.reintegration import held_trials, integrate_again
+from neuronio.simulation.second_job import second_job
+
+log = RuleLog(snakemake.log[0])
+plan = plan_of(snakemake)
+product = same(plan.floor, snakemake)
+# Trials that failed in the test split are in no shard, and so not here either.
+trials = [
+    trial for trial in held_trials(plan.floor_test_shards) if trial.index < product.recipe["trials"]
+]
+integrate_again(
+    second_job(trials[0].path, {}),
+    trials,
+    snakemake.output[0],
+    workers=snakemake.threads,
+    progress=log.progress("Integrate test trials again", "trials"),
+)
+product.finish([snakemake.output[0]], configuration(plan))
+log.note(f"{len(trials)} trials are integrated again")
