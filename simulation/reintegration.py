@@ -141,10 +141,12 @@ def integrate_again(
         progress: told the trials that are finished, and of how many.
 
     Raises:
-        NeuronIOError: `out` is another shard, every trial failed, a file cannot be written, or
-            the cell cannot be built.
+        NeuronIOError: there are no trials, `out` is another shard, every trial failed, a file
+            cannot be written, or the cell cannot be built.
     """
     out, indices = Path(out), [trial.index for trial in trials]
+    if not indices:
+        raise NeuronIOError(f"no trial is left to integrate for {out}; give shards that hold some")
     if out.exists():
         _check_same(out, job, indices)
         return out

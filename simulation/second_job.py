@@ -17,7 +17,8 @@ from neuronio.simulation.engines.registry import ENGINES
 from neuronio.simulation.jobs import Job, shard_recipe
 from neuronio.simulation.morphology import morphology_sha256
 
-TRIAL_LIMIT_S = 600.0
+# A shard does not say its limit, and a finer step may take many times as long.
+TRIAL_LIMIT_S = 3600.0
 # Settings that nothing else heeds.
 CVODE_ONLY, FIXED_ONLY = {"cvode_atol"}, {"dt_ms", "order"}
 ENSEMBLE_ONLY = {"precision", "gate_tables"}

@@ -87,7 +87,8 @@ def of_shard(path: Path, trial: int | None) -> Facts:
         raise NeuronIOError(problems[0])
     with Shard(path) as shard:
         info = shard.info
-        facts: Facts = {"what": f"{info.get('split', '')} trials".strip()}
+        again = " integrated again" if "inputs_from" in info else ""
+        facts: Facts = {"what": f"{info.get('split', '')} trials{again}".strip()}
         if "recipe" in info:
             first = int(shard.trial_index[0])
             chosen = first if trial is None else trial

@@ -1,5 +1,8 @@
 """Integrate the first test trials again, or go on with them where that was interrupted."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from rule import configuration, plan_of, same
 from rule_log import RuleLog
 
@@ -13,8 +16,10 @@ product = same(plan.floor, snakemake)
 trials = [
     trial for trial in held_trials(plan.floor_test_shards) if trial.index < product.recipe["trials"]
 ]
+job = second_job(Path(plan.floor_test_shards[0]), {})
 integrate_again(
-    second_job(trials[0].path, {}),
+    # Half the step takes twice the time.
+    replace(job, trial_limit_s=2 * plan.run.dataset.trial_limit_s),
     trials,
     snakemake.output[0],
     workers=snakemake.threads,
