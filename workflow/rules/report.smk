@@ -50,6 +50,7 @@ rule report:
         "../../environment.yml"
     params:
         recipe=PLAN.table.digest,
+        floor=PLAN.floor.recipe["trials"] if PLAN.floor else 0,
         cell=PLAN.run.cell.model,
         duration_ms=PLAN.run.dataset.duration_ms,
         protocol=Protocol.of(PLAN.run.evaluation).words(),
