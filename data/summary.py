@@ -15,6 +15,7 @@ SHOWN = (
     "dataset_seed",
     "engine",
     "integrator",
+    "inputs_from",
     "t0_artefact",
     "git_revision",
     "neuron_version",

@@ -191,6 +191,23 @@ class EvaluationConfig(Section):
         return self
 
 
+class RunEvaluationConfig(EvaluationConfig):
+    """How surrogates are judged on the test split, and what they are set beside."""
+
+    floor_trials: int = Field(
+        32,
+        ge=0,
+        le=1_000_000,
+        description="First test trials that are integrated again with half the time step and "
+        "scored as a prediction of themselves, the integrator's noise floor; 0 means none.",
+    )
+
+    @property
+    def scoring(self) -> EvaluationConfig:
+        """How one surrogate is judged, which the floor does not change."""
+        return EvaluationConfig(**self.model_dump(exclude={"floor_trials"}))
+
+
 class RunConfig(Section):
     """A whole run, from the cell to the figure."""
 
@@ -207,7 +224,9 @@ class RunConfig(Section):
     dataset: DatasetConfig = Field(description="How many trials, and what is kept of them.")
     training: TrainingConfig = Field(TrainingConfig(), description="How surrogates are fitted.")
     fits: list[FitConfig] = Field([], description="The surrogates to fit.")
-    evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How they are judged.")
+    evaluation: RunEvaluationConfig = Field(
+        RunEvaluationConfig(), description="How they are judged."
+    )
 
     def training_of(self, fit: FitConfig) -> TrainingConfig:
         """The training settings of one model family: the common ones and its own."""

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from neuronio.conventions import SAMPLES_PER_MS
+from neuronio.conventions import IGNORE_MS, SAMPLES_PER_MS, SOMA_CLIP_MV
 from neuronio.data.matching import match_sorted
 from neuronio.data.shard import Shard
 from neuronio.data.trial import Recording
 from neuronio.errors import NeuronIOError
+from neuronio.simulation.judged import Judged
 
 TOLERANCES_MS = (0.25, 1.0, 2.0)
 SPIKE_MARGIN_MS = 3.0
@@ -31,6 +32,7 @@ class TrialComparison:
         diverged_ms: time of the first spike without a partner within the widest tolerance, or None.
         rms_before_mV: as rms_mV, before diverged_ms only.
         n_samples, n_samples_before: voltage samples that rms_mV and rms_before_mV rest on.
+        judged: b as a prediction of a.
     """
 
     trial_index: int
@@ -44,6 +46,7 @@ class TrialComparison:
     rms_before_mV: float
     n_samples: int
     n_samples_before: int
+    judged: Judged
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,14 @@ class Comparison:
         path_a, path_b: the shards.
         trials: one comparison a trial, in the order of a.
         unshared: number of trials that only one of the shards holds.
+        ignore_ms: start of every trial that `judged` leaves out.
     """
 
     path_a: Path
     path_b: Path
     trials: tuple[TrialComparison, ...]
     unshared: int
+    ignore_ms: int = IGNORE_MS
 
     @property
     def n_spikes(self) -> tuple[int, int]:
@@ -87,6 +92,11 @@ class Comparison:
         return _pooled([(t.rms_before_mV, t.n_samples_before) for t in self.trials])
 
     @property
+    def judged(self) -> Judged:
+        """b as a prediction of a, over all trials, as a surrogate is scored."""
+        return Judged.together(t.judged for t in self.trials)
+
+    @property
     def worst(self) -> TrialComparison:
         """The trial with the largest soma difference away from spikes."""
         return max(self.trials, key=lambda t: t.rms_mV)
@@ -106,7 +116,14 @@ class Comparison:
             "rms_before_divergence_mV": self.rms_before_mV,
             "samples_before_divergence": self.n_samples[1],
             "diverged_trials": sum(t.diverged_ms is not None for t in self.trials),
-            "worst_trial": {k: v for k, v in asdict(self.worst).items() if k != "lag_ms"},
+            "worst_trial": {
+                k: v for k, v in asdict(self.worst).items() if k not in ("lag_ms", "judged")
+            },
+            "b_as_prediction_of_a": {
+                "ignore_ms": self.ignore_ms,
+                **{f"spike_f1_{within}ms": f1 for within, f1 in self.judged.f1.items()},
+                "soma_rmse_mV": self.judged.rmse_mV,
+            },
         }
 
     def lines(self) -> list[str]:
@@ -126,11 +143,31 @@ class Comparison:
             f"worst trial        {worst.trial_index}: {worst.rms_mV:.6f} mV rms, "
             f"{worst.largest_mV:.4f} mV at most, {worst.n_spikes_a} and {worst.n_spikes_b} spikes, "
             f"{worst.n_samples:,} samples",
+            f"b predicting a     {self._judged_words()}",
         ]
 
+    def _judged_words(self) -> str:
+        after = f"after the first {self.ignore_ms} ms of each trial"
+        judged = self.judged
+        if judged.rmse_mV is None:
+            return f"nothing {after}"
+        scores = [
+            f"{'undefined' if f1 is None else f'{f1:.4f}'} ({within} ms)"
+            for within, f1 in judged.f1.items()
+        ]
+        return (
+            f"spike F1 {', '.join(scores)}; soma RMSE {judged.rmse_mV:.4f} mV, clipped at "
+            f"{SOMA_CLIP_MV:g} mV; {after}"
+        )
 
-def compare_shards(path_a: str | Path, path_b: str | Path) -> Comparison:
+
+def compare_shards(
+    path_a: str | Path, path_b: str | Path, ignore_ms: int = IGNORE_MS
+) -> Comparison:
     """Compare the trials that two shards share by trial index.
+
+    Args:
+        ignore_ms: start of every trial that the scores of b as a prediction of a leave out.
 
     Raises:
         NeuronIOError: a shard cannot be read, none of the trials is shared, or a shared trial has
@@ -146,14 +183,15 @@ def compare_shards(path_a: str | Path, path_b: str | Path) -> Comparison:
         trials = []
         for i, index in shared:
             _check_inputs(a, i, b, places[index], index)
-            trials.append(
-                compare_recordings(a.recording(i), b.recording(places[index]), trial_index=index)
-            )
+            ours, theirs = a.recording(i), b.recording(places[index])
+            trials.append(compare_recordings(ours, theirs, index, ignore_ms))
         unshared = len(a) + len(b) - 2 * len(shared)
-    return Comparison(Path(path_a), Path(path_b), tuple(trials), unshared)
+    return Comparison(Path(path_a), Path(path_b), tuple(trials), unshared, ignore_ms)
 
 
-def compare_recordings(a: Recording, b: Recording, trial_index: int = 0) -> TrialComparison:
+def compare_recordings(
+    a: Recording, b: Recording, trial_index: int = 0, ignore_ms: int = IGNORE_MS
+) -> TrialComparison:
     """Compare two recordings of one trial; at 8 kHz where both have it, else at 1 kHz."""
     v_a, v_b, rate = a.soma_8khz_mV, b.soma_8khz_mV, SAMPLES_PER_MS
     if v_a is None or v_b is None:
@@ -185,6 +223,7 @@ def compare_recordings(a: Recording, b: Recording, trial_index: int = 0) -> Tria
         _rms(difference[before]),
         int(quiet.sum()),
         int(before.sum()),
+        Judged.of(a, b, ignore_ms),
     )
 
 

@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 def read_evaluations(paths: Iterable[Path]) -> list[dict[str, Any]]:
-    """Evaluation documents, ordered by model, parameters and seed.
+    """Evaluation documents by model, parameters and seed; last what has no parameters, the floor.
 
     Raises:
         NeuronIOError: a file is missing or is no evaluation.
@@ -59,7 +59,8 @@ def _write_rows(path: Path, rows: Sequence[Row]) -> None:
 
 def _order(document: dict[str, Any]) -> tuple:
     model = document["model"]
-    return model["name"], model["parameters"] or 0, model["seed"] or 0, document["name"]
+    none, parameters = model["parameters"] is None, model["parameters"] or 0
+    return none, model["name"], parameters, model["seed"] or 0, document["name"]
 
 
 def _row(document: dict[str, Any]) -> Row:

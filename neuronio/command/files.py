@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from neuronio.command.options import FIGURE_SUFFIXES, Plot, check_suffix
+from neuronio.conventions import IGNORE_MS
 from neuronio.errors import NeuronIOError
 
 app = typer.Typer()
@@ -38,13 +39,16 @@ def verify(files: Annotated[list[Path], typer.Argument(help="Shards (.h5).")]) -
 def compare(
     a: Annotated[Path, typer.Argument(help="A shard.")],
     b: Annotated[Path, typer.Argument(help="A shard of the same trials, made in another way.")],
+    ignore_ms: Annotated[
+        int, typer.Option(help="Start of each trial that surrogates' scores leave out, ms.", min=0)
+    ] = IGNORE_MS,
     plot: Plot = None,
 ) -> None:
     """Compare two runs of the same trials: engines, integrators, time steps."""
     from neuronio.simulation.compare import compare_shards
 
     check_suffix(plot, *FIGURE_SUFFIXES)
-    comparison = compare_shards(a, b)
+    comparison = compare_shards(a, b, ignore_ms)
     typer.echo("\n".join(comparison.lines()))
     if plot:
         from neuronio.simulation.figures import plot_comparison

@@ -81,17 +81,18 @@ def of_shard(path: Path, trial: int | None) -> Facts:
     from neuronio.data.shard import Shard
     from neuronio.data.verify import verify_shard
     from neuronio.simulation.again import trial_command
-    from neuronio.simulation.jobs import shard_recipe
+    from neuronio.simulation.second_job import recipe_of
 
     if problems := verify_shard(path):
         raise NeuronIOError(problems[0])
     with Shard(path) as shard:
         info = shard.info
-        facts: Facts = {"what": f"{info.get('split', '')} trials".strip()}
+        again = " integrated again" if "inputs_from" in info else ""
+        facts: Facts = {"what": f"{info.get('split', '')} trials{again}".strip()}
         if "recipe" in info:
             first = int(shard.trial_index[0])
             chosen = first if trial is None else trial
-            facts |= {"digest": info["recipe"], "recipe": shard_recipe(shard)}
+            facts |= {"digest": info["recipe"], "recipe": recipe_of(shard)}
             facts["seeds"] = {"dataset": info["dataset_seed"]}
             facts["command"] = trial_command(shard, chosen)
         else:

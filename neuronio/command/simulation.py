@@ -1,4 +1,4 @@
-"""Subcommands that simulate: trial, cell, dataset."""
+"""Subcommands that simulate: trial, cell, dataset, integrate-again."""
 
 from __future__ import annotations
 
@@ -166,6 +166,61 @@ def dataset(
     with ProgressBar("Simulate", "trials") as progress:
         manifest = make_dataset(run, out, workers=workers, progress=progress)
     typer.echo(f"every shard is in place and sound; {manifest} lists the trials")
+
+
+@app.command("integrate-again")
+def integrate_again(
+    shards: Annotated[list[Path], typer.Argument(help="Shards (.h5) of one split.")],
+    out: Annotated[Path, typer.Option(help="Folder for shards of the same names.")],
+    engine: Annotated[
+        Literal["neuron", "ensemble"] | None, typer.Option(help="What integrates.")
+    ] = None,
+    integrator: Annotated[
+        Literal["fixed", "cvode"] | None, typer.Option(help="Fixed step, or NEURON's variable one.")
+    ] = None,
+    dt_ms: Annotated[float | None, typer.Option(help="Time step, ms.")] = None,
+    order: Annotated[int | None, typer.Option(help="Order of the fixed step, 1 or 2.")] = None,
+    atol: Annotated[
+        float | None, typer.Option(help="Absolute tolerance of the variable step.")
+    ] = None,
+    precision: Annotated[
+        Literal["float32", "float64"] | None, typer.Option(help="Arithmetic of the ensemble.")
+    ] = None,
+    gate_tables: Annotated[
+        bool | None,
+        typer.Option(
+            "--gate-tables/--no-gate-tables",
+            help="Gate kinetics of the ensemble from tables.",
+            show_default=False,
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="The first so many trials (all of them).", min=1)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes (every core by default).", min=1)
+    ] = None,
+) -> None:
+    """Integrate trials of shards again with the same inputs; with half the time step by default.
+
+    Where a setting of the engine is given, all others are those of the shards, the step included.
+    """
+    from neuronio.simulation.reintegration import again_to_folder
+
+    given = {
+        "name": engine,
+        "integrator": integrator,
+        "dt_ms": dt_ms,
+        "order": order,
+        "cvode_atol": atol,
+        "precision": precision,
+        "gate_tables": gate_tables,
+    }
+    changes = {key: value for key, value in given.items() if value is not None}
+    with ProgressBar("Integrate again", "trials") as progress:
+        made = again_to_folder(shards, out, changes, trials, workers=workers, progress=progress)
+    typer.echo(f"every trial is in {out} ({len(made)} shard{'s' if len(made) > 1 else ''})")
+    typer.echo(f"compare with: neuronio compare {shards[0]} {made[0]}")
 
 
 def cell_variant(texts: Texts) -> Variant:

@@ -112,6 +112,7 @@ BAD = [
     ("cell --variant nmda_ration=2", "did you mean 'nmda_ratio'"),
     ("cell --color-by gIhbarr --plot {tmp}/c.png", "did you mean 'gIhbar'"),
     ("dataset --config {tmp}/none.yaml --out {tmp}", "cannot read the configuration"),
+    ("integrate-again {tmp}/none.h5 --out {tmp}", "does not exist"),
     ("info {tmp}/none.h5", "does not exist"),
     ("quality --out {tmp} {tmp}/none.h5", "does not exist"),
     ("import-neuronio {tmp}/none.p --out {tmp}/x.h5", "cannot read"),

@@ -144,6 +144,38 @@ def test_trials_weigh_by_their_samples_until_they_part(tmp_path):
     assert found.rms_mV == pytest.approx(np.sqrt((1 + 0.01) / 2), rel=0.03)
 
 
+def test_a_run_as_a_prediction_of_another_has_the_scores_of_surrogates():
+    a, b = recording([20.75, 60.0, 100.0, 150.0]), recording([20.0, 61.0, 105.0, 149.0, 190.0])
+    a.soma_mV[30:40] = np.linspace(-70, -60, 10)
+    b.soma_mV[:] = a.soma_mV
+    b.soma_mV[30:40] += 2.0
+    b.soma_mV[45], a.soma_mV[45] = 30.0, -50.0  # both are clipped
+    judged = compare_recordings(a, b, ignore_ms=0).judged
+    # Bins are int(t - 0.5): 20, 59, 99, 149 and 19, 60, 104, 148, 189.
+    assert judged.matched == (0, 3, 3, 4)
+    assert judged.f1 == {0: 0.0, 1: 6 / 9, 2: 6 / 9, 5: 8 / 9}
+    assert judged.rmse_mV == pytest.approx(np.sqrt(10 * 2.0**2 / DURATION_MS))
+    late = compare_recordings(a, b, ignore_ms=60).judged
+    assert (late.n_spikes, late.matched) == (2 + 4, (0, 1, 1, 2))
+    assert late.rmse_mV == 0.0
+    assert compare_recordings(a, b, ignore_ms=195).judged.f1 == dict.fromkeys((0, 1, 2, 5))
+
+
+def test_trials_count_together_and_what_is_left_out_is_said(shards):
+    found = compare_shards(*shards, ignore_ms=50)
+    # Of every trial the spike at 80 ms is left; one of four is 1 mV off, the others 0.01 mV.
+    assert found.judged.f1 == {0: 1.0, 1: 1.0, 2: 1.0, 5: 1.0}
+    scores = found.summary()["b_as_prediction_of_a"]
+    assert (scores["ignore_ms"], scores["spike_f1_0ms"]) == (50, 1.0)
+    assert scores["soma_rmse_mV"] == pytest.approx(np.sqrt((1 + 3e-4) / 4), rel=0.02)
+    assert "after the first 50 ms" in found.lines()[-1]
+    whole = compare_shards(*shards, ignore_ms=0)
+    assert whole.judged.f1 == {0: 0.5, 1: 1.0, 2: 1.0, 5: 1.0}
+    none_left = compare_shards(*shards)
+    assert none_left.judged.rmse_mV is None
+    assert none_left.lines()[-1].endswith("nothing after the first 500 ms of each trial")
+
+
 def test_a_shard_equals_itself(shards):
     found = compare_shards(shards[0], shards[0])
     assert found.coincidence(0.25) == 1.0

@@ -23,7 +23,10 @@ ALWAYS = {"everything": 1}
 SHOWN = {"report": 1, "current": 1}
 JUDGED = {"evaluate": 3, **SHOWN}
 FITTED = {"fit": 3, **JUDGED}
-DATA = {"simulate": 4, "dataset": 1, "quality": 1, **FITTED}
+SCORED = {"score_floor": 1}
+FLOOR = {"floor": 1, **SCORED}
+SIMULATED = {"simulate": 4, "dataset": 1, "quality": 1, **FITTED}
+DATA = {**SIMULATED, **FLOOR}
 
 
 def key(path, value):
@@ -129,14 +132,14 @@ EDITS = {
     "engine.gate_tables": (key("engine.gate_tables", True), DATA),
     "engine.threads": (key("engine.threads", 2), {}),
     "dataset.duration_ms": (key("dataset.duration_ms", 500), DATA),
-    "dataset.trials.train": (key("dataset.trials.train", 4), DATA | {"simulate": 2}),
+    "dataset.trials.train": (key("dataset.trials.train", 4), SIMULATED | {"simulate": 2}),
     "dataset.trials.test": (
         key("dataset.trials.test", 3),
         {"simulate": 2, "dataset": 1, "quality": 1, **JUDGED},
     ),
     "dataset.test_generator": (
         key("dataset.test_generator", {"generator": "published_test"}),
-        {"simulate": 1, "dataset": 1, "quality": 1, **JUDGED},
+        {"simulate": 1, "dataset": 1, "quality": 1, **JUDGED, **FLOOR},
     ),
     "dataset.trials_per_shard": (
         key("dataset.trials_per_shard", 1),
@@ -159,9 +162,14 @@ EDITS = {
         key("fits.0.options", {"tau_max_ms": 140.0}),
         {"fit": 2, "evaluate": 2, **SHOWN},
     ),
-    "evaluation.ignore_ms": (key("evaluation.ignore_ms", 120), FITTED),
-    "evaluation.bootstrap": (key("evaluation.bootstrap", 30), JUDGED),
-    "a metric": (text("surrogate/metrics.py"), JUDGED),
+    "evaluation.ignore_ms": (key("evaluation.ignore_ms", 120), FITTED | SCORED),
+    "evaluation.bootstrap": (key("evaluation.bootstrap", 30), JUDGED | SCORED),
+    "evaluation.floor_trials": (key("evaluation.floor_trials", 1), SHOWN | FLOOR),
+    "no floor": (key("evaluation.floor_trials", 0), SHOWN),
+    "more for the floor than there is": (key("evaluation.floor_trials", 9), SHOWN),
+    "a metric": (text("surrogate/metrics.py"), JUDGED | SCORED),
+    "the floor's score": (text("surrogate/floor.py"), SHOWN | SCORED),
+    "the second integration": (text("simulation/reintegration.py"), SHOWN | FLOOR),
     "the loop of fits": (text("surrogate/train.py"), FITTED),
     "the recursion's kernel": (text("surrogate/recurrence/memory.cpp", "// edited\n"), FITTED),
     "one model": (text("surrogate/models/tcn.py"), {"fit": 1, "evaluate": 1, **SHOWN}),
@@ -188,6 +196,10 @@ EDITS = {
     "a deleted shard": (delete("train", "shard-000.h5"), {"simulate": 1, "dataset": 1}),
     "a deleted fit": (delete("tcn-2-seed0"), {"fit": 1, "evaluate": 1, "report": 1}),
     "a deleted evaluation": (delete("tcn-2-seed0-evaluation"), {"evaluate": 1}),
+    "a deleted floor": (delete("floor", "shard-000.h5"), {"set_aside": 1, "floor": 1}),
+    "a damaged floor": (damage("floor", "shard-000.h5"), {"set_aside": 1, "floor": 1}),
+    "a deleted folder of the floor": (delete("floor"), {"floor": 1}),
+    "a deleted score of the floor": (delete("integrator-floor"), {"score_floor": 1}),
     "a damaged shard": (
         damage("valid", "shard-000.h5"),
         {"set_aside": 1, "dataset": 1, "simulate": 1},

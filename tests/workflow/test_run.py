@@ -14,11 +14,13 @@ from collections import Counter
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 from plan import Plan
 from running import ROOT, SMOKE, changed, command, plain, run
 
 from neuronio.config import load_config
+from neuronio.data.shard import Shard
 
 
 def snapshot(folder: Path) -> dict[str, int]:
@@ -49,11 +51,24 @@ def test_table_has_a_row_for_every_fit(finished):
         rows = list(csv.DictReader(file))
     fits = {(row["model"], row["size"], row["seed"]) for row in rows if row["source"] == "fit"}
     assert fits == {("branch_elm", "2", "0"), ("branch_elm", "2", "1"), ("tcn", "2", "0")}
-    assert [row["fit"] for row in rows[3:]] == ["chance", "mean_voltage"]
-    assert len(json.loads((results / "table.json").read_text())) == 5
+    assert [row["fit"] for row in rows[3:]] == ["integrator floor", "chance", "mean_voltage"]
+    assert len(json.loads((results / "table.json").read_text())) == 6
     with (results / "summary.csv").open() as file:
         means = {(row["model"], row["seeds"]) for row in csv.DictReader(file)}
     assert {("branch_elm", "0 1"), ("tcn", "0"), ("chance", "")} <= means
+
+
+@pytest.mark.slow
+def test_the_noise_floor_is_shown_with_its_trials(finished):
+    results = finished[0] / "results" / "smoke"
+    with Shard(results / "data/floor/shard-000.h5") as again:
+        with Shard(results / "data/test/shard-000.h5") as first:
+            np.testing.assert_array_equal(again.trial_index, first.trial_index)
+            assert again.info["inputs_from"]["recipe"] == first.info["recipe"]
+        assert again.info["integrator"]["dt_ms"] == 0.0125
+    document = json.loads((results / "evaluations/integrator-floor.json").read_text())
+    assert document["data"]["trials_scored"] == 2
+    assert 0 < document["scores"]["soma_rmse_mV"]["value"] < 0.5
 
 
 @pytest.mark.slow

@@ -75,7 +75,7 @@ def needed(product, inputs, *read):
 
     It is made again with the products that it reads: their last bits may come out otherwise.
     """
-    return [] if all(map(finished, (product, *read))) else inputs
+    return [] if product is None or all(map(finished, (product, *read))) else inputs
 
 
 def list_of_shards():
@@ -143,4 +143,6 @@ wildcard_constraints:
     shard=r"\d+",
     fit="|".join(FITS) or "none",
     evaluation="|".join(EVALUATIONS) or "none",
+    floor=PLAN.floor.folder.name if PLAN.floor else "none",
+    floor_evaluation=PLAN.floor_evaluation.folder.name if PLAN.floor else "none",
     aside="|".join(name for name, _ in UNTRUSTED.values()) or "none",

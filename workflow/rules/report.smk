@@ -4,7 +4,7 @@ rule report:
         set_aside(str(PLAN.table.folder)),
         needed(
             PLAN.table,
-            [made.receipt for made in [*PLAN.fits.values(), *PLAN.evaluations.values()]] + SHARDS,
+            [made.receipt for made in [*PLAN.fits.values(), *PLAN.judged.values()]] + SHARDS,
             *PLAN.fits.values(),
         ),
     output:
@@ -50,6 +50,7 @@ rule report:
         "../../environment.yml"
     params:
         recipe=PLAN.table.digest,
+        floor=PLAN.floor.recipe["trials"] if PLAN.floor else 0,
         cell=PLAN.run.cell.model,
         duration_ms=PLAN.run.dataset.duration_ms,
         protocol=Protocol.of(PLAN.run.evaluation).words(),

@@ -14,7 +14,7 @@ product = same(plan.evaluations[name], snakemake)
 document = evaluate(
     plan.fits[name].folder,
     [Path(path) for path in plan.shards["test"]],
-    plan.run.evaluation,
+    plan.run.evaluation.scoring,
     device=plan.run.training_of(plan.asked[name].section).device,
 )
 write_json(snakemake.output[0], document | {"name": name})

@@ -15,7 +15,8 @@ from neuronio.made import CURRENT, Product
 from neuronio.recipe import code, deciding_versions, digest, file_sha256, python_hash
 from neuronio.simulation.inputs.splits import SPLITS, shard_path, shard_trials, trial_counts
 from neuronio.simulation.jobs import Job
-from neuronio.surrogate.evaluate import evaluation_recipe
+from neuronio.simulation.second_job import SecondJob, finer
+from neuronio.surrogate.evaluate import DECIDING, evaluation_recipe
 from neuronio.surrogate.fit_directory import ONLY_SPEED, fit_recipe
 from neuronio.surrogate.fit_settings import fitted_options
 from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values
@@ -23,6 +24,7 @@ from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values
 SCRIPTS = Path(__file__).parent
 DRAWING = "neuronio.drawing"
 FIGURES = ("accuracy", "prediction", "learning")
+FLOOR = "integrator-floor"
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,10 @@ class Plan:
     def __init__(self, run: RunConfig, name: str = "the configuration"):
         self.run = run
         self.results = Path("results") / run.name
+        self._jobs = {split: Job.of(run, split) for split in SPLITS}
         # What names a split's trials, however they are parted into shards.
         self._trials: dict[str, dict[str, Any]] = {
-            split: {"trials": trials, "recipe": Job.of(run, split).digest()}
+            split: {"trials": trials, "recipe": self._jobs[split].digest()}
             for split, trials in trial_counts(run).items()
         }
         self.asked: dict[str, Fit] = {}
@@ -132,8 +135,52 @@ class Plan:
 
     def _evaluation(self, fit: Fit) -> Product:
         folder, test = self.fits[fit.name], self._trials["test"]
-        recipe = evaluation_recipe(fit.section.model, folder.digest, test, self.run.evaluation)
+        recipe = evaluation_recipe(
+            fit.section.model, folder.digest, test, self.run.evaluation.scoring
+        )
         return Product(f"{fit.name}-evaluation", recipe)
+
+    @cached_property
+    def floor(self) -> Product | None:
+        """The first test trials integrated again with a finer step; None where none are wanted."""
+        trials = min(self.run.evaluation.floor_trials, self._trials["test"]["trials"])
+        if not trials or not self.asked:
+            return None
+        test = self._jobs["test"]
+        again = SecondJob.after(test, finer(test.engine), self._trials["test"]["recipe"])
+        return Product("floor", {"trials": trials, **again.recipe()})
+
+    @property
+    def floor_shard(self) -> Path | None:
+        """The file of those trials."""
+        return self.floor.folder / "shard-000.h5" if self.floor else None
+
+    @property
+    def floor_test_shards(self) -> list[str]:
+        """The shards of the test split that hold the same trials."""
+        ranges = shard_trials(self.run, "test")
+        trials = self.floor.recipe["trials"] if self.floor else 0
+        pairs = zip(self.shards["test"], ranges, strict=True)
+        return [path for path, indices in pairs if indices[0] < trials]
+
+    @cached_property
+    def floor_evaluation(self) -> Product | None:
+        """The second integration scored as a prediction of the first."""
+        if self.floor is None:
+            return None
+        recipe = {
+            "floor": self.floor.digest,
+            "settings": self.run.evaluation.scoring.model_dump(mode="json"),
+            "packages": deciding_versions(DECIDING),
+            "code": code("neuronio.surrogate.floor"),
+        }
+        return Product(FLOOR, recipe)
+
+    @property
+    def judged(self) -> dict[str, Product]:
+        """Every evaluation that the table shows: those of the fits, and the noise floor."""
+        floor = {FLOOR: self.floor_evaluation} if self.floor_evaluation else {}
+        return {**self.evaluations, **floor}
 
     @cached_property
     def table(self) -> Product:
@@ -142,7 +189,7 @@ class Plan:
         modules = ("results_table", "figures", "evaluate")
         recipe = {
             "run": shown(self.run),
-            "evaluations": {name: made.digest for name, made in self.evaluations.items()},
+            "evaluations": {name: made.digest for name, made in self.judged.items()},
             "splits": {name: made.digest for name, made in self.splits.items()},
             "packages": versions,
             "code": code(DRAWING, *(f"neuronio.surrogate.{name}" for name in modules))
@@ -156,7 +203,8 @@ class Plan:
         """Everything that is asked for, with a receipt or shards."""
         made = [self.mechanisms, *self.splits.values(), self.manifest, self.quality]
         if self.asked:
-            made += [*self.fits.values(), *self.evaluations.values(), self.table]
+            made += [*self.fits.values(), *self.judged.values(), self.table]
+            made += [self.floor] if self.floor else []
         return made
 
     @cached_property
@@ -168,8 +216,9 @@ class Plan:
         shown |= {f"fits/{name}": made.folder for name, made in self.fits.items()}
         shown |= {
             f"evaluations/{name}.json": made.folder / "evaluation.json"
-            for name, made in self.evaluations.items()
+            for name, made in self.judged.items()
         }
+        shown |= {"data/floor": self.floor.folder} if self.floor else {}
         if self.asked:
             names = ("table.csv", "table.json", "summary.csv", "table.html")
             names += ("figures", "provenance.json")

@@ -36,18 +36,17 @@ def provenance(config: dict, shards: dict[str, list[str]]) -> dict:
 log = RuleLog(snakemake.log[0])
 plan = plan_of(snakemake)
 product = same(plan.table, snakemake)
-evaluations = read_evaluations(
-    made.folder / "evaluation.json" for made in plan.evaluations.values()
-)
+evaluations = read_evaluations(made.folder / "evaluation.json" for made in plan.judged.values())
+fitted = [document for document in evaluations if document["name"] in plan.fits]
 folders = {name: made.folder for name, made in plan.fits.items()}
 histories = {name: read_csv(folder / "history.csv") for name, folder in folders.items()}
 
 write_table(evaluations, stem(snakemake.output.table[0]))
 Path(snakemake.output.page).write_text(accuracy_page(table_rows(evaluations)))
 save_figure(
-    lambda: accuracy_figure(evaluations, published_surrogates()), stem(snakemake.output.accuracy[0])
+    lambda: accuracy_figure(fitted, published_surrogates()), stem(snakemake.output.accuracy[0])
 )
-best = max(evaluations, key=lambda document: document["scores"]["auc"]["value"] or 0)["name"]
+best = max(fitted, key=lambda document: document["scores"]["auc"]["value"] or 0)["name"]
 prediction = predict_one(
     folders[best], [Path(path) for path in plan.shards["test"]], 0, EvaluationConfig()
 )

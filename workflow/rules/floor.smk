@@ -1,0 +1,48 @@
+rule floor:
+    """Integrate the first test trials again with half the time step."""
+    input:
+        lambda wildcards: set_aside(f"{STORE}/{wildcards.floor}"),
+        needed(PLAN.floor, [PLAN.mechanisms.receipt, *PLAN.floor_test_shards]),
+    output:
+        f"{STORE}/{{floor}}/shard-000.h5",
+        f"{STORE}/{{floor}}/recipe.json",
+    log:
+        f"{RESULTS}/logs/{{floor}}.log",
+    conda:
+        "../../environment.yml"
+    threads: simulation_threads
+    resources:
+        runtime="2h",
+        mem_mb=4000,
+    params:
+        recipe=lambda wildcards: wildcards.floor.rpartition("-")[2],
+    message:
+        "Integrate test trials again"
+    script:
+        "../scripts/floor.py"
+
+
+rule score_floor:
+    """Score the second integration as if it were a surrogate."""
+    input:
+        lambda wildcards: set_aside(f"{STORE}/{wildcards.floor_evaluation}"),
+        needed(
+            PLAN.floor_evaluation,
+            [PLAN.floor.receipt, *PLAN.floor_test_shards] if PLAN.floor else [],
+        ),
+    output:
+        f"{STORE}/{{floor_evaluation}}/evaluation.json",
+        f"{STORE}/{{floor_evaluation}}/recipe.json",
+    log:
+        f"{RESULTS}/logs/evaluate/{{floor_evaluation}}.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        runtime="1h",
+        mem_mb=4000,
+    params:
+        recipe=lambda wildcards: wildcards.floor_evaluation.rpartition("-")[2],
+    message:
+        "Score the integrator's noise floor"
+    script:
+        "../scripts/score_floor.py"
