@@ -21,10 +21,23 @@ settings.register_profile(
 )
 settings.load_profile("neuronio")
 
+# The folders whose tests take longest, which processes should begin with.
+LONGEST = ("workflow", "simulation")
+
 MIRROR = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 if "NEURONIO_MIRROR" not in os.environ and MIRROR.is_dir():
     os.environ["NEURONIO_MIRROR"] = str(MIRROR)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together, where several processes test, what shares fixtures; the longest first."""
+    for item in items:
+        folder = item.path.parent.name
+        group = folder if folder == "workflow" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    places = {folder: place for place, folder in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.parent.name, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")
