@@ -183,7 +183,9 @@ class Stepper:
         """
         document = read_tensors(Path(path))
         if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise NeuronIOError(f"{path} is not a state that a stepper saved; give one of its files")
+            raise NeuronIOError(
+                f"{path} is not a state that a stepper saved; give one of its files"
+            )
         if document["model"] != self.identity:
             raise NeuronIOError(
                 f"{path} is the state of a model with other weights or options; load the model "
