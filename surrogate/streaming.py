@@ -87,6 +87,11 @@ class Stepper:
         """B."""
         return len(self.state[0])
 
+    @property
+    def synapses(self) -> int:
+        """N."""
+        return len(self.kernel_nc)
+
     def step(self, row: Array, synapse: Array) -> Moment:
         """One ms, from the spikes that come in: spike i reaches synapse[i] of row[i].
 
@@ -97,14 +102,8 @@ class Stepper:
         Raises:
             NeuronIOError: a row or a synapse does not exist.
         """
-        row, synapse = np.asarray(row, dtype=np.int64), np.asarray(synapse, dtype=np.int64)
-        if row.shape != synapse.shape or row.ndim != 1:
-            raise NeuronIOError(
-                f"rows have shape {row.shape} and synapses {synapse.shape}; both must be (events,)"
-            )
-        _check_range("row", row, self.rows)
-        _check_range("synapse", synapse, len(self.kernel_nc))
-        events = sorted_events(row, synapse, self.rows, len(self.kernel_nc))
+        row, synapse = checked_events(row, synapse, self.rows, self.synapses)
+        events = sorted_events(row, synapse, self.rows, self.synapses)
         return self.step_events(events.to(self.kernel_nc.device))
 
     def step_events(self, events: EventBatch) -> Moment:
@@ -121,7 +120,7 @@ class Stepper:
         Raises:
             NeuronIOError: the shape is another.
         """
-        wanted = (self.rows, len(self.kernel_nc))
+        wanted = (self.rows, self.synapses)
         if tuple(spikes_bn.shape) != wanted:
             raise NeuronIOError(
                 f"spikes have shape {tuple(spikes_bn.shape)} but must be (rows, synapses), {wanted}"
@@ -204,12 +203,30 @@ class Stepper:
         return checksum.hexdigest()
 
 
+def checked_events(
+    row: Array, synapse: Array, rows: int, synapses: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and synapses of spikes as (events,) int32.
+
+    Raises:
+        NeuronIOError: one does not exist, or the shapes differ.
+    """
+    row, synapse = np.asarray(row), np.asarray(synapse)
+    if row.shape != synapse.shape or row.ndim != 1:
+        raise NeuronIOError(
+            f"rows have shape {row.shape} and synapses {synapse.shape}; both must be (events,)"
+        )
+    _check_range("row", row, rows)
+    _check_range("synapse", synapse, synapses)
+    return np.ascontiguousarray(row, np.int32), np.ascontiguousarray(synapse, np.int32)
+
+
 def sorted_events(row: np.ndarray, synapse: np.ndarray, rows: int, synapses: int) -> EventBatch:
     """The events of one ms as windows of 1 ms, sorted by row."""
     order = np.argsort(row.astype(np.uint16) if rows <= 1 << 16 else row, kind="stable")
     offset = np.zeros(rows + 1, dtype=np.int64)
     np.cumsum(np.bincount(row, minlength=rows), out=offset[1:])
-    sorted_synapse = torch.from_numpy(synapse[order].astype(np.int32))
+    sorted_synapse = torch.from_numpy(synapse[order])
     return EventBatch(rows, 1, synapses, sorted_synapse, torch.from_numpy(offset))
 
 

@@ -7,8 +7,10 @@ import torch
 from neuronio.data.trial import InputEvents
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.models import FAMILIES, build_model, sized_options
+from neuronio.surrogate.models.elm import Elm
 
 MODELS = list(FAMILIES)
+ELMS = [name for name in MODELS if issubclass(FAMILIES[name].model, Elm)]
 SEGMENTS = 30
 SYNAPSES = 2 * SEGMENTS
 SMALL = {"tcn": {"kernels": "5,3"}}

@@ -1,5 +1,6 @@
 """Exported models, run by what they are meant for, beside the model itself."""
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 import torch
-from small_models import MODELS, SYNAPSES, one_thread, random_batch, small_model  # noqa: F401
+from small_models import ELMS, MODELS, one_thread, random_batch, small_model  # noqa: F401
 
 import neuronio
 from neuronio.command.app import main
@@ -16,15 +17,12 @@ from neuronio.recipe import digest
 from neuronio.surrogate.export.header import header
 from neuronio.surrogate.export.onnx_file import onnx_model, step_model, trace_model
 from neuronio.surrogate.load import LoadedModel
-from neuronio.surrogate.models import FAMILIES
-from neuronio.surrogate.models.elm import Elm
 from neuronio.surrogate.protocol import SomaScale
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
 ROWS, DURATION_MS = 3, 150
 SHALLOW = {"tcn": {"depth": 3}, "tcn_residual": {"depth": 2}}
-ELMS = [name for name in MODELS if issubclass(FAMILIES[name].model, Elm)]
 
 
 def session(built):
@@ -120,7 +118,7 @@ def run_header(text, batch, folder):
     starts = batch.offset[: batch.duration_ms + 1].tolist()
     lines = [
         " ".join(map(str, [end - start, *batch.synapse[start:end].tolist()]))
-        for start, end in zip(starts, starts[1:], strict=False)
+        for start, end in itertools.pairwise(starts)
     ]
     (folder / "spikes.txt").write_text("\n".join(lines))
     told = subprocess.run(["./main", "spikes.txt"], cwd=folder, capture_output=True, text=True)
