@@ -250,9 +250,9 @@ class Network:
         return np.flatnonzero(ready_n & (np.log(u) - np.log1p(-u) < logit_n))
 
     def _send(self, spiking: np.ndarray) -> None:
-        if not len(spiking):
-            return
         which, c = self.connections.of_neurons(spiking), self.connections
+        if not len(which):
+            return
         which = which[np.argsort(c.delay_ms[which], kind="stable")]
         delay, starts = np.unique(c.delay_ms[which], return_index=True)
         for delay_ms, part in zip(delay, np.split(which, starts[1:]), strict=True):
