@@ -63,7 +63,8 @@ def run(*, quick: bool = False, threads: int = 2) -> dict[str, Any]:
             found = measure(network, background, stretch_ms, stretches)
             runs.append({"model": name, "size": size, "way": way, **found})
     shape = {"neurons": neurons, "connections": CONNECTIONS, "synapses": SYNAPSES}
-    return {**shape, "threads": threads, "sleeping_threads": BUSY, "runs": runs}
+    told = {"threads": threads, "sleeping_threads": BUSY, "machine": machine.facts()}
+    return {**shape, **told, "runs": runs}
 
 
 def make_network(name: str, size: int, way: str, neurons: int) -> tuple[Network, Any]:
