@@ -120,7 +120,11 @@ def network_block(record: Record) -> str:
     neuron_ms = next(r for r in record["engines"]["runs"] if r["engine"] == "neuron")
     rows += [
         ["Branch-ELM on a GPU, as published", digits(PUBLISHED_NEURON_MS_PER_S / 1e6), ""],
-        ["NEURON, one cell alone ([ensemble](ensemble.md))", "", f"{1e-3 / neuron_ms['ms_per_cell_ms']:.2g}"],
+        [
+            "NEURON, one cell alone ([ensemble](ensemble.md))",
+            "",
+            f"{1e-3 / neuron_ms['ms_per_cell_ms']:.2g}",
+        ],
     ]
     head = ["neurons", f"million neuron-ms/s, {found['threads']} cores", "per CPU second"]
     return f"{table(head, rows)}\n\n{caption(found)}"
