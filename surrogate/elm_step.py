@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,5 +74,5 @@ def elm_step(model: Surrogate) -> ElmStep:
     )
 
 
-def _array(tensor: torch.Tensor) -> np.ndarray:
+def _array(tensor: Any) -> np.ndarray:
     return tensor.detach().cpu().float().contiguous().numpy()

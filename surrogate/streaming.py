@@ -56,6 +56,12 @@ class Moment(NamedTuple):
     soma_mV: torch.Tensor
     outputs: torch.Tensor
 
+    @classmethod
+    def of(cls, out_bo: torch.Tensor) -> Moment:
+        """From a model's outputs."""
+        soma: Any = out_bo[:, 1]
+        return cls(out_bo[:, 0], SomaScale().to_mV(soma), out_bo)
+
 
 class Stepper:
     """B rows of a model, equal but for their state, which go on ms by ms.
@@ -130,7 +136,7 @@ class Stepper:
 
     def _advance(self, current_bc: torch.Tensor) -> Moment:
         out_bo, self.state = self.model.advance(current_bc, self.state)
-        return Moment(out_bo[:, 0], SomaScale().to_mV(out_bo[:, 1]), out_bo)
+        return Moment.of(out_bo)
 
     def reset(self) -> None:
         """Every row as before its first ms."""

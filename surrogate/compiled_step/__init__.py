@@ -15,7 +15,6 @@ from neuronio.native import VECTOR_INCLUDE, load_library
 from neuronio.surrogate.elm_step import elm_step
 from neuronio.surrogate.models.base import Surrogate
 from neuronio.surrogate.models.elm import Elm
-from neuronio.surrogate.protocol import SomaScale
 from neuronio.surrogate.recurrence.compiled import FLAGS
 from neuronio.surrogate.streaming import Moment, Stepper, checked_events
 
@@ -102,7 +101,7 @@ class CompiledElm:
             ctypes.c_void_p(out_bo.data_ptr()),
             torch.get_num_threads(),
         )
-        return Moment(out_bo[:, 0], SomaScale().to_mV(out_bo[:, 1]), out_bo)
+        return Moment.of(out_bo)
 
     def reset(self) -> None:
         """Every row as before its first ms."""
