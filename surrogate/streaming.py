@@ -60,7 +60,8 @@ class Moment(NamedTuple):
     def of(cls, out_bo: torch.Tensor) -> Moment:
         """From a model's outputs."""
         soma: Any = out_bo[:, 1]
-        return cls(out_bo[:, 0], SomaScale().to_mV(soma), out_bo)
+        soma_mV: Any = SomaScale().to_mV(soma)
+        return cls(out_bo[:, 0], soma_mV, out_bo)
 
 
 class Stepper:
