@@ -24,7 +24,9 @@ ROOT = Path(__file__).parents[2]
 EVERYTHING = (
     *("neuronio.simulation.dataset", "neuronio.simulation.engines.ensemble"),
     *("neuronio.simulation.engines.neuron", "neuronio.surrogate.train"),
-    *(f"neuronio.surrogate.models.{name}" for name in ("elm", "tcn", "lif", "linear", "recurrent")),
+    "neuronio.surrogate.compiled_step",
+    *(f"neuronio.surrogate.models.{name}" for name in ("elm", "pooled_elm", "tcn", "lif", "linear")),
+    *(f"neuronio.surrogate.models.{name}" for name in ("recurrent", "ssm")),
 )
 
 
