@@ -28,6 +28,9 @@ class Rows(Protocol):
     def synapses(self) -> int:
         """Number of synapses of each."""
 
+    def reset(self) -> None:
+        """Go back to before the first ms."""
+
     def step(self, row: np.ndarray, synapse: np.ndarray) -> Moment:
         """One ms."""
 
@@ -209,10 +212,16 @@ class Network:
                 f"a connection goes to synapse {most}, but a neuron has {neurons.synapses}"
             )
         self.neurons, self.connections, self.firing = neurons, connections, firing
-        self._rng = np.random.default_rng(seed)
-        longest = int(connections.delay_ms.max(initial=1))
+        self._seed = seed
+        self.reset()
+
+    def reset(self) -> None:
+        """Go back to before the first ms."""
+        self.neurons.reset()
+        self._rng = np.random.default_rng(self._seed)
+        longest = int(self.connections.delay_ms.max(initial=1))
         self._arriving: list[list[Events]] = [[] for _ in range(longest + 1)]
-        self._ready_ms = np.zeros(neurons.rows, dtype=np.int64)
+        self._ready_ms = np.zeros(self.neurons.rows, dtype=np.int64)
         self.now_ms = 0
 
     def step(self, row: np.ndarray, synapse: np.ndarray) -> np.ndarray:

@@ -25,7 +25,10 @@ EVERYTHING = (
     *("neuronio.simulation.dataset", "neuronio.simulation.engines.ensemble"),
     *("neuronio.simulation.engines.neuron", "neuronio.surrogate.train"),
     "neuronio.surrogate.compiled_step",
-    *(f"neuronio.surrogate.models.{name}" for name in ("elm", "pooled_elm", "tcn", "lif", "linear")),
+    *(
+        f"neuronio.surrogate.models.{name}"
+        for name in ("elm", "pooled_elm", "tcn", "lif", "linear")
+    ),
     *(f"neuronio.surrogate.models.{name}" for name in ("recurrent", "ssm")),
 )
 
