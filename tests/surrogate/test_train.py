@@ -290,4 +290,4 @@ def test_trials_are_named_by_their_recipe_however_they_are_parted():
     assert whole != trials_named(data(("b", 0, 4, "x")))
     gap = trials_named(data(("a", 0, 2, "x"), ("a", 3, 1, "y")))
     assert gap == [["a", 0, 2], ["a", 3, 4]]
-    assert trials_named(data((None, None, 4, "x"))) == ["x"]
+    assert trials_named(data((None, None, 4, "x"))) == [["x", 0, 4]]
