@@ -37,17 +37,26 @@ Kind = tuple[str, int]
 def with_bases(evaluations: Sequence[Document]) -> list[tuple[list[Document], list[Document]]]:
     """Labelled fits, each as (those that differ in their seed alone, those of its base).
 
+    Fits scored on the same trials come first as a base, then those scored on others. There is
+    nothing to compare where every fit has a label.
+
     Raises:
-        NeuronIOError: a labelled fit has no base, or several.
+        NeuronIOError: a labelled fit has several bases.
     """
     groups = over_seeds(e for e in evaluations if e["model"]["source"] != "floor")
     plain = [group for group in groups if not group[0].get("label")]
-    kinds = [_kind(group) for group in plain]
-    return [
-        (group, plain[base_of(group[0]["name"], _kind(group), kinds)])
-        for group in groups
-        if group[0].get("label")
-    ]
+    found = []
+    for group in groups if plain else ():
+        if group[0].get("label"):
+            near = [other for other in plain if _trials(other) == _trials(group)] or plain
+            kinds = [_kind(other) for other in near]
+            found.append((group, near[base_of(group[0]["name"], _kind(group), kinds)]))
+    return found
+
+
+def _trials(group: Sequence[Document]) -> list[Any]:
+    """What names the trials that fits were scored on."""
+    return [file["content_sha256"] for file in group[0]["data"].get("files", ())]
 
 
 def _kind(group: Sequence[Document]) -> Kind:
@@ -83,7 +92,8 @@ def apart(evaluations: Sequence[Document]) -> list[Row]:
     rows = []
     for group, base in with_bases(evaluations):
         mine, theirs = (summary_rows(documents)[0] for documents in (group, base))
-        scores = {name: _apart(theirs, mine, name) for name in group[0]["scores"]}
+        both = [name for name in group[0]["scores"] if name in base[0]["scores"]]
+        scores = {name: _apart(theirs, mine, name) for name in both}
         rows.append(_row(group, base, scores, APART))
     return rows
 
@@ -158,17 +168,16 @@ def _over_seeds(
 
 def mean_measure(of_seeds: Sequence[Measure]) -> Measure:
     """The mean of measures of the same scores; undefined where one of them is."""
-    points = {
-        name: None if None in values else fmean(values)
-        for name in of_seeds[0].points
-        if (values := [measure.points[name] for measure in of_seeds])
-    }
-    weighted = [measure.weighted for measure in of_seeds]
-    if None in weighted:
+    points: dict[str, float | None] = {}
+    for name in of_seeds[0].points:
+        values = [v for measure in of_seeds if (v := measure.points[name]) is not None]
+        points[name] = fmean(values) if len(values) == len(of_seeds) else None
+    weighted = [measure.weighted for measure in of_seeds if measure.weighted]
+    if len(weighted) < len(of_seeds):
         return Measure(points)
 
     def mean(weight: np.ndarray) -> dict[str, np.ndarray]:
-        found = [one(weight) for one in weighted if one]
+        found = [one(weight) for one in weighted]
         return {name: np.mean([values[name] for values in found], axis=0) for name in found[0]}
 
     return Measure(points, mean)

@@ -92,8 +92,8 @@ class TrialStore:
         last = np.cumsum(counts)
         if first > last[-1]:
             raise NeuronIOError(
-                f"the first {first} trials were asked for, but there are {last[-1]}; take fewer, or "
-                "0 for all"
+                f"the first {first} trials were asked for, but there are {last[-1]}; take fewer, "
+                "or 0 for all"
             )
         self._first = np.concatenate([[0], np.minimum(last, first or last[-1])])
 

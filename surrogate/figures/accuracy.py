@@ -19,6 +19,7 @@ from neuronio.surrogate.figures.scales import count_axis, letters, scored_words,
 from neuronio.surrogate.summary import summary_rows
 
 MOST_LABELS = 5
+VARIANTS = "variants"
 PUBLISHED = "published: "
 PUBLISHED_LINES = (("--", "0.45"), (":", "0.45"), ("-.", "0.6"))
 
@@ -96,32 +97,45 @@ def accuracy_figure(
     letters(axes)
     stretch_towards_one(axes[0])
     for axis in axes[1:]:
-        axis.set_ylim(bottom=0)
+        # A little below 0, so that markers there are whole.
+        axis.set_ylim(bottom=-0.03 * axis.get_ylim()[1])
     figure.suptitle(scored_words(fits), fontsize=7, color="0.3")
     _legends(figure, axes)
     return figure
 
 
 def _series(rows: Sequence[Row], x: str) -> list[tuple[Mark, list[Row]]]:
-    """The rows that one line joins: of a model and label, or along the data of a model and size.
+    """The rows that one line joins: sizes of a model and label, or amounts of data.
 
     The labels of a family are one series, without a line, where they are many.
     """
-    found: dict[tuple, list[Row]] = {}
-    for row in rows:
+    if x == "train_trials":
+        return _along_data(rows)
+    found: dict[tuple[str, str | None], list[Row]] = {}
+    # First come those without a label, whose markers are then full.
+    for row in sorted(rows, key=lambda row: row["label"] is not None):
         labels = {r["label"] for r in rows if r["model"] == row["model"]} - {None}
-        label = row["label"] and (row["label"] if len(labels) <= MOST_LABELS else "variants")
-        key = (row["model"], row["size"] if x == "train_trials" else label)
-        found.setdefault(key, []).append(row)
+        label = row["label"] and (row["label"] if len(labels) <= MOST_LABELS else VARIANTS)
+        found.setdefault((row["model"], label), []).append(row)
     out = []
-    for model, which in found:
-        ranks = [key[1] for key in found if key[0] == model]
-        # Alone in its family, a series needs no more than the family's name.
-        named = "" if which is None or len(ranks) == 1 else which
-        addition = named if x == "train_trials" or not named else f"({named})"
-        series = sorted(found[model, which], key=lambda row: row[COSTS[x].column])
-        out.append((mark(model, ranks.index(which), f"{addition}"), series))
+    for (model, label), series in found.items():
+        rank = [other for name, other in found if name == model].index(label)
+        series = sorted(series, key=lambda row: row[COSTS[x].column])
+        out.append((mark(model, rank, f"({label})" if label else ""), series))
     return out
+
+
+def _along_data(rows: Sequence[Row]) -> list[tuple[Mark, list[Row]]]:
+    """Fits that differ in the trials they were fitted to; of others none where there are such."""
+    found: dict[tuple, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: row["train_trials"]):
+        found.setdefault((row["model"], row["size"], row["options"]), []).append(row)
+    several = {key: series for key, series in found.items() if len(series) > 1} or found
+    ranks = [model for model, *_ in several]
+    return [
+        (mark(key[0], ranks[:place].count(key[0]), str(key[1])), series)
+        for place, (key, series) in enumerate(several.items())
+    ]
 
 
 def _draw(axis: Axes, series_mark: Mark, rows: Sequence[Row], column: str, score: str) -> None:
@@ -130,7 +144,7 @@ def _draw(axis: Axes, series_mark: Mark, rows: Sequence[Row], column: str, score
         return
     x = np.array([row[column] for row in rows], dtype=float)
     y = np.array([row[f"{score}_mean"] for row in rows])
-    if "variants" not in series_mark.text:
+    if VARIANTS not in series_mark.text:
         axis.plot(x, y, **series_mark.line, linewidth=0.9, zorder=2)
     bounds = [[_or(row[f"{score}_{key}"], row[f"{score}_mean"]) for row in rows] for key in _BARS]
     low, high, lowest, highest = np.array(bounds)
@@ -166,6 +180,7 @@ def _front(axis: Axes, rows: Sequence[Row], column: str, score: str, more: bool)
     if len(front) > 1:
         x_front, y_front = zip(*front, strict=True)
         style: dict[str, Any] = {"color": "0.88", "linewidth": 5, "solid_joinstyle": "miter"}
+        x_front, y_front = (*x_front, max(x for x, _ in points)), (*y_front, y_front[-1])
         axis.step(x_front, y_front, where="post", zorder=0.5, label="Pareto front", **style)
 
 
@@ -182,8 +197,8 @@ def _published(axis: Axes, reference: Sequence[Row], score: str) -> None:
             draw(linestyle=style, color=grey, zorder=1, label=f"{PUBLISHED}{label}")
         else:
             marker = "+" if points[0]["model"].startswith("branch_elm") else "x"
-            style = {"marker": marker, "linestyle": "none", "color": "0.45", "markersize": 5}
-            draw(**style, zorder=1, label=f"{PUBLISHED}{label}")
+            point = {"marker": marker, "linestyle": "none", "color": "0.45", "markersize": 5}
+            draw(**point, zorder=1, label=f"{PUBLISHED}{label}")
 
 
 def _columns(rows: Sequence[Row], *names: str) -> list[list[Any]]:

@@ -88,7 +88,7 @@ def _finish(roc: Axes, low: Axes, precision: Axes) -> None:
         axis.set_xlim(0, 1)
     low.set_xscale("log")
     low.set_xlim(1e-4, 1)
-    low.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+    low.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     precision.set_xlabel("Recall (true positive rate)")
     precision.set_ylabel("Precision")
     precision.set_xlim(0, 1)

@@ -1,4 +1,4 @@
-"""Scores without a cost, as horizontal lines: chance, a constant voltage, a linear model, a floor."""
+"""Scores without a cost, as horizontal lines: chance, the mean voltage, a linear model, a floor."""
 
 from __future__ import annotations
 

@@ -51,7 +51,12 @@ def stretch_towards_one(axis: Axes) -> None:
     limits = 1.0 - 10.0 ** -(np.array([forward(low) - margin, forward(high) + margin]))
     axis.set_ylim(*limits)
     ticks = np.array([0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999])
-    axis.set_yticks(ticks[(ticks >= limits[0]) & (ticks <= limits[1])])
+    apart: list[float] = []
+    height = forward(limits[1]) - forward(limits[0])
+    for tick in ticks[(ticks >= limits[0]) & (ticks <= limits[1])][::-1]:
+        if not apart or forward(apart[-1]) - forward(tick) > height / 16:
+            apart.append(float(tick))
+    axis.set_yticks(apart)
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.yaxis.set_minor_formatter(NullFormatter())
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
 
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.figures.marks import mark
@@ -41,9 +43,9 @@ def traces_figure(
             raise NeuronIOError(f"'{name}' predicts another trial than the first; give one trial")
     shown = _busiest(first["true_spikes"], span_ms)
     n = len(predictions)
-    height = 3.4 if n == 1 else 0.7 + 1.05 * n
-    figure = Figure(figsize=(7.1, height), layout="constrained")
-    figure.get_layout_engine().set(hspace=0.02, h_pad=0.02)
+    height = 3.4 if n == 1 else 0.7 + 1.15 * n
+    close = ConstrainedLayoutEngine(hspace=0.02, h_pad=0.02)
+    figure = Figure(figsize=(7.1, height), layout=close)
     axes = figure.subplots(2 * n, 1, sharex=True, height_ratios=(2.2, 1) * n)
     lowest = min(p["true_soma_mV"][shown].min() for p in predictions.values())
     for i, (name, prediction) in enumerate(predictions.items()):
@@ -52,7 +54,8 @@ def traces_figure(
         soma.set_ylim(bottom=lowest - 2)
         if i == 0:
             soma.legend(loc="lower right", ncols=3, bbox_to_anchor=(1, 1.0), borderaxespad=0.2)
-    axes[0].set_title(title, loc="left")
+    words = "P: spike probability per ms"
+    figure.suptitle(f"{title}; {words}" if title else words, fontsize=7, color="0.3", x=0.3)
     axes[-1].set_xlabel("Time (s)")
     axes[-1].set_xlim(shown.start / 1000, shown.stop / 1000)
     return figure
@@ -84,11 +87,12 @@ def _draw(soma: Axes, spike: Axes, name: str, p: Prediction, shown: slice) -> No
         marks = np.full(len(times), top)
         soma.plot(times, marks, "v", color="k", markersize=3, linestyle="none", label="spike")
     soma.set_ylabel("mV")
+    soma.yaxis.set_major_locator(MaxNLocator(3, prune="lower"))
     soma.spines["bottom"].set_visible(False)
     soma.tick_params(bottom=False)
-    soma.text(0.005, 1.0, name, transform=soma.transAxes, va="top", fontweight="bold", fontsize=7)
+    soma.set_title(name, loc="left", fontweight="bold", fontsize=7, pad=1)
     spike.vlines(times, 0, 1, color=TRUTH, linewidth=1.8)
     spike.plot(seconds, p["spike_probability"], color=colour, linewidth=0.9)
     spike.set_ylim(0, 1.05)
     spike.set_yticks([0, 1])
-    spike.set_ylabel("P(spike)")
+    spike.set_ylabel("P")

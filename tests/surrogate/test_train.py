@@ -279,6 +279,16 @@ def test_a_validation_that_is_not_finite_stops_the_fit(make_spec, monkeypatch):
     assert not (spec.out / "best.pt").exists()
 
 
+def test_a_fit_to_the_first_trials_is_its_own_and_that_to_all_is_the_same(make_spec):
+    part, whole = make_spec("part", train_trials=4), make_spec("whole", train_trials=8)
+    fit(part)
+    fit(whole)
+    assert read_json(part.out / "config.json")["data"]["train"]["trials"] == 4
+    fit(make_spec("whole"))
+    with pytest.raises(NeuronIOError, match="holds another fit"):
+        fit(make_spec("part"))
+
+
 def test_trials_are_named_by_their_recipe_however_they_are_parted():
     def data(*files):
         names = ("recipe", "first_trial", "trials", "content_sha256")

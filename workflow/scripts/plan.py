@@ -229,15 +229,15 @@ class Plan:
 
     @cached_property
     def differences(self) -> Product | None:
-        """What every labelled fit differs in from its base; None where no fit has a label."""
+        """What labelled fits differ in from their bases; None without fits of both kinds."""
         labelled, plain = [], []
         for fit in self.asked.values():
             kind = FAMILIES[fit.section.model].name, fit.size
             (labelled if fit.section.label else plain).append((fit.name, kind))
+        if not labelled or not plain:
+            return None
         for name, kind in labelled:
             base_of(name, kind, list(dict.fromkeys(kind for _, kind in plain)))
-        if not labelled:
-            return None
         families = {module_of(FAMILIES[fit.section.model].model) for fit in self.asked.values()}
         recipe = {
             "evaluations": {name: made.digest for name, made in self.evaluations.items()},
