@@ -15,6 +15,10 @@ def plan_of(*fits):
     return Plan(validate_config(read_yaml(SMOKE, "configuration") | {"fits": list(fits)}))
 
 
+def products_of(*fits):
+    return plan_of(*fits).products
+
+
 def test_a_label_is_in_the_name_and_decides_nothing():
     changed = {"options": {"tau_max_ms": 50.0}, "label": "tau50"}
     plan = plan_of(BASE, BASE | changed)
@@ -26,9 +30,8 @@ def test_a_label_is_in_the_name_and_decides_nothing():
 
 
 def test_fits_that_differ_in_their_label_alone_are_refused():
-    plan = plan_of(BASE, BASE | {"label": "same"})
     with pytest.raises(NeuronIOError, match="differ in their label alone"):
-        plan.products
+        products_of(BASE, BASE | {"label": "same"})
     with pytest.raises(NeuronIOError, match="more than once"):
         plan_of(BASE, BASE)
 
@@ -42,9 +45,9 @@ def test_a_part_of_the_training_trials_is_another_fit_and_all_of_them_are_not():
     assert [recipe["data"]["train"]["trials"] for recipe in recipes] == [3, 2]
     assert "accuracy_train_trials" in plan.figures
     with pytest.raises(NeuronIOError, match="differ in their label alone"):
-        plan_of(BASE, part(3)).products
+        products_of(BASE, part(3))
     with pytest.raises(NeuronIOError, match="is 4, but there are 3 training trials"):
-        plan_of(BASE, part(4)).products
+        products_of(BASE, part(4))
 
 
 def test_labelled_fits_are_compared_where_there_is_a_base():
@@ -54,4 +57,4 @@ def test_labelled_fits_are_compared_where_there_is_a_base():
     assert plan_of(changed).differences is None
     others = ({"model": "tcn", "sizes": [2, 3]}, changed)
     with pytest.raises(NeuronIOError, match="tau50-seed0 has a label but nothing"):
-        plan_of(*others).products
+        products_of(*others)
