@@ -26,6 +26,7 @@ from neuronio.files import read_json, write_json
 BENCHMARKS = {
     "training": ("fit", "run"),
     "dataset": ("dataset", "run"),
+    "network": ("network", "run"),
     "engines": ("simulate", "run"),
     "memory": ("simulate", "run_memory"),
 }

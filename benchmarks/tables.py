@@ -28,6 +28,9 @@ ENGINE_NAMES = {
     "ensemble_float32": "ensemble, float32",
     "ensemble_float32_tables": "ensemble, float32, gate tables",
 }
+WAYS = {"pytorch": "PyTorch", "compiled": "compiled"}
+# Of a Branch-ELM on one GPU.
+PUBLISHED_NEURON_MS_PER_S = 0.79e6
 
 
 def updated(text: str, record: Record) -> str:
@@ -103,6 +106,30 @@ def training_block(record: Record) -> str:
     return f"{table(head, rows)}\n\n{caption(record)}"
 
 
+def network_block(record: Record) -> str:
+    """Neurons in a network: ours, the published figure, and NEURON from the engines' benchmark."""
+    found = record["network"]
+    rows = [
+        [
+            f"{row['model']}, {row['size']}, {WAYS[row['way']]}",
+            digits(row["neuron_ms_per_s"] / 1e6),
+            digits(row["neuron_ms_per_cpu_s"] / 1e6),
+        ]
+        for row in found["runs"]
+    ]
+    neuron_ms = next(r for r in record["engines"]["runs"] if r["engine"] == "neuron")
+    rows += [
+        ["Branch-ELM on a GPU, as published", digits(PUBLISHED_NEURON_MS_PER_S / 1e6), ""],
+        [
+            "NEURON, one cell alone ([ensemble](ensemble.md))",
+            "",
+            f"{1e-3 / neuron_ms['ms_per_cell_ms']:.2g}",
+        ],
+    ]
+    head = ["neurons", f"million neuron-ms/s, {found['threads']} cores", "per CPU second"]
+    return f"{table(head, rows)}\n\n{caption(found)}"
+
+
 def caption(record: Record) -> str:
     """The machine, and when; what is not known is left out."""
     machine = record["machine"]
@@ -169,4 +196,5 @@ BLOCKS: dict[str, Callable[[Record], str]] = {
     "dataset": dataset_block,
     "memory": memory_block,
     "training": training_block,
+    "network": network_block,
 }

@@ -31,6 +31,7 @@ CARRIERS = {
     f"{PACKAGE}.data.manifest",
     f"{PACKAGE}.simulation.worker",
     f"{PACKAGE}.surrogate.device",
+    f"{PACKAGE}.surrogate.streaming",
     # Every family is imported there; a fit names its own.
     f"{PACKAGE}.surrogate.models",
 }

@@ -76,7 +76,7 @@ def fit(
     ...     steps=4, validate_every=2, window_ms=100, burn_in_ms=20, ignore_ms=100,
     ... )
     >>> summary["parameters"], summary["steps"]
-    (50, 4)
+    (53, 4)
 
     Args:
         model: name of a surrogate.

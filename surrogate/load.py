@@ -70,7 +70,7 @@ def load_model(folder: str | Path) -> LoadedModel:
 
     >>> model = neuronio.load_model("fits/linear-2-seed0")
     >>> model.name, model.module.count_parameters()
-    ('linear', 50)
+    ('linear', 53)
 
     Raises:
         NeuronIOError: the folder is neither, or its files are damaged or do not fit together.

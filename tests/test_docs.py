@@ -108,3 +108,19 @@ def test_the_generator_of_the_page_on_extending_works(tmp_path):
     command = [sys.executable, "-c", script]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert float(result.stdout) == pytest.approx(0.001 * 400, rel=0.3), result.stderr
+
+
+def test_the_examples_of_the_page_on_streaming_work(make_shard, tmp_path):
+    quick = {"steps": 2, "validate_every": 1, "window_ms": 100, "burn_in_ms": 20, "threads": 1}
+    where = tmp_path / "fits" / "branch_elm-3-seed0"
+    options = {"num_branch": 4, "synapses_per_branch": 5}
+    files = make_shard(1), make_shard(2)
+    neuronio.fit("branch_elm", *files, where, size=3, options=options, ignore_ms=100, **quick)
+    blocks = code_blocks(ROOT / "docs/streaming.md", "python")
+    for script in ("\n".join(blocks[:2]), blocks[2]):
+        # Each in a process of its own, in the folder that the fit lies in.
+        command = [sys.executable, "-c", script]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout
+    assert len(blocks) == 3

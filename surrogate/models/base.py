@@ -13,6 +13,7 @@ from neuronio.errors import NeuronIOError
 from neuronio.sections import Section
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.recurrence import event_convolution
+from neuronio.surrogate.streaming import State, Stepper
 
 
 def _as_tuple(value: Any) -> Any:
@@ -51,10 +52,6 @@ class ModelOptions(Section):
     def size(self) -> int:
         """The value of the size field."""
         return getattr(self, self.size_field)
-
-
-State = tuple[torch.Tensor, ...]
-"""What a model remembers from one ms to the next: tensors whose first axis is the rows."""
 
 
 class Surrogate(nn.Module):
@@ -96,6 +93,10 @@ class Surrogate(nn.Module):
     def advance(self, current_bc: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
         """One ms: from its currents (B, C) and the state, the outputs (B, outputs) and the next."""
         raise self._no_step()
+
+    def stream(self, rows: int = 1) -> Stepper:
+        """So many rows that go on ms by ms, each with a state of its own (docs/streaming.md)."""
+        return Stepper(self, rows)
 
     def _no_step(self) -> NeuronIOError:
         return NeuronIOError(

@@ -46,7 +46,7 @@ def test_a_recipe_holds_what_computes_and_not_what_tells_or_fetches():
     assert not {"neuronio.progress", "neuronio.config", "neuronio.data.fetch"} & simulated
     assert not any("ensemble" in name or "surrogate" in name for name in simulated)
     fitted = set(code("neuronio.surrogate.train", "neuronio.surrogate.models.lif"))
-    assert "neuronio.surrogate.models.linear" in fitted  # lif stands on it
+    assert "neuronio.surrogate.models.filters" in fitted  # lif stands on it
     assert not {"neuronio.surrogate.models.tcn", "neuronio.surrogate.metrics"} & fitted
     assert not any("simulation" in name for name in fitted)
 

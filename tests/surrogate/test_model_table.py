@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from neuronio.surrogate.models import FAMILIES
+from neuronio.surrogate.models import FAMILIES, ModelOptions, Surrogate
 
 DOCS = Path(__file__).parents[2] / "docs"
 spec = importlib.util.spec_from_file_location("model_table", DOCS / "models.py")
@@ -20,3 +20,11 @@ def test_the_table_is_what_the_code_counts():
 def test_every_family_is_in_it():
     own = {name for name in FAMILIES if FAMILIES[name].model.__module__.startswith("neuronio.")}
     assert set(models.FACTS) == own
+
+
+def test_a_model_of_whole_windows_has_no_state_to_count():
+    class WholeWindows(Surrogate):
+        def count_multiply_adds(self):
+            return 0
+
+    assert WholeWindows(ModelOptions()).state_size() is None

@@ -69,7 +69,7 @@ def test_environment_has_the_locked_version_of_every_direct_dependency():
     )
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    direct = [*project["dependencies"], *extras["workflow"], *extras["dev"]]
+    direct = [*project["dependencies"], *extras["workflow"], *extras["export"], *extras["dev"]]
     names = {re.match(r"[\w.-]+", requirement)[0].lower() for requirement in direct}
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     (pinned,) = (part["pip"] for part in environment["dependencies"] if isinstance(part, dict))

@@ -1,0 +1,170 @@
+"""A network of fitted neurons beside the same network of NEURON cells.
+
+    python docs/examples/network.py FIT --cell packaged --neurons 20 --duration-ms 200 --out net.png
+
+Both have the same connections and the same background spikes. A fitted neuron's spike of ms t
+arrives at t + delay; it stands for a spike of NEURON's between t + 0.5 and t + 1.5 ms (the
+published rule), so that there the delay is 1 ms less. NEURON takes about 12 ms for each ms of a
+cell: 100 cells for 200 ms take minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import neuronio
+from neuronio.conventions import SPIKE_THRESHOLD_MV
+from neuronio.drawing import save_figure
+from neuronio.errors import NeuronIOError
+from neuronio.simulation.cell import Cell, build_cell
+from neuronio.simulation.cell_spec import load_cell
+from neuronio.surrogate.compiled_step import fast_stepper
+from neuronio.surrogate.network import (
+    Connections,
+    Events,
+    Firing,
+    Network,
+    PoissonBackground,
+    Raster,
+)
+from neuronio.surrogate.protocol import spike_bins
+
+from neuron import h  # isort: skip
+
+DT_MS = 0.025
+
+
+def simulate_cells(cells: list[Cell], connections: Connections, background: list[Events]) -> Raster:
+    """The network in NEURON."""
+    netcons = [connect(cell) for cell in cells]
+    source = np.repeat(np.arange(len(cells)), np.diff(connections.first))
+    delay_ms = connections.delay_ms - 1.0
+    links = [
+        link
+        for i, j, s, d in zip(
+            source, connections.target, connections.synapse, delay_ms, strict=True
+        )
+        for link in linked(cells[i], cells[j], int(s), float(d))
+    ]
+    times = [h.Vector() for _ in cells]
+    for cell, spikes in zip(cells, times, strict=True):
+        detector = h.NetCon(cell.soma(0.5)._ref_v, None, sec=cell.soma)
+        detector.threshold = SPIKE_THRESHOLD_MV
+        detector.record(spikes)
+        links.append(detector)
+
+    def queue() -> None:
+        for ms, (row, synapse) in enumerate(background):
+            for i, s in zip(row.tolist(), synapse.tolist(), strict=True):
+                for netcon in netcons[i][s]:
+                    netcon.event(ms)
+
+    handler = h.FInitializeHandler(queue)
+    spec, duration_ms = cells[0].spec, len(background)
+    h.celsius, h.dt, h.secondorder = spec.celsius_degC, DT_MS, 2
+    h.finitialize(spec.v_init_mV)
+    for _ in range(round(duration_ms / DT_MS)):
+        h.fadvance()
+    del handler
+    bins_nt = np.array([spike_bins(spikes.as_numpy(), duration_ms) for spikes in times])
+    ms, neuron = np.nonzero(bins_nt.T)
+    return Raster(ms, neuron, len(cells), duration_ms)
+
+
+def connect(cell: Cell) -> list[list]:
+    """Of each synapse, the NetCons of its components, for events from outside."""
+    return [
+        [netcon_to(None, point, group.weight_uS, 0.0) for group, point in components(cell, s)]
+        for s in range(2 * len(cell.segments))
+    ]
+
+
+def linked(source: Cell, target: Cell, synapse: int, delay_ms: float) -> list:
+    """NetCons from a cell's soma to a synapse of another."""
+    made = []
+    for group, point in components(target, synapse):
+        netcon = h.NetCon(source.soma(0.5)._ref_v, point, sec=source.soma)
+        netcon.threshold = SPIKE_THRESHOLD_MV
+        netcon.weight[0], netcon.delay = group.weight_uS, delay_ms
+        made.append(netcon)
+    return made
+
+
+def components(cell: Cell, synapse: int) -> list[tuple]:
+    """Groups and point processes of a synapse; excitatory ones first, one a segment."""
+    inhibitory, segment = divmod(synapse, len(cell.segments))
+    groups = (group for group in cell.synapses if group.excitatory != bool(inhibitory))
+    return [(group, group.points[segment]) for group in groups]
+
+
+def netcon_to(source, point, weight_uS: float, delay_ms: float):
+    """A NetCon with its weight and delay."""
+    netcon = h.NetCon(source, point)
+    netcon.weight[0], netcon.delay = weight_uS, delay_ms
+    return netcon
+
+
+def figure(rasters: dict[str, Raster]):
+    """The rasters side by side."""
+    drawn, axes = plt.subplots(1, len(rasters), figsize=(9, 3.2), sharey=True, layout="constrained")
+    for axis, (name, raster) in zip(axes, rasters.items(), strict=True):
+        axis.scatter(raster.ms, raster.neuron, s=4, marker="|", linewidths=1, color="black")
+        axis.set(title=f"{name}: {raster.rate_hz:.2f} Hz", xlabel="time (ms)")
+        axis.set(xlim=(0, raster.duration_ms), ylim=(-1, raster.neurons))
+    axes[0].set_ylabel("neuron")
+    return drawn
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("fit", type=Path, help="a fit directory, of the cell's trials")
+    parser.add_argument("--cell", default="packaged", help="cell that it was fitted to")
+    parser.add_argument("--neurons", type=int, default=20)
+    parser.add_argument("--connections", type=int, default=10, help="of each neuron")
+    parser.add_argument("--duration-ms", type=int, default=200)
+    parser.add_argument("--excitatory-hz", type=float, default=1.5, help="of each synapse")
+    parser.add_argument("--inhibitory-hz", type=float, default=1.0, help="of each synapse")
+    parser.add_argument("--probability", action="store_true", help="draw spikes; no threshold")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("network.png"))
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run both, say the rates, draw the rasters."""
+    given = parse_arguments()
+    fitted, n = neuronio.load_model(given.fit), given.neurons
+    cells = [build_cell(load_cell(given.cell)) for _ in range(n)]
+    neurons = fast_stepper(fitted.module, n)
+    if neurons.synapses != 2 * len(cells[0].segments):
+        raise NeuronIOError(
+            f"{given.fit} has {neurons.synapses} synapses, but the cell {given.cell} has "
+            f"{2 * len(cells[0].segments)}; give the cell that it was fitted to"
+        )
+    rng = np.random.default_rng(given.seed)
+    connections = Connections.random(n, given.connections, neurons.synapses, rng)
+    poisson = PoissonBackground(
+        n, neurons.synapses, given.excitatory_hz, given.inhibitory_hz, given.seed
+    )
+    background = list(itertools.islice(poisson, given.duration_ms))
+    threshold = None if given.probability else fitted.threshold
+    begun = time.perf_counter()
+    ours = Network(neurons, connections, Firing(threshold), given.seed).run(
+        background, given.duration_ms
+    )
+    between = time.perf_counter()
+    theirs = simulate_cells(cells, connections, background)
+    print(f"fitted  {ours.rate_hz:6.2f} Hz  {between - begun:8.2f} s")
+    print(f"NEURON  {theirs.rate_hz:6.2f} Hz  {time.perf_counter() - between:8.2f} s")
+    save_figure(lambda: figure({"NEURON": theirs, fitted.name: ours}), given.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,260 @@
+"""Neurons of one fitted model in a network, ms by ms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from neuronio.errors import NeuronIOError
+from neuronio.surrogate.streaming import Moment
+
+# Of the background, how many ms are drawn at once.
+CHUNK_MS = 64
+Events = tuple[np.ndarray, np.ndarray]
+"""Spikes that arrive in one ms: neuron and synapse of each."""
+
+
+class Rows(Protocol):
+    """What steps the neurons: a Stepper, or compiled.CompiledElm."""
+
+    @property
+    def rows(self) -> int:
+        """Number of neurons."""
+
+    @property
+    def synapses(self) -> int:
+        """Number of synapses of each."""
+
+    def step(self, row: np.ndarray, synapse: np.ndarray) -> Moment:
+        """One ms."""
+
+
+@dataclass(frozen=True)
+class Connections:
+    """From each neuron to synapses of others.
+
+    Attributes:
+        first: (neurons + 1,); those of neuron i are first[i] .. first[i + 1] - 1 of the rest.
+        target, synapse: (connections,), the neuron that a spike goes to, and its synapse.
+        delay_ms: (connections,) whole ms from the ms of a spike to that in which it arrives.
+
+    Raises:
+        NeuronIOError: a delay is less than 1 ms, or a neuron does not exist.
+    """
+
+    first: np.ndarray
+    target: np.ndarray
+    synapse: np.ndarray
+    delay_ms: np.ndarray
+
+    def __post_init__(self) -> None:
+        if len(self.delay_ms) and self.delay_ms.min() < 1:
+            raise NeuronIOError(
+                f"a delay is {self.delay_ms.min()} ms but must be at least 1 ms, the time step"
+            )
+        if len(self.target) and not 0 <= self.target.min() <= self.target.max() < self.neurons:
+            raise NeuronIOError(
+                f"a connection goes to neuron {self.target.max()}, but there are {self.neurons}"
+            )
+
+    @property
+    def neurons(self) -> int:
+        """How many neurons they connect."""
+        return len(self.first) - 1
+
+    @classmethod
+    def of(
+        cls,
+        neurons: int,
+        source: np.ndarray,
+        target: np.ndarray,
+        synapse: np.ndarray,
+        delay_ms: np.ndarray,
+    ) -> Connections:
+        """From one entry a connection, in any order."""
+        order = np.argsort(source, kind="stable")
+        first = np.searchsorted(source[order], np.arange(neurons + 1))
+        return cls(first, target[order], synapse[order], delay_ms[order])
+
+    @classmethod
+    def random(
+        cls,
+        neurons: int,
+        each: int,
+        synapses: int,
+        rng: np.random.Generator,
+        *,
+        inhibitory: float = 0.2,
+        delay_ms: tuple[int, int] = (1, 10),
+    ) -> Connections:
+        """Every neuron connected to `each` synapses of others, all drawn with equal chances.
+
+        Args:
+            synapses: of each neuron; the first half is excitatory, the second inhibitory.
+            inhibitory: share of the neurons, the last ones, that go to inhibitory synapses.
+            delay_ms: the shortest and the longest.
+        """
+        source = np.repeat(np.arange(neurons), each)
+        target = (source + rng.integers(1, neurons, len(source))) % neurons
+        synapse = rng.integers(0, synapses // 2, len(source))
+        synapse += np.where(source >= round((1 - inhibitory) * neurons), synapses // 2, 0)
+        delay = rng.integers(delay_ms[0], delay_ms[1] + 1, len(source))
+        return cls(np.arange(neurons + 1) * each, target, synapse, delay)
+
+    def of_neurons(self, neurons: np.ndarray) -> np.ndarray:
+        """Where all connections of some neurons stand."""
+        begin, end = self.first[neurons], self.first[neurons + 1]
+        counts = end - begin
+        shift = np.repeat(begin - (np.cumsum(counts) - counts), counts)
+        return shift + np.arange(len(shift))
+
+
+@dataclass(frozen=True)
+class PoissonBackground:
+    """Independent Poisson spikes at all synapses: iterate for the events of ms after ms, for ever.
+
+    Attributes:
+        neurons, synapses: how many, and of each.
+        excitatory_hz, inhibitory_hz: of one synapse, those of the first half and of the second.
+        seed: the same one gives the same spikes.
+    """
+
+    neurons: int
+    synapses: int
+    excitatory_hz: float
+    inhibitory_hz: float
+    seed: int = 0
+
+    def __iter__(self) -> Iterator[Events]:
+        rng, half = np.random.default_rng(self.seed), self.synapses // 2
+        rates = np.array([self.excitatory_hz, self.inhibitory_hz]) * half / 1e3
+        total = rates.sum()
+        while True:
+            counts = rng.poisson(total, (CHUNK_MS, self.neurons))
+            ends = np.cumsum(counts.sum(1))
+            # Below the share of excitation an excitatory synapse, each with the same chance.
+            place = rng.random(ends[-1], dtype=np.float32) * np.float32(total)
+            synapse = np.where(
+                place < rates[0],
+                place * np.float32(half / max(rates[0], 1e-30)),
+                half + (place - rates[0]) * np.float32(half / max(rates[1], 1e-30)),
+            ).astype(np.int32)
+            np.minimum(synapse, self.synapses - 1, out=synapse)
+            for count_n, end in zip(counts, ends, strict=True):
+                row = np.repeat(np.arange(self.neurons, dtype=np.int32), count_n)
+                yield row, synapse[end - len(row) : end]
+
+
+@dataclass(frozen=True)
+class Firing:
+    """When a neuron spikes.
+
+    Attributes:
+        threshold_logit: it does in a ms of which the logit is above; None: with the probability
+            that the model predicts.
+        refractory_ms: after a spike, for so many ms, it does not.
+    """
+
+    threshold_logit: float | None = None
+    refractory_ms: int = 2
+
+
+@dataclass(frozen=True)
+class Raster:
+    """The spikes of a network: (spikes,) arrays, in order of time.
+
+    Attributes:
+        neurons, duration_ms: of the run.
+    """
+
+    ms: np.ndarray
+    neuron: np.ndarray
+    neurons: int
+    duration_ms: int
+
+    @property
+    def rate_hz(self) -> float:
+        """Mean rate of a neuron."""
+        return 1e3 * len(self.ms) / (self.neurons * self.duration_ms)
+
+
+class Network:
+    """Neurons of one model that send each other spikes.
+
+    A spike of ms t arrives at t + delay; what arrives in a ms counts in that ms, as in training.
+
+    Args:
+        neurons: what steps them, such as `model.stream(1000)` or `fast_stepper(model, 1000)`.
+        connections: between them.
+        firing: when a neuron spikes.
+        seed: of the spikes, where they are drawn.
+
+    Raises:
+        NeuronIOError: the connections are for another number of neurons or synapses.
+    """
+
+    def __init__(
+        self, neurons: Rows, connections: Connections, firing: Firing, seed: int = 0
+    ) -> None:
+        if connections.neurons != neurons.rows:
+            raise NeuronIOError(
+                f"the connections are between {connections.neurons} neurons, but there are "
+                f"{neurons.rows}"
+            )
+        if len(connections.synapse) and (most := connections.synapse.max()) >= neurons.synapses:
+            raise NeuronIOError(
+                f"a connection goes to synapse {most}, but a neuron has {neurons.synapses}"
+            )
+        self.neurons, self.connections, self.firing = neurons, connections, firing
+        self._rng = np.random.default_rng(seed)
+        longest = int(connections.delay_ms.max(initial=1))
+        self._arriving: list[list[Events]] = [[] for _ in range(longest + 1)]
+        self._ready_ms = np.zeros(neurons.rows, dtype=np.int64)
+        self.now_ms = 0
+
+    def step(self, row: np.ndarray, synapse: np.ndarray) -> np.ndarray:
+        """One ms with some spikes from elsewhere; returns the neurons that spike in it."""
+        slot = self.now_ms % len(self._arriving)
+        events = [(row, synapse), *self._arriving[slot]]
+        self._arriving[slot] = []
+        rows, synapses = (np.concatenate(part) for part in zip(*events, strict=True))
+        spiking = self._spiking(self.neurons.step(rows, synapses).spike_logit.numpy())
+        self._ready_ms[spiking] = self.now_ms + 1 + self.firing.refractory_ms
+        self._send(spiking)
+        self.now_ms += 1
+        return spiking
+
+    def run(self, background: Iterable[Events], duration_ms: int) -> Raster:
+        """So many ms with the background's events.
+
+        Raises:
+            NeuronIOError: the background ends before.
+        """
+        begin, found = self.now_ms, []
+        for _, (row, synapse) in zip(range(duration_ms), background, strict=False):
+            found.append(self.step(row, synapse))
+        if len(found) < duration_ms:
+            raise NeuronIOError(f"the background ends after {len(found)} of {duration_ms} ms")
+        ms = np.repeat(np.arange(begin, self.now_ms), [len(spiking) for spiking in found])
+        return Raster(ms, np.concatenate(found), self.neurons.rows, duration_ms)
+
+    def _spiking(self, logit_n: np.ndarray) -> np.ndarray:
+        ready_n = self._ready_ms <= self.now_ms
+        if self.firing.threshold_logit is not None:
+            return np.flatnonzero(ready_n & (logit_n > self.firing.threshold_logit))
+        # u < 1 / (1 + exp(-logit)), without the exponential function's overflow.
+        u = self._rng.random(len(logit_n))
+        return np.flatnonzero(ready_n & (np.log(u) - np.log1p(-u) < logit_n))
+
+    def _send(self, spiking: np.ndarray) -> None:
+        which, c = self.connections.of_neurons(spiking), self.connections
+        if not len(which):
+            return
+        which = which[np.argsort(c.delay_ms[which], kind="stable")]
+        delay, starts = np.unique(c.delay_ms[which], return_index=True)
+        for delay_ms, part in zip(delay, np.split(which, starts[1:]), strict=True):
+            slot = (self.now_ms + int(delay_ms)) % len(self._arriving)
+            self._arriving[slot].append((c.target[part], c.synapse[part]))
