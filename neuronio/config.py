@@ -13,6 +13,7 @@ from neuronio.sections import Section, read_yaml, sentence, validate
 from neuronio.training import TrainingConfig, with_preset
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
 class Variant(Section):
@@ -142,6 +143,11 @@ class FitConfig(Section):
         min_length=1, description="Memory units of an ELM, width of a TCN, hidden units, ..."
     )
     seeds: list[Seed] = Field([0], min_length=1, description="One fit for each seed.")
+    label: Name | None = Field(
+        None,
+        description="What sets these fits apart from others of the same model and size, as tau50: "
+        "part of their names, in tables and figures; null for those that others are compared with.",
+    )
     options: dict[str, Any] = Field({}, description="Options of the model other than its size.")
     training: dict[str, Any] = Field(
         {}, description="Keys of `training` that differ for this model."
@@ -211,9 +217,7 @@ class RunEvaluationConfig(EvaluationConfig):
 class RunConfig(Section):
     """A whole run, from the cell to the figure."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(
-        description="Name of the run: its results go to results/<name>."
-    )
+    name: Name = Field(description="Name of the run: its results go to results/<name>.")
     seed: Seed = Field(1, description="Seed of the dataset: every trial's inputs follow from it.")
     cell: CellConfig = Field(CellConfig(), description="Which neuron is simulated.")
     inputs: InputsConfig = Field(InputsConfig(), description="How inputs are generated.")

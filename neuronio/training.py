@@ -84,6 +84,12 @@ class TrainingConfig(Section):
         description="Principal components of the dendritic voltages to fit too; the data must hold "
         "those voltages (dataset.record_segments).",
     )
+    train_trials: int = Field(
+        0,
+        ge=0,
+        le=10_000_000,
+        description="Fit on the first of the training trials only, so many; 0 means all.",
+    )
     select_by: Literal["loss", "soma_rmse"] = Field(
         "loss",
         description="Kept are the weights of the smallest validation loss, or soma RMSE as "

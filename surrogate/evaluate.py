@@ -16,6 +16,7 @@ from scipy.special import expit
 from neuronio.config import EvaluationConfig
 from neuronio.recipe import code, deciding_versions, made_with, module_of
 from neuronio.surrogate.bootstrap import Resamples
+from neuronio.surrogate.detection_curves import detection_curves
 from neuronio.surrogate.fit_directory import PACKAGES
 from neuronio.surrogate.inference import predict_trials, predictions
 from neuronio.surrogate.legacy import legacy_scores
@@ -75,7 +76,7 @@ def evaluate(
 
     Returns:
         A JSON-like document: model, data, settings, scores (value, low, high), reference (chance
-        and mean voltage on the same trials), legacy, versions.
+        and mean voltage on the same trials), curves (ROC, precision-recall), legacy, versions.
 
     Raises:
         NeuronIOError: model and data do not fit, or no trial is left to score.
@@ -108,10 +109,13 @@ def scores_of(
     settings: EvaluationConfig,
     further: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The scores of predictions with their intervals, and the reference scores."""
+    """The scores of predictions with their intervals, reference scores, and curves."""
     draws = Resamples.draw(len(seen.spikes), settings.bootstrap, settings.confidence, settings.seed)
-    scores = score(seen, called, draws, further)
-    return {"scores": scores, "reference": reference_scores(seen)}
+    return {
+        "scores": score(seen, called, draws, further),
+        "reference": reference_scores(seen),
+        "curves": detection_curves(seen),
+    }
 
 
 def _predicted(

@@ -29,6 +29,8 @@ PACKAGES = ("torch", "numpy", "neuronio")
 DECIDING = ("torch", "numpy")
 # Settings that say how fast a fit is computed, not what: another value may go on with it.
 ONLY_SPEED = ("threads", "cache_mib", "device")
+# What a recipe says otherwise: a preset by its settings, the number of trials by their names.
+SAID_OTHERWISE = ("preset", "train_trials")
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def fit_recipe(
         "model": FAMILIES[model].name,
         "options": dict(options),
         "seed": seed,
-        "training": training.model_dump(mode="json", exclude={*ONLY_SPEED, "preset"}),
+        "training": training.model_dump(mode="json", exclude={*ONLY_SPEED, *SAID_OTHERWISE}),
         "ignore_ms": ignore_ms,
         "data": dict(data),
         "packages": deciding_versions(DECIDING),
@@ -110,8 +112,8 @@ def open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore, FurtherTargets | N
         NeuronIOError: they do not fit the model or the settings, or share trials.
     """
     t = spec.training
-    further = further_targets(spec.train, t.nexus, t.dendrites, spec.ignore_ms)
-    train = TrialStore(spec.train, t.cache_mib, further)
+    further = further_targets(spec.train, t.nexus, t.dendrites, spec.ignore_ms, t.train_trials)
+    train = TrialStore(spec.train, t.cache_mib, further, t.train_trials)
     valid = TrialStore(spec.valid, t.cache_mib)
     if spec.options.outputs != t.outputs:
         raise NeuronIOError(

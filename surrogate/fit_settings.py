@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from neuronio.config import RunConfig, load_config
+from neuronio.config import FitConfig, load_config
 from neuronio.conventions import IGNORE_MS
 from neuronio.errors import NeuronIOError
 from neuronio.sections import validate
@@ -21,19 +21,26 @@ def fit_settings(
     options: Mapping[str, Any],
     training: Mapping[str, Any],
     inputs: int,
+    label: str | None = None,
 ) -> tuple[str, ModelOptions, TrainingConfig, int]:
     """Model, options, training and ignored start (ms) of a fit.
 
     A configuration gives the common training settings, and for each model its own training
-    settings and options; what the command line says comes last and wins.
+    settings and options, or a section of that model with a label; what the command line says
+    comes last and wins.
 
     Raises:
         NeuronIOError: a key or value is wrong, or there is neither a model nor a configuration.
     """
     run = load_config(config) if config else None
-    model = model or _first_model(run)
+    asked_for = [fit for fit in run.fits if label in (None, fit.label)] if run else []
+    if label and not asked_for:
+        raise NeuronIOError(
+            f"no fit of the configuration has the label '{label}'; give one that is in 'fits'"
+        )
+    model = model or _first_model(asked_for)
     FAMILIES[model]
-    sections = [fit for fit in run.fits if fit.model == model] if run else []
+    sections = [fit for fit in asked_for if fit.model == model]
     chosen = next((fit for fit in sections if size in fit.sizes), next(iter(sections), None))
     common = (run.training if run else TrainingConfig()).model_dump()
     if chosen:
@@ -65,7 +72,7 @@ def fitted_options(
     return sized_options(model, size, {**options, "inputs": inputs, "outputs": training.outputs})
 
 
-def _first_model(run: RunConfig | None) -> str:
-    if run is None or not run.fits:
+def _first_model(fits: Sequence[FitConfig]) -> str:
+    if not fits:
         raise NeuronIOError("no model given; add --model, such as --model branch_elm --size 20")
-    return run.fits[0].model
+    return fits[0].model

@@ -86,7 +86,7 @@ class FurtherTargets:
 
 
 def further_targets(
-    paths: list[Path], nexus: bool, components: int, ignore_ms: int
+    paths: list[Path], nexus: bool, components: int, ignore_ms: int, first: int = 0
 ) -> FurtherTargets | None:
     """The targets that are asked for, with their statistics over the training data.
 
@@ -96,6 +96,7 @@ def further_targets(
         paths: the training shards.
         nexus: whether the nexus voltage is one.
         components: number of principal components of the dendrites' voltages.
+        first: how many of the trials are training trials, from the first; 0 means all.
 
     Raises:
         NeuronIOError: the dendrites were not recorded, or there are fewer segments than components.
@@ -104,7 +105,7 @@ def further_targets(
         return None
     mean_s, component_ks, variance = np.empty(0), np.empty((0, 0)), 0.0
     if components:
-        mean_s, component_ks, variance = _principal(paths, components, ignore_ms)
+        mean_s, component_ks, variance = _principal(paths, components, ignore_ms, first)
     unscaled = FurtherTargets(
         nexus,
         mean_s.astype(np.float32),
@@ -112,7 +113,7 @@ def further_targets(
         *(np.zeros(nexus + components, np.float32), np.ones(nexus + components, np.float32)),
         np.array(variance),
     )
-    seen = np.concatenate([unscaled.raw(*trial)[ignore_ms:] for trial in _some(paths)])
+    seen = np.concatenate([unscaled.raw(*trial)[ignore_ms:] for trial in _some(paths, first)])
     shift, scale = seen.mean(0, dtype=np.float64), seen.std(0, dtype=np.float64)
     fields = vars(unscaled) | {
         "shift": shift.astype(np.float32),
@@ -122,11 +123,11 @@ def further_targets(
 
 
 def _principal(
-    paths: list[Path], components: int, ignore_ms: int
+    paths: list[Path], components: int, ignore_ms: int, first: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Mean (S,), leading components (K, S) and total variance of the dendrites' voltages."""
     count, total, product = 0, np.zeros(1), np.zeros((1, 1))
-    for shard, i in _some(paths):
+    for shard, i in _some(paths, first):
         if not shard.has_segments:
             raise NeuronIOError(
                 f"{shard.path} holds no dendritic voltages, which components of them are taken "
@@ -149,12 +150,13 @@ def _principal(
     return mean_s, component_ks * sign_k[:, None], float(variance_k.sum())
 
 
-def _some(paths: list[Path]) -> Iterator[tuple[Shard, int]]:
-    """Up to `MOST_TRIALS` trials, spread evenly over the shards."""
+def _some(paths: list[Path], first: int) -> Iterator[tuple[Shard, int]]:
+    """Up to `MOST_TRIALS` trials, spread evenly over the first ones, or all where that is 0."""
     places = []
     for path in paths:
         with Shard(path) as shard:
             places += [(path, i) for i in range(shard.n_trials)]
+    places = places[: first or None]
     chosen = np.unique(np.linspace(0, len(places) - 1, MOST_TRIALS).astype(int))
     for place in chosen.tolist():
         path, i = places[place]

@@ -25,8 +25,9 @@ class LoadedModel:
         source: 'fit' or 'published'.
         seed: of the fit, if it is one.
         threshold: logit above which it calls a spike, chosen on the fit's validation data.
-        config: config.json of the fit; empty for published weights.
+        config: config.json of the fit; None for published weights.
         further: what it was fitted to beside spikes and soma, if anything.
+        summary: summary.json of the fit; None for published weights.
     """
 
     name: str
@@ -36,6 +37,7 @@ class LoadedModel:
     threshold: float | None = None
     config: dict[str, Any] | None = None
     further: FurtherTargets | None = None
+    summary: dict[str, Any] | None = None
 
     @property
     def further_names(self) -> list[str]:
@@ -43,8 +45,9 @@ class LoadedModel:
         return self.further.names if self.further else []
 
     def describe(self) -> dict[str, Any]:
-        """Name, size, options and cost, for the record."""
-        options = self.module.options
+        """Name, size, options and cost of use and of training, for the record."""
+        options, summary = self.module.options, self.summary or {}
+        data = (self.config or {}).get("data", {})
         training = (self.config or {}).get("training")
         return {
             "name": self.name,
@@ -53,6 +56,10 @@ class LoadedModel:
             "source": self.source,
             "parameters": self.module.count_parameters(),
             "multiply_adds_per_ms": self.module.count_multiply_adds(),
+            "state_size": _state_size(self.module),
+            "train_trials": data.get("train", {}).get("trials"),
+            "exposure_s": summary.get("exposure_s"),
+            "training_seconds": summary.get("training_seconds"),
             "options": option_values(options),
             "training": training,
         }
@@ -86,7 +93,16 @@ def load_model(folder: str | Path) -> LoadedModel:
         raise NeuronIOError(f"{folder} was fitted to another target or format; fit again")
     module = build_model(name, parse_options(name, values))
     load_weights(module, read_tensors(folder / "best.pt"), folder / "best.pt")
-    summary = folder / "summary.json"
-    threshold = read_json(summary).get("spike_threshold_logit") if summary.exists() else None
+    path = folder / "summary.json"
+    summary = read_json(path) if path.exists() else {}
+    threshold = summary.get("spike_threshold_logit")
     further = FurtherTargets.load(folder)
-    return LoadedModel(name, module.eval(), "fit", seed, threshold, config, further)
+    return LoadedModel(name, module.eval(), "fit", seed, threshold, config, further, summary)
+
+
+def _state_size(module: Surrogate) -> int | None:
+    """Numbers that a model remembers from one ms to the next; None where it has no such step."""
+    try:
+        return module.state_size()
+    except NeuronIOError:
+        return None

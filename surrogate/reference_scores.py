@@ -14,6 +14,8 @@ from neuronio.surrogate.points import FALSE_POSITIVE_RATES, Predictions
 from neuronio.surrogate.spike_trains import F1_NAMES
 
 SOURCE = "reference"
+OF_USE = ("parameters", "multiply_adds_per_ms", "state_size")
+COSTS = (*OF_USE, "train_trials", "exposure_s", "training_seconds")
 
 
 def reference_scores(p: Predictions) -> dict[str, Scores]:
@@ -89,6 +91,5 @@ def reference_documents(evaluations: Iterable[dict[str, Any]]) -> list[dict[str,
 
 def without_model(name: str, source: str) -> dict[str, Any]:
     """What an evaluation says of its model, for scores that no model made."""
-    costs = dict.fromkeys(("parameters", "multiply_adds_per_ms"))
-    found = {"name": name, "size": None, "seed": None, "source": source, **costs}
+    found = {"name": name, "size": None, "seed": None, "source": source, **dict.fromkeys(COSTS)}
     return found | {"options": {}, "training": None}

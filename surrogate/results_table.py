@@ -8,7 +8,7 @@ from typing import Any
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_csv, write_json
-from neuronio.surrogate.reference_scores import reference_documents
+from neuronio.surrogate.reference_scores import COSTS, reference_documents
 from neuronio.surrogate.summary import summary_rows
 
 Row = dict[str, Any]
@@ -66,8 +66,9 @@ def _order(document: dict[str, Any]) -> tuple:
 def _row(document: dict[str, Any]) -> Row:
     model, data = document["model"], document["data"]
     row = {key: model[key] for key in ("name", "size", "seed", "source")}
-    row = {"fit": document["name"], "model": row.pop("name"), **row}
-    row |= {key: model[key] for key in ("parameters", "multiply_adds_per_ms")}
+    label = document.get("label")
+    row = {"fit": document["name"], "model": row.pop("name"), "label": label, **row}
+    row |= {key: model.get(key) for key in COSTS}
     row |= {"mode": document["settings"]["mode"], "trials": data["trials_scored"]}
     row |= {"trials_left_out": data["trials_left_out"], "spikes": data["spikes"]}
     row |= {"ignore_ms": document["settings"]["ignore_ms"]}

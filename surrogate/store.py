@@ -52,6 +52,7 @@ class TrialStore:
         paths: shards, whose trials are numbered in this order.
         cache_mib: most memory for trials that were read, MiB.
         further: targets beside spikes and soma that trials are read with.
+        first: how many trials to take, from the first; 0 means all.
 
     Attributes:
         n_synapses: inputs of every trial.
@@ -60,7 +61,8 @@ class TrialStore:
         cached_bytes: memory that the trials held now take.
 
     Raises:
-        NeuronIOError: a file is no shard, or the shards differ in synapses or duration.
+        NeuronIOError: a file is no shard, the shards differ in synapses or duration, or hold fewer
+            trials than are to be taken.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class TrialStore:
         paths: Sequence[str | Path],
         cache_mib: int = 512,
         further: FurtherTargets | None = None,
+        first: int = 0,
     ):
         if not paths:
             raise NeuronIOError("no data files given; give one or more shards (.h5)")
@@ -86,7 +89,13 @@ class TrialStore:
                     "give shards of one dataset"
                 )
         self.n_synapses, self.duration_ms = shapes[0]
-        self._first = np.concatenate([[0], np.cumsum(counts)])
+        last = np.cumsum(counts)
+        if first > last[-1]:
+            raise NeuronIOError(
+                f"the first {first} trials were asked for, but there are {last[-1]}; take fewer, "
+                "or 0 for all"
+            )
+        self._first = np.concatenate([[0], np.minimum(last, first or last[-1])])
 
     def __len__(self) -> int:
         return int(self._first[-1])
@@ -119,14 +128,17 @@ class TrialStore:
         return int(self[index].spikes.sum())
 
     def provenance(self) -> dict:
-        """Where the trials come from: what all shards say of themselves alike, and each file."""
-        infos = []
-        for path in self.paths:
+        """Where the trials come from: what all shards say of themselves alike, and each file.
+
+        A file of which no trial is taken is left out.
+        """
+        infos, counts = [], np.diff(self._first)
+        paths = [path for path, count in zip(self.paths, counts, strict=True) if count]
+        for path in paths:
             with Shard(path) as shard:
                 infos.append(shard.info)
         common = {k: v for k, v in infos[0].items() if all(i.get(k) == v for i in infos)}
         common.pop("content_sha256", None)
-        counts = np.diff(self._first).tolist()
         files = [
             {
                 "file": path.name,
@@ -136,7 +148,7 @@ class TrialStore:
                 "first_trial": info.get("first_trial"),
                 "content_sha256": info.get("content_sha256"),
             }
-            for path, count, info in zip(self.paths, counts, infos, strict=True)
+            for path, count, info in zip(paths, counts[counts > 0].tolist(), infos, strict=True)
         ]
         return {"trials": len(self), "duration_ms": self.duration_ms, **common, "files": files}
 
@@ -215,7 +227,7 @@ def shard_paths(paths: str | Path | Sequence[str | Path]) -> list[Path]:
 
 
 def trials_named(data: Mapping[str, Any]) -> list[Any]:
-    """What names the trials of a store's `provenance`: recipe and numbers, else their checksum.
+    """What names the trials of a store's `provenance`: recipe, else checksum, and numbers.
 
     Trials of one recipe are the same however they are parted into files.
     """
@@ -223,7 +235,7 @@ def trials_named(data: Mapping[str, Any]) -> list[Any]:
     for file in data["files"]:
         recipe, first, count = file.get("recipe"), file.get("first_trial"), file["trials"]
         if recipe is None or first is None:
-            named.append(file["content_sha256"])
+            named.append([file["content_sha256"], 0, count])
         elif named and isinstance(named[-1], list) and named[-1][::2] == [recipe, first]:
             named[-1][2] = first + count
         else:

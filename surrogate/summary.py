@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from neuronio.surrogate.fit_directory import ONLY_SPEED
+from neuronio.surrogate.reference_scores import COSTS
 
 Row = dict[str, Any]
 
@@ -22,10 +23,15 @@ def summary_rows(evaluations: Iterable[dict[str, Any]]) -> list[Row]:
     would be the interval of the mean; as it is, that is at most too wide. It says nothing of
     the spread over seeds, which the range shows. A score that is undefined for one seed has none.
     """
+    return [_row(documents) for documents in over_seeds(evaluations)]
+
+
+def over_seeds(evaluations: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Evaluations in groups that differ in nothing but the seed of their fit."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for document in evaluations:
         groups.setdefault(_identity(document), []).append(document)
-    return [_row(documents) for documents in groups.values()]
+    return list(groups.values())
 
 
 def _identity(document: dict[str, Any]) -> str:
@@ -45,14 +51,26 @@ def _row(documents: Sequence[dict[str, Any]]) -> Row:
     first = documents[0]
     model, data, settings = first["model"], first["data"], first["settings"]
     seeds = [document["model"]["seed"] for document in documents]
-    row = {key: model[key] for key in ("size", "source", "parameters", "multiply_adds_per_ms")}
-    row = {"model": model["name"], **row, "options": _options(model.get("options") or {})}
+    row = {"model": model["name"], "label": first.get("label")}
+    row |= {key: model[key] for key in ("size", "source")} | costs(documents)
+    row |= {"options": _options(model.get("options") or {})}
     row |= {"n_fits": len(documents), "seeds": " ".join(str(s) for s in seeds if s is not None)}
     row |= {"fits": " ".join(document["name"] for document in documents)}
     row |= {"mode": settings["mode"], "trials": data["trials_scored"], "spikes": data["spikes"]}
     for name in first["scores"]:
         row |= _over_seeds(name, [document["scores"][name] for document in documents])
     return row
+
+
+def costs(documents: Sequence[dict[str, Any]]) -> Row:
+    """What fits that differ in their seed cost, in use and in training: the mean over seeds."""
+    given = {key: [document["model"].get(key) for document in documents] for key in COSTS}
+    return {key: None if None in values else _mean(values) for key, values in given.items()}
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean; what is the same for all stays a whole number."""
+    return values[0] if len(set(values)) == 1 else fmean(values)
 
 
 def _over_seeds(name: str, entries: Sequence[dict[str, float | None]]) -> Row:

@@ -12,6 +12,7 @@ import typer
 import neuronio.command.evaluation as evaluation
 import neuronio.command.export as export
 import neuronio.command.files as files
+import neuronio.command.plotting as plotting
 import neuronio.command.recipes as recipes
 import neuronio.command.simulation as simulation
 import neuronio.command.surrogates as surrogates
@@ -23,7 +24,7 @@ USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
 INTERRUPTED = "interrupted; the same command goes on from what is finished"
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for group in (simulation, files, surrogates, evaluation, export, recipes):
+for group in (simulation, files, surrogates, evaluation, plotting, export, recipes):
     app.registered_commands += group.app.registered_commands
 
 

@@ -13,7 +13,7 @@ from neuronio.errors import NeuronIOError
 # Options that several values may follow.
 MANY = (
     *("--train", "--valid", "--data", "--set", "--variant"),
-    *("--training", "--evaluation", "--evaluations"),
+    *("--training", "--evaluation", "--evaluations", "--predictions", "--x"),
 )
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 

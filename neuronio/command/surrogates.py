@@ -1,4 +1,4 @@
-"""Subcommands on surrogates: fit, predict, plot, count."""
+"""Subcommands on surrogates: fit, predict, count."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from neuronio.command.options import (
 )
 from neuronio.config import EvaluationConfig
 from neuronio.errors import NeuronIOError
-from neuronio.files import read_csv, write_npz
+from neuronio.files import write_npz
 from neuronio.progress import ProgressBar
 from neuronio.sections import key_values, validate
 
@@ -41,6 +41,9 @@ def fit(
     seed: Annotated[int, typer.Option(help="Seed of weights and windows.", min=0)] = 0,
     config: Annotated[
         Path | None, typer.Option(help="Run configuration (YAML) to take settings from.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Take the configuration's fit with this label.")
     ] = None,
     options: ModelOptions = None,
     training: Annotated[
@@ -65,7 +68,7 @@ def fit(
     train_files, valid_files = shard_paths(train or ()), shard_paths(valid or ())
     store = TrialStore(train_files)
     name, parsed, settings, ignored = fit_settings(
-        config, model, size, key_values(options), key_values(training), store.n_synapses
+        config, model, size, key_values(options), key_values(training), store.n_synapses, label
     )
     store.close()
     ignored = ignored if ignore_ms is None else ignore_ms
@@ -106,42 +109,10 @@ def predict(
     write_npz(out, prediction)
     if plot:
         from neuronio.drawing import save_figure
-        from neuronio.surrogate.figures import prediction_figure
+        from neuronio.surrogate.figures.traces import traces_figure
 
-        title = f"{model.resolve().name}, trial {trial}"
-        save_figure(lambda: prediction_figure(prediction, title), plot)
-
-
-@app.command()
-def plot(
-    evaluations: Annotated[Files, typer.Option(help="Files written by `evaluate --out`.")],
-    out: Annotated[Path, typer.Option(help="Folder for figures (SVG, PNG) and tables.")],
-    published: Annotated[
-        bool, typer.Option(help="Draw published figures (other data) for reference.")
-    ] = True,
-) -> None:
-    """Draw accuracy against parameters, and write the table as CSV and JSON.
-
-    Learning curves are drawn too for evaluations that lie beside the history of their fit.
-    """
-    from neuronio.data.reference import published_surrogates
-    from neuronio.drawing import save_figure
-    from neuronio.surrogate.figures import accuracy_figure, learning_figure
-    from neuronio.surrogate.results_table import read_evaluations, write_table
-
-    paths = [Path(path) for path in evaluations or ()]
-    documents = read_evaluations(paths)
-    reference = published_surrogates() if published else []
-    written = save_figure(lambda: accuracy_figure(documents, reference), out / "accuracy")
-    histories = {
-        path.parent.resolve().name: read_csv(path.with_name("history.csv"))
-        for path in paths
-        if path.with_name("history.csv").is_file()
-    }
-    if histories:
-        written += save_figure(lambda: learning_figure(histories), out / "learning")
-    written += write_table(documents, out / "table")
-    typer.echo("\n".join(str(path) for path in written))
+        named = {model.resolve().name: prediction}
+        save_figure(lambda: traces_figure(named, f"trial {trial}"), plot)
 
 
 @app.command()

@@ -36,9 +36,15 @@ def test_fit_evaluate_predict_and_plot_work_one_after_another(files, tmp_path, c
         assert arrays["soma_mV"].shape == (400,)
     assert main(["plot", "--evaluations", result, "--out", str(tmp_path / "plots")]) == 0
     made = {path.name for path in (tmp_path / "plots").iterdir()}
-    kinds = [f"{name}.{kind}" for name in ("accuracy", "learning") for kind in ("svg", "png")]
+    names = ("accuracy", "curves", "learning")
+    kinds = [f"{name}.{kind}" for name in names for kind in ("svg", "png")]
     assert made == {*kinds, "table.csv", "table.json", "summary.csv"}
-    assert json.loads((tmp_path / "plots" / "table.json").read_text())[0]["size"] == 3
+    row = json.loads((tmp_path / "plots" / "table.json").read_text())[0]
+    assert (row["size"], row["train_trials"]) == (3, 8)
+    assert row["exposure_s"] == pytest.approx(20 * 8 * 0.08)
+    assert row["state_size"] > 0 < row["training_seconds"]
+    assert main(["plot", "--predictions", str(npz), "--out", str(tmp_path / "traces")]) == 0
+    assert {path.name for path in (tmp_path / "traces").iterdir()} == {"traces.svg", "traces.png"}
 
 
 def test_compare_fits_prints_one_table_and_writes_json(files, tmp_path, capsys):
@@ -158,6 +164,8 @@ BAD = [
     ("fit --model linear --train {1} --valid {1} --out {tmp}/f " + SHORT, "same trials"),
     ("fit --model linear --train {1} --valid {3} --out {text} " + SHORT, "cannot write"),
     ("plot --evaluations {text} --out {tmp}", "cannot read"),
+    ("plot --predictions {text} --out {tmp}", "holds no prediction"),
+    ("plot --out {tmp}", "nothing to draw"),
     ("predict --model {tmp} --data {1} --out {tmp}/p.txt", "must end in .npz"),
     ("evaluate --model {tmp} --data {1} --mode streeming", "'streaming' or 'published'"),
     ("evaluate --model {tmp} --data {1} --device tpu", "must be cpu or cuda"),

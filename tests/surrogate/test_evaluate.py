@@ -10,7 +10,7 @@ from neuronio.data.shard import SegmentTable, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.evaluate import evaluate, predict_one
-from neuronio.surrogate.figures import scored_words
+from neuronio.surrogate.figures.scales import scored_words
 from neuronio.surrogate.inference import predict_trials
 from neuronio.surrogate.load import load_model
 from neuronio.surrogate.models import sized_options

@@ -7,12 +7,15 @@ import pytest
 from neuronio.data.reference import published_surrogates
 from neuronio.drawing import save_figure
 from neuronio.errors import NeuronIOError
-from neuronio.surrogate.figures import (
-    accuracy_figure,
-    learning_figure,
-    prediction_figure,
-    scored_words,
-)
+from neuronio.surrogate.ablation import APART, apart
+from neuronio.surrogate.figures.ablation import ablation_figure
+from neuronio.surrogate.figures.accuracy import COSTS, accuracy_figure
+from neuronio.surrogate.figures.curves import curves_figure
+from neuronio.surrogate.figures.drawn import figures
+from neuronio.surrogate.figures.learning import learning_figure
+from neuronio.surrogate.figures.marks import representatives
+from neuronio.surrogate.figures.scales import scored_words
+from neuronio.surrogate.figures.traces import traces_figure
 from neuronio.surrogate.models import FAMILIES
 from neuronio.surrogate.results_table import read_evaluations, table_rows, write_table
 from neuronio.surrogate.summary import summary_rows
@@ -32,6 +35,10 @@ def made_up_evaluation(model, size, seed, auc, rmse=1.0):
             "source": "fit",
             "parameters": 100 * size,
             "multiply_adds_per_ms": 200 * size,
+            "train_trials": 8,
+            "exposure_s": 5.0,
+            "training_seconds": 3.0 + (seed or 0),
+            "options": {},
         },
         "settings": {"mode": "streaming", "ignore_ms": 100},
         "data": {"trials_scored": 4, "trials_left_out": 1, "spikes": 9},
@@ -58,13 +65,14 @@ def test_a_figure_is_written_as_svg_and_png_with_the_same_bytes_each_time(tmp_pa
         assert len(content) > 5000
 
 
-def test_the_accuracy_figure_shows_every_fit_and_labels_published_points():
+def test_the_accuracy_figure_shows_means_over_seeds_and_labels_published_points():
     figure = accuracy_figure(EVALUATIONS, published_surrogates())
     for axis in figure.axes:
         assert axis.get_xscale() == "log"
+    for axis in (figure.axes[0], figure.axes[3]):
         for family in ("Branch-ELM", "TCN"):
             (line,) = [c for c in axis.containers if c.get_label() == family]
-            assert len(line[0].get_xdata()) == 4
+            assert line[0].get_xdata().tolist() == [200, 500]
     titles = [legend.get_title().get_text() for legend in figure.legends]
     assert titles == ["This run", "Published, measured on other data"]
 
@@ -186,5 +194,147 @@ def test_learning_curves_and_predictions_are_drawn(tmp_path):
     trace = np.linspace(-70, -60, 50)
     prediction = {"soma_mV": trace, "true_soma_mV": trace, "spike_probability": trace * 0}
     prediction["true_spikes"] = np.arange(50) == 20
-    save_figure(lambda: prediction_figure(prediction, "trial"), tmp_path / "prediction.png")
-    assert (tmp_path / "prediction.png").stat().st_size > 5000
+    save_figure(lambda: traces_figure({"tcn-4-seed0": prediction}, "trial"), tmp_path / "one.png")
+    assert (tmp_path / "one.png").stat().st_size > 5000
+
+
+def labelled(document, label, **scores):
+    """The evaluation of a fit that differs from the given one."""
+    changed = {name: {"value": v, "low": v - 0.03, "high": v + 0.04} for name, v in scores.items()}
+    model = document["model"] | {"options": {"changed": label}}
+    name = document["name"].replace("-seed", f"-{label}-seed")
+    scores = document["scores"] | changed
+    return document | {"name": name, "label": label, "model": model, "scores": scores}
+
+
+def front(axis):
+    """The corners of the Pareto front in a panel."""
+    (line,) = [line for line in axis.lines if line.get_label() == "Pareto front"]
+    return line.get_xdata().tolist(), line.get_ydata().tolist()
+
+
+def test_the_pareto_front_leaves_out_what_costs_more_and_is_worse():
+    aucs = {1: 0.7, 2: 0.9, 3: 0.8, 4: 0.95, 5: 0.95}
+    figure = accuracy_figure([made_up_evaluation("tcn", s, 0, auc) for s, auc in aucs.items()])
+    assert front(figure.axes[0]) == ([100, 200, 400, 500], [0.7, 0.9, 0.95, 0.95])
+
+
+def test_accuracy_is_drawn_against_every_cost_and_no_other():
+    for x, cost in COSTS.items():
+        assert accuracy_figure(EVALUATIONS, x=x).axes[0].get_xlabel() == cost.text
+    with pytest.raises(NeuronIOError, match="did you mean 'seconds'"):
+        accuracy_figure(EVALUATIONS, x="second")
+
+
+def test_what_chance_and_the_floor_score_are_lines():
+    documents = with_references(EVALUATIONS[0])
+    documents[1]["scores"]["auc"]["value"] = 0.999
+    lines = accuracy_figure(documents).axes[0].lines
+    levels = {line.get_label(): line.get_ydata()[0] for line in lines}
+    assert levels["chance, or a constant voltage"] == 0.5
+    assert levels["same trials integrated again"] == 0.999
+
+
+def test_along_the_data_a_line_joins_fits_of_one_model_and_size():
+    whole, other = made_up_evaluation("tcn", 2, 0, 0.9), made_up_evaluation("elm", 2, 0, 0.9)
+    part = labelled(whole, "part", auc=0.8)
+    part["model"] = whole["model"] | {"train_trials": 2, "training": {"train_trials": 2}}
+    axis = accuracy_figure([whole, part, other], x="train_trials").axes[0]
+    (line,) = axis.containers
+    assert (line.get_label(), line[0].get_xdata().tolist()) == ("TCN 2", [2, 8])
+
+
+def test_a_difference_from_evaluations_alone_has_the_half_widths_of_both():
+    base = [made_up_evaluation("tcn", 2, seed, 0.8) for seed in (0, 1)]
+    (row,) = apart([*base, *(labelled(d, "new", auc=0.9) for d in base)])
+    assert (row["label"], row["intervals"]) == ("new", APART)
+    assert row["base"] == ["tcn-2-seed0", "tcn-2-seed1"]
+    auc = row["scores"]["auc"]
+    assert auc["difference"] == pytest.approx(0.1)
+    assert auc["low"] == pytest.approx(0.1 - np.hypot(0.03, 0.01))
+    assert auc["high"] == pytest.approx(0.1 + np.hypot(0.04, 0.01))
+    assert auc["seeds"] == pytest.approx([0.1, 0.1])
+
+
+def test_a_label_is_compared_with_its_own_size_then_model_then_the_only_fit_without_one():
+    two, three = (made_up_evaluation("tcn", size, 0, 0.8) for size in (2, 3))
+    other, alone = made_up_evaluation("elm", 9, 0, 0.8), made_up_evaluation("lif", 1, 0, 0.8)
+    (row,) = apart([two, three, labelled(three, "new")])
+    assert row["base"] == ["tcn-3-seed0"]
+    (row,) = apart([alone, other, labelled(made_up_evaluation("elm", 4, 0, 0.8), "new")])
+    assert row["base"] == ["elm-9-seed0"]
+    (row,) = apart([alone, labelled(two, "new")])
+    assert row["base"] == ["lif-1-seed0"]
+    with pytest.raises(NeuronIOError, match="elm-9-new-seed0 has a label but nothing"):
+        apart([two, three, labelled(other, "new")])
+    assert apart([labelled(two, "new")]) == []
+
+
+def test_an_ablation_has_a_row_for_each_label_and_tells_what_is_sure():
+    base = made_up_evaluation("tcn", 2, 0, 0.8)
+    rows = apart([base, labelled(base, "better", auc=0.95), labelled(base, "same", auc=0.81)])
+    figure = ablation_figure(rows)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["better", "same"]
+    markers = [line.get_marker() for line in figure.axes[0].lines if line.get_marker() != "None"]
+    assert markers == ["^", "o"]
+    with pytest.raises(NeuronIOError, match="give fits a label"):
+        ablation_figure([])
+
+
+def with_curves(document, true, precision):
+    roc = {"false": [0.001, 0.01, 1.0], "true": true}
+    return document | {
+        "curves": {"roc": roc, "precision_recall": {"recall": [0, 0.5, 1], "precision": precision}}
+    }
+
+
+def test_curves_are_means_over_seeds_beside_the_floor():
+    first, second = (made_up_evaluation("tcn", 2, seed, 0.9) for seed in (0, 1))
+    documents = [
+        with_curves(first, [0.0, 0.4, 1.0], [1.0, 0.5, 0.1]),
+        with_curves(second, [0.2, 0.6, 1.0], [0.0, 0.5, 0.3]),
+    ]
+    floor = with_curves(with_references(first)[1], [0.9, 1.0, 1.0], [1.0, 1.0, 0.9])
+    roc, low, precision = curves_figure([*documents, floor]).axes
+    assert roc.lines[0].get_ydata() == pytest.approx([0.1, 0.5, 1.0])
+    assert precision.lines[0].get_ydata() == pytest.approx([0.5, 0.5, 0.2])
+    assert low.get_xscale() == "log"
+    assert [line.get_label() for line in roc.lines] == ["TCN 2", "integrated again", "chance"]
+    with pytest.raises(NeuronIOError, match="no evaluation holds curves"):
+        curves_figure([first])
+
+
+def test_of_many_fits_the_best_of_each_family_represents_it():
+    rows = [
+        {"model": model, "label": label, "average_precision_mean": value}
+        for model, label, value in (
+            ("a", None, 0.1),
+            ("a", "x", 0.3),
+            ("a", None, 0.2),
+            ("b", 0, 0),
+        )
+    ]
+    assert representatives(rows, 3) == [rows[1], rows[2], rows[3]]
+    assert representatives(rows, 2) == [rows[1], rows[3]]
+
+
+def test_traces_show_the_stretch_with_most_spikes_of_one_trial():
+    trace = np.linspace(-70, -60, 500)
+    prediction = {"soma_mV": trace, "true_soma_mV": trace, "spike_probability": trace * 0}
+    prediction["true_spikes"] = np.isin(np.arange(500), (20, 300, 310, 320))
+    figure = traces_figure({"tcn-2-seed0": prediction, "elm-3-seed0": prediction}, "t", 100)
+    assert len(figure.axes) == 4
+    low, high = figure.axes[0].get_xlim()
+    assert low < 0.300 < 0.320 < high
+    assert high - low == pytest.approx(0.1)
+    other = prediction | {"true_soma_mV": trace + 1}
+    with pytest.raises(NeuronIOError, match="'b' predicts another trial"):
+        traces_figure({"a": prediction, "b": other}, "t")
+
+
+def test_what_can_be_drawn_follows_from_what_there_is():
+    base = with_curves(EVALUATIONS[0], [0, 0, 1], [1, 1, 1])
+    assert set(figures([base])) == {"accuracy", "curves"}
+    assert set(figures(EVALUATIONS, ["seconds"])) == {"accuracy_seconds"}
+    more = figures([base], differences=[{}], histories={"a": []}, predictions={"a": {}})
+    assert set(more) == {"accuracy", "curves", "ablation", "learning", "traces"}

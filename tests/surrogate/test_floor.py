@@ -9,7 +9,7 @@ from neuronio.config import EvaluationConfig
 from neuronio.data.shard import SegmentTable, Shard, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
-from neuronio.surrogate.figures import scored_words
+from neuronio.surrogate.figures.scales import scored_words
 from neuronio.surrogate.floor import floor_scores, nearest_spike_ms
 from neuronio.surrogate.results_table import read_evaluations, table_rows
 from neuronio.surrogate.score_words import headline

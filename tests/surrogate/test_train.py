@@ -279,6 +279,16 @@ def test_a_validation_that_is_not_finite_stops_the_fit(make_spec, monkeypatch):
     assert not (spec.out / "best.pt").exists()
 
 
+def test_a_fit_to_the_first_trials_is_its_own_and_that_to_all_is_the_same(make_spec):
+    part, whole = make_spec("part", train_trials=4), make_spec("whole", train_trials=8)
+    fit(part)
+    fit(whole)
+    assert read_json(part.out / "config.json")["data"]["train"]["trials"] == 4
+    fit(make_spec("whole"))
+    with pytest.raises(NeuronIOError, match="holds another fit"):
+        fit(make_spec("part"))
+
+
 def test_trials_are_named_by_their_recipe_however_they_are_parted():
     def data(*files):
         names = ("recipe", "first_trial", "trials", "content_sha256")
@@ -290,4 +300,4 @@ def test_trials_are_named_by_their_recipe_however_they_are_parted():
     assert whole != trials_named(data(("b", 0, 4, "x")))
     gap = trials_named(data(("a", 0, 2, "x"), ("a", 3, 1, "y")))
     assert gap == [["a", 0, 2], ["a", 3, 4]]
-    assert trials_named(data((None, None, 4, "x"))) == ["x"]
+    assert trials_named(data((None, None, 4, "x"))) == [["x", 0, 4]]

@@ -87,6 +87,23 @@ def test_a_small_cache_holds_few_trials_and_changes_nothing(make_shard):
     assert large.cached_bytes > 2**20
 
 
+def test_the_first_trials_of_several_shards_are_taken_and_named(make_shard):
+    paths = [make_shard(1), make_shard(2), make_shard(3)]
+    whole, part = TrialStore(paths), TrialStore(paths, first=6)
+    assert (len(whole), len(part)) == (12, 6)
+    np.testing.assert_array_equal(part[5].soma_mV, whole[5].soma_mV)
+    data = part.provenance()
+    assert data["trials"] == 6
+    assert [file["trials"] for file in data["files"]] == [4, 2]
+    drawn = [WindowSampler(part, 4, 50, 5, seed=0).draw(step)[0] for step in range(40)]
+    assert set(np.ravel(drawn)) == set(range(6))
+    for index in (6, 11):
+        with pytest.raises(NeuronIOError, match="does not exist"):
+            part[index]
+    with pytest.raises(NeuronIOError, match="first 13 trials were asked for, but there are 12"):
+        TrialStore(paths, first=13)
+
+
 def test_shards_of_another_shape_are_refused(make_shard):
     with pytest.raises(NeuronIOError, match="give shards of one dataset"):
         TrialStore([make_shard(1), make_shard(1, duration_ms=500)])

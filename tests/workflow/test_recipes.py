@@ -157,6 +157,11 @@ EDITS = {
         key("fits.1.training", {"learning_rate": 0.001}),
         {"fit": 1, "evaluate": 1, **SHOWN},
     ),
+    "fits.training.train_trials": (
+        key("fits.1.training", {"train_trials": 2}),
+        {"fit": 1, "evaluate": 1, **SHOWN},
+    ),
+    "fits.label": (key("fits.1.label", "new"), {"evaluate": 1, "ablation": 1, **SHOWN}),
     "fits.training.cache_mib": (key("fits.1.training", {"cache_mib": 9}), {}),
     "fits.options": (
         key("fits.0.options", {"tau_max_ms": 140.0}),
@@ -173,7 +178,8 @@ EDITS = {
     "the loop of fits": (text("surrogate/train.py"), FITTED),
     "the recursion's kernel": (text("surrogate/recurrence/memory.cpp", "// edited\n"), FITTED),
     "one model": (text("surrogate/models/tcn.py"), {"fit": 1, "evaluate": 1, **SHOWN}),
-    "the figures": (text("surrogate/figures.py"), SHOWN),
+    "the figures": (text("surrogate/figures/accuracy.py"), SHOWN),
+    "how differences are taken": (text("surrogate/ablation.py"), {}),
     "the report's script": (text("workflow/scripts/report.py"), SHOWN),
     "the quality report": (text("simulation/quality.py"), {"quality": 1, "current": 1}),
     "a MOD file": (text("simulation/mod/Ih.mod", "\n: edited\n"), {"mechanisms": 1, **DATA}),

@@ -72,6 +72,24 @@ def test_the_noise_floor_is_shown_with_its_trials(finished):
 
 
 @pytest.mark.slow
+def test_a_label_is_compared_with_the_fits_without_one(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "copy", symlinks=True)
+
+    def name_it(document):
+        document["fits"][1]["label"] = "convolution"
+
+    result = run(tmp_path / "copy", changed(tmp_path, name_it))
+    assert result.returncode == 0, result.stdout + result.stderr
+    results = tmp_path / "copy" / "results" / "smoke"
+    (row,) = json.loads((results / "differences.json").read_text())["rows"]
+    assert (row["label"], row["fits"]) == ("convolution", ["tcn-2-convolution-seed0"])
+    assert row["base"] == ["branch_elm-2-seed0", "branch_elm-2-seed1"]
+    for name in ("ablation", "curves", "traces", "learning", "accuracy_multiply_adds"):
+        assert (results / "figures" / f"{name}.png").stat().st_size > 5000
+    assert (results / "evaluations" / "tcn-2-convolution-seed0.json").is_file()
+
+
+@pytest.mark.slow
 def test_shards_hold_the_trials_that_were_asked_for(finished):
     with (finished[0] / "results/smoke/data/manifest.csv").open() as file:
         rows = list(csv.DictReader(file))

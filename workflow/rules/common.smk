@@ -15,7 +15,7 @@ from neuronio.simulation.inputs.splits import SPLITS
 
 WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 sys.path[:0] = [str(WORKFLOW), str(WORKFLOW / "scripts")]
-from plan import FIGURES, Plan
+from plan import Plan
 
 from neuronio.surrogate.protocol import Protocol
 
@@ -144,5 +144,6 @@ wildcard_constraints:
     fit="|".join(FITS) or "none",
     evaluation="|".join(EVALUATIONS) or "none",
     floor=PLAN.floor.folder.name if PLAN.floor else "none",
+    differences=PLAN.differences.folder.name if PLAN.differences else "none",
     floor_evaluation=PLAN.floor_evaluation.folder.name if PLAN.floor else "none",
     aside="|".join(name for name, _ in UNTRUSTED.values()) or "none",

@@ -4,7 +4,9 @@ rule report:
         set_aside(str(PLAN.table.folder)),
         needed(
             PLAN.table,
-            [made.receipt for made in [*PLAN.fits.values(), *PLAN.judged.values()]] + SHARDS,
+            [made.receipt for made in [*PLAN.fits.values(), *PLAN.judged.values()]]
+            + [made.receipt for made in [PLAN.differences] if made]
+            + SHARDS,
             *PLAN.fits.values(),
         ),
     output:
@@ -18,25 +20,16 @@ rule report:
             category="Accuracy",
             labels={"what": "Table of all fits"},
         ),
-        accuracy=report(
-            [f"{PLAN.table.folder}/figures/accuracy.svg"],
-            caption="../report/accuracy.rst",
-            category="Accuracy",
-            labels={"what": "Accuracy against parameters"},
-        ),
-        prediction=report(
-            [f"{PLAN.table.folder}/figures/prediction.svg"],
-            caption="../report/prediction.rst",
-            category="Accuracy",
-            labels={"what": "One test trial and its prediction"},
-        ),
-        learning=report(
-            [f"{PLAN.table.folder}/figures/learning.svg"],
-            caption="../report/learning.rst",
-            category="Training",
-            labels={"what": "Learning curves"},
-        ),
-        png=expand(f"{PLAN.table.folder}/figures/{{name}}.png", name=FIGURES),
+        figures=[
+            report(
+                f"{PLAN.table.folder}/figures/{name}.svg",
+                caption=f"../report/{name.split('_')[0]}.rst",
+                category=category,
+                labels={"what": title},
+            )
+            for name, (category, title) in PLAN.figures.items()
+        ],
+        png=expand(f"{PLAN.table.folder}/figures/{{name}}.png", name=PLAN.figures),
         provenance=f"{PLAN.table.folder}/provenance.json",
         provenance_page=report(
             f"{PLAN.table.folder}/provenance.html",

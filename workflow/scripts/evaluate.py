@@ -17,7 +17,8 @@ document = evaluate(
     plan.run.evaluation.scoring,
     device=plan.run.training_of(plan.asked[name].section).device,
 )
-write_json(snakemake.output[0], document | {"name": name})
+document |= {"name": name, "label": plan.asked[name].section.label}
+write_json(snakemake.output[0], document)
 product.finish([snakemake.output[0]], configuration(plan))
 scores = {name: document["scores"][name]["value"] for name in ("auc", "soma_rmse_mV")}
 told = [f"{name} {value:.4f}" for name, value in scores.items() if value is not None]

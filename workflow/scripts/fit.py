@@ -10,7 +10,8 @@ from neuronio.surrogate.fit_settings import fitted_options
 from neuronio.surrogate.train import FitSpec, fit
 
 log = RuleLog(snakemake.log[0])
-plan, name = plan_of(snakemake), snakemake.wildcards.fit.rpartition("-")[0]
+plan = plan_of(snakemake)
+name = next(n for n, made in plan.fits.items() if made.folder.name == snakemake.wildcards.fit)
 product, asked = same(plan.fits[name], snakemake), plan.asked[name]
 shards = {split: [Path(path) for path in plan.shards[split]] for split in ("train", "valid")}
 with Shard(shards["train"][0]) as shard:

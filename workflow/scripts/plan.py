@@ -12,19 +12,34 @@ from neuronio.config import FitConfig, RunConfig
 from neuronio.data.reference import REFERENCE
 from neuronio.errors import NeuronIOError
 from neuronio.made import CURRENT, Product
-from neuronio.recipe import code, deciding_versions, digest, file_sha256, python_hash
+from neuronio.recipe import code, deciding_versions, digest, file_sha256, module_of, python_hash
 from neuronio.simulation.inputs.splits import SPLITS, shard_path, shard_trials, trial_counts
 from neuronio.simulation.jobs import Job
 from neuronio.simulation.second_job import SecondJob, finer
+from neuronio.surrogate.ablation import base_of
 from neuronio.surrogate.evaluate import DECIDING, evaluation_recipe
+from neuronio.surrogate.figures.drawn import accuracy_name
 from neuronio.surrogate.fit_directory import ONLY_SPEED, fit_recipe
 from neuronio.surrogate.fit_settings import fitted_options
 from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values
 
 SCRIPTS = Path(__file__).parent
 DRAWING = "neuronio.drawing"
-FIGURES = ("accuracy", "prediction", "learning")
 FLOOR = "integrator-floor"
+# Figures of the report: category and title.
+ACCURACY = {
+    "parameters": "Accuracy against parameters",
+    "multiply_adds": "Accuracy against multiply-adds",
+    "seconds": "Accuracy against training time",
+    "train_trials": "Accuracy against training trials",
+}
+FIGURES = {
+    **{accuracy_name(x): ("Accuracy", title) for x, title in ACCURACY.items()},
+    "ablation": ("Accuracy", "What each change does"),
+    "curves": ("Accuracy", "ROC and precision-recall curves"),
+    "traces": ("Accuracy", "One test trial as every family predicts it"),
+    "learning": ("Training", "Learning curves"),
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,11 @@ class Fit:
     section: FitConfig
     size: int
     seed: int
+
+    @property
+    def what(self) -> str:
+        """Its name without its label, which decides nothing: a label may change at no cost."""
+        return f"{FAMILIES[self.section.model].name}-{self.size}-seed{self.seed}"
 
 
 class Plan:
@@ -50,7 +70,7 @@ class Plan:
     """
 
     def __init__(self, run: RunConfig, name: str = "the configuration"):
-        self.run = run
+        self.run, self.name = run, name
         self.results = Path("results") / run.name
         self._jobs = {split: Job.of(run, split) for split in SPLITS}
         # What names a split's trials, however they are parted into shards.
@@ -117,7 +137,16 @@ class Plan:
     @cached_property
     def fits(self) -> dict[str, Product]:
         """The fit directory of every fit, by its name."""
-        return {name: Product(name, self._fit_recipe(fit)) for name, fit in self.asked.items()}
+        made: dict[str, Product] = {}
+        for name, fit in self.asked.items():
+            made[name] = Product(fit.what, self._fit_recipe(fit))
+            for other in list(made)[:-1]:
+                if made[other].folder == made[name].folder:
+                    raise NeuronIOError(
+                        f"{self.name}: 'fits' asks for {name} and {other}, which differ in their "
+                        "label alone; leave one out"
+                    )
+        return made
 
     def _fit_recipe(self, fit: Fit) -> dict[str, Any]:
         training, ignore_ms = self.run.training_of(fit.section), self.run.evaluation.ignore_ms
@@ -126,7 +155,23 @@ class Plan:
         options = option_values(chosen)
         options.pop("inputs")  # those of the data
         data = {split: self._trials[split] for split in ("train", "valid")}
+        data["train"] = data["train"] | {"trials": self.train_trials(fit)}
         return fit_recipe(fit.section.model, options, fit.seed, training, ignore_ms, data)
+
+    def train_trials(self, fit: Fit) -> int:
+        """How many trials a fit is fitted to.
+
+        Raises:
+            NeuronIOError: there are fewer than it asks for.
+        """
+        there = self._trials["train"]["trials"]
+        wanted = self.run.training_of(fit.section).train_trials or there
+        if wanted > there:
+            raise NeuronIOError(
+                f"{self.name}: training.train_trials of {fit.name} is {wanted}, but there are "
+                f"{there} training trials; take fewer, or more in dataset.trials"
+            )
+        return wanted
 
     @cached_property
     def evaluations(self) -> dict[str, Product]:
@@ -183,13 +228,42 @@ class Plan:
         return {**self.evaluations, **floor}
 
     @cached_property
+    def differences(self) -> Product | None:
+        """What labelled fits differ in from their bases; None without fits of both kinds."""
+        labelled, plain = [], []
+        for fit in self.asked.values():
+            kind = FAMILIES[fit.section.model].name, fit.size
+            (labelled if fit.section.label else plain).append((fit.name, kind))
+        if not labelled or not plain:
+            return None
+        for name, kind in labelled:
+            base_of(name, kind, list(dict.fromkeys(kind for _, kind in plain)))
+        families = {module_of(FAMILIES[fit.section.model].model) for fit in self.asked.values()}
+        recipe = {
+            "evaluations": {name: made.digest for name, made in self.evaluations.items()},
+            "settings": self.run.evaluation.scoring.model_dump(mode="json"),
+            "packages": deciding_versions(DECIDING),
+            "code": code("neuronio.surrogate.ablation", *sorted(families)),
+        }
+        return Product("differences", recipe)
+
+    @property
+    def figures(self) -> dict[str, tuple[str, str]]:
+        """The figures of the report: category and title of each."""
+        trials = {self.train_trials(fit) for fit in self.asked.values()}
+        without = {accuracy_name("train_trials")} if len(trials) < 2 else set()
+        without |= set() if self.differences else {"ablation"}
+        return {name: shown for name, shown in FIGURES.items() if name not in without}
+
+    @cached_property
     def table(self) -> Product:
         """The table of all fits and the figures."""
         versions = deciding_versions(("numpy", "matplotlib"))
-        modules = ("results_table", "figures", "evaluate")
+        modules = ("results_table", "figures.drawn", "evaluate")
         recipe = {
             "run": shown(self.run),
             "evaluations": {name: made.digest for name, made in self.judged.items()},
+            "differences": self.differences.digest if self.differences else None,
             "splits": {name: made.digest for name, made in self.splits.items()},
             "packages": versions,
             "code": code(DRAWING, *(f"neuronio.surrogate.{name}" for name in modules))
@@ -204,7 +278,7 @@ class Plan:
         made = [self.mechanisms, *self.splits.values(), self.manifest, self.quality]
         if self.asked:
             made += [*self.fits.values(), *self.judged.values(), self.table]
-            made += [self.floor] if self.floor else []
+            made += [product for product in (self.floor, self.differences) if product]
         return made
 
     @cached_property
@@ -219,6 +293,8 @@ class Plan:
             for name, made in self.judged.items()
         }
         shown |= {"data/floor": self.floor.folder} if self.floor else {}
+        if self.differences:
+            shown |= {"differences.json": self.differences.folder / "differences.json"}
         if self.asked:
             names = ("table.csv", "table.json", "summary.csv", "table.html")
             names += ("figures", "provenance.json")
@@ -265,9 +341,15 @@ def published() -> dict[str, str]:
     return {path.name: file_sha256(path) for path in sorted(REFERENCE.glob("*.csv"))}
 
 
+def fit_name(section: FitConfig, size: int, seed: int) -> str:
+    """The name of a fit, such as branch_elm-20-seed0, or branch_elm-20-tau50-seed0 with a label."""
+    label = f"-{section.label}" if section.label else ""
+    return f"{FAMILIES[section.model].name}-{size}{label}-seed{seed}"
+
+
 def _fits(run: RunConfig) -> list[Fit]:
     return [
-        Fit(f"{FAMILIES[section.model].name}-{size}-seed{seed}", section, size, seed)
+        Fit(fit_name(section, size, seed), section, size, seed)
         for section in run.fits
         for size in section.sizes
         for seed in section.seeds

@@ -4,6 +4,7 @@ import platform
 from pathlib import Path
 
 from pages import accuracy_page, facts_page
+from plan import ACCURACY, Plan
 from rule import configuration, plan_of, same
 from rule_log import RuleLog
 
@@ -11,11 +12,15 @@ from neuronio.config import EvaluationConfig
 from neuronio.data.reference import published_surrogates
 from neuronio.data.shard import Shard
 from neuronio.drawing import save_figure
-from neuronio.files import read_csv, write_json
+from neuronio.files import read_csv, read_json, write_json
 from neuronio.recipe import package_versions
 from neuronio.surrogate.evaluate import predict_one
-from neuronio.surrogate.figures import accuracy_figure, learning_figure, prediction_figure
+from neuronio.surrogate.figures.curves import MOST
+from neuronio.surrogate.figures.drawn import accuracy_name, figures, no_figure
+from neuronio.surrogate.figures.marks import representatives
 from neuronio.surrogate.results_table import read_evaluations, table_rows, write_table
+from neuronio.surrogate.store import TrialStore
+from neuronio.surrogate.summary import summary_rows
 
 PACKAGES = ("neuronio", "neuron", "torch", "numpy", "scipy", "h5py", "snakemake")
 
@@ -33,28 +38,39 @@ def provenance(config: dict, shards: dict[str, list[str]]) -> dict:
     return facts | {"configuration": config}
 
 
+def traces(plan: Plan, fitted: list[dict]) -> tuple[dict, str]:
+    """The first test trial with a spike, as a fit of every family predicts it, and its name."""
+    shards = [Path(path) for path in plan.shards["test"]]
+    store = TrialStore(shards)
+    trial = next((i for i in range(len(store)) if store.n_spikes(i)), 0)
+    settings = EvaluationConfig()
+    names = [row["fits"].split()[0] for row in representatives(summary_rows(fitted), MOST)]
+    found = {n: predict_one(plan.fits[n].folder, shards, trial, settings) for n in names}
+    return found, f"test trial {trial}"
+
+
 log = RuleLog(snakemake.log[0])
 plan = plan_of(snakemake)
 product = same(plan.table, snakemake)
 evaluations = read_evaluations(made.folder / "evaluation.json" for made in plan.judged.values())
 fitted = [document for document in evaluations if document["name"] in plan.fits]
-folders = {name: made.folder for name, made in plan.fits.items()}
-histories = {name: read_csv(folder / "history.csv") for name, folder in folders.items()}
+histories = {name: read_csv(fit.folder / "history.csv") for name, fit in plan.fits.items()}
+made = plan.differences
 
 write_table(evaluations, stem(snakemake.output.table[0]))
 Path(snakemake.output.page).write_text(accuracy_page(table_rows(evaluations)))
-save_figure(
-    lambda: accuracy_figure(fitted, published_surrogates()), stem(snakemake.output.accuracy[0])
+predictions, title = traces(plan, fitted)
+drawn = figures(
+    evaluations,
+    [x for x in ACCURACY if accuracy_name(x) in plan.figures],
+    published=published_surrogates(),
+    differences=read_json(made.folder / "differences.json")["rows"] if made else (),
+    histories=histories,
+    predictions=predictions,
+    title=title,
 )
-best = max(fitted, key=lambda document: document["scores"]["auc"]["value"] or 0)["name"]
-prediction = predict_one(
-    folders[best], [Path(path) for path in plan.shards["test"]], 0, EvaluationConfig()
-)
-save_figure(
-    lambda: prediction_figure(prediction, f"{best}, first test trial"),
-    stem(snakemake.output.prediction[0]),
-)
-save_figure(lambda: learning_figure(histories), stem(snakemake.output.learning[0]))
+for path in map(stem, snakemake.output.figures):
+    save_figure(drawn.get(path.name, no_figure), path)
 
 facts = provenance(plan.run.model_dump(mode="json"), plan.shards)
 write_json(Path(snakemake.output.provenance), facts)

@@ -1,0 +1,94 @@
+"""The subcommand plot: figures of surrogates from files that other subcommands wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from neuronio.command.options import Files, Texts
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_csv, read_json
+
+app = typer.Typer()
+
+PREDICTED = ("soma_mV", "spike_probability", "true_soma_mV", "true_spikes")
+
+
+@app.command()
+def plot(
+    out: Annotated[Path, typer.Option(help="Folder for figures (SVG, PNG) and tables.")],
+    evaluations: Annotated[
+        Files, typer.Option(help="Files written by `evaluate --out`, of one run or several.")
+    ] = None,
+    x: Annotated[
+        Texts,
+        typer.Option(
+            help="Draw accuracy against these: parameters, multiply_adds, train_trials, exposure, "
+            "seconds.",
+            show_default="parameters",
+        ),
+    ] = None,
+    predictions: Annotated[
+        Files, typer.Option(help="Files written by `predict --out`, of one trial: draw traces.")
+    ] = None,
+    differences: Annotated[
+        Path | None,
+        typer.Option(help="differences.json of a run, for the ablations' paired intervals."),
+    ] = None,
+    published: Annotated[
+        bool, typer.Option(help="Draw published figures (other data) for reference.")
+    ] = True,
+) -> None:
+    """Draw what there is: accuracy, curves, ablations, learning, traces; write the table too.
+
+    Ablations are drawn where fits have labels, learning curves of evaluations that lie beside the
+    history of their fit.
+    """
+    from neuronio.data.reference import published_surrogates
+    from neuronio.drawing import save_figure
+    from neuronio.surrogate.ablation import apart
+    from neuronio.surrogate.figures.drawn import figures
+    from neuronio.surrogate.results_table import read_evaluations, write_table
+
+    paths = [Path(path) for path in evaluations or ()]
+    if not paths and not predictions:
+        raise NeuronIOError("nothing to draw; give --evaluations or --predictions")
+    documents = read_evaluations(paths) if paths else []
+    drawn = figures(
+        documents,
+        x or ["parameters"],
+        published=published_surrogates() if published else (),
+        differences=_differences(differences) if differences else apart(documents),
+        histories={
+            path.parent.resolve().name: read_csv(path.with_name("history.csv"))
+            for path in paths
+            if path.with_name("history.csv").is_file()
+        },
+        predictions={path.stem: _prediction(path) for path in map(Path, predictions or ())},
+    )
+    written = []
+    for name, draw in drawn.items():
+        written += save_figure(draw, out / name)
+    if documents:
+        written += write_table(documents, out / "table")
+    typer.echo("\n".join(str(path) for path in written))
+
+
+def _prediction(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in PREDICTED}
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise NeuronIOError(
+            f"{path} holds no prediction; give files made by `neuronio predict`"
+        ) from error
+
+
+def _differences(path: Path) -> list[dict[str, Any]]:
+    document = read_json(path)
+    if not isinstance(document, dict) or "rows" not in document:
+        raise NeuronIOError(f"{path} holds no differences; give a run's differences.json")
+    return document["rows"]

@@ -1,0 +1,65 @@
+"""How the losses fell while surrogates were fitted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from neuronio.surrogate.figures.marks import mark
+from neuronio.surrogate.figures.scales import letters
+
+MOST_NAMED = 16
+
+History = list[dict[str, float | None]]
+
+
+def learning_figure(histories: dict[str, History]) -> Figure:
+    """Training and validation loss (a) and validation average precision (b) against steps.
+
+    A line is one fit; of many, the legend names the families alone.
+
+    Args:
+        histories: name of the fit, such as 'branch_elm-20-seed0', to the rows of its history.
+    """
+    figure = Figure(figsize=(7.1, 3.0), layout="constrained")
+    loss, precision = figure.subplots(1, 2)
+    names = sorted(histories, key=_natural)
+    families = [name.split("-")[0] for name in names]
+    for rank, (name, family) in enumerate(zip(names, families, strict=True)):
+        rows, family_mark = histories[name], mark(family)
+        place, same = families[: rank + 1].count(family), families.count(family)
+        shade = 0.4 + 0.6 * place / same
+        style = {"color": family_mark.colour, "alpha": shade, "linewidth": 1, "zorder": 2 + rank}
+        step = [row["step"] for row in rows]
+        point = {"marker": family_mark.marker, "markersize": 3, "markevery": [len(rows) - 1]}
+        label = name if len(names) <= MOST_NAMED else family_mark.text if place == same else None
+        loss.plot(step, _column(rows, "valid_loss"), label=label, **style, **point)
+        loss.plot(step, _column(rows, "train_loss"), linestyle=":", **style)
+        precision.plot(step, _column(rows, "valid_average_precision"), **style, **point)
+    loss.set_yscale("log")
+    loss.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    loss.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    loss.yaxis.set_minor_formatter(NullFormatter())
+    loss.set_ylabel("Loss (dotted: training)")
+    precision.set_ylabel("Validation average precision")
+    precision.set_ylim(bottom=0)
+    for axis in (loss, precision):
+        axis.set_xlabel("Step")
+    letters((loss, precision))
+    figure.legend(loc="outside right upper")
+    return figure
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """Sorts numbers in a name by their value: elm-3 before elm-20."""
+    parts = re.split(r"(\d+)", name)
+    return [(p.isdigit(), int(p) if p.isdigit() else 0, p) for p in parts]
+
+
+def _column(rows: Sequence[dict[str, float | None]], name: str) -> list[float]:
+    values = (row.get(name) for row in rows)
+    return [np.nan if value is None else value for value in values]

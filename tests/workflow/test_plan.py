@@ -1,0 +1,60 @@
+"""What a configuration asks for: labels, parts of the training data, figures."""
+
+import pytest
+from plan import Plan
+from running import SMOKE
+
+from neuronio.config import validate_config
+from neuronio.errors import NeuronIOError
+from neuronio.sections import read_yaml
+
+BASE = {"model": "branch_elm", "sizes": [2]}
+
+
+def plan_of(*fits):
+    return Plan(validate_config(read_yaml(SMOKE, "configuration") | {"fits": list(fits)}))
+
+
+def products_of(*fits):
+    return plan_of(*fits).products
+
+
+def test_a_label_is_in_the_name_and_decides_nothing():
+    changed = {"options": {"tau_max_ms": 50.0}, "label": "tau50"}
+    plan = plan_of(BASE, BASE | changed)
+    assert list(plan.fits) == ["branch_elm-2-seed0", "branch_elm-2-tau50-seed0"]
+    renamed = plan_of(BASE, BASE | changed | {"label": "short"})
+    folder = plan.fits["branch_elm-2-tau50-seed0"].folder
+    assert folder == renamed.fits["branch_elm-2-short-seed0"].folder
+    assert folder != plan.fits["branch_elm-2-seed0"].folder
+
+
+def test_fits_that_differ_in_their_label_alone_are_refused():
+    with pytest.raises(NeuronIOError, match="differ in their label alone"):
+        products_of(BASE, BASE | {"label": "same"})
+    with pytest.raises(NeuronIOError, match="more than once"):
+        plan_of(BASE, BASE)
+
+
+def test_a_part_of_the_training_trials_is_another_fit_and_all_of_them_are_not():
+    def part(trials):
+        return BASE | {"label": "part", "training": {"train_trials": trials}}
+
+    plan = plan_of(BASE, part(2))
+    recipes = [product.recipe for product in plan.fits.values()]
+    assert [recipe["data"]["train"]["trials"] for recipe in recipes] == [3, 2]
+    assert "accuracy_train_trials" in plan.figures
+    with pytest.raises(NeuronIOError, match="differ in their label alone"):
+        products_of(BASE, part(3))
+    with pytest.raises(NeuronIOError, match="is 4, but there are 3 training trials"):
+        products_of(BASE, part(4))
+
+
+def test_labelled_fits_are_compared_where_there_is_a_base():
+    changed = BASE | {"options": {"tau_max_ms": 50.0}, "label": "tau50"}
+    assert "ablation" in plan_of(BASE, changed).figures
+    assert {"ablation", "accuracy_train_trials"}.isdisjoint(plan_of(BASE).figures)
+    assert plan_of(changed).differences is None
+    others = ({"model": "tcn", "sizes": [2, 3]}, changed)
+    with pytest.raises(NeuronIOError, match="tau50-seed0 has a label but nothing"):
+        products_of(*others)
