@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ from neuronio.surrogate.compiled_step import fast_stepper
 from neuronio.surrogate.network import Connections, Firing, Network
 
 from neuron import h  # isort: skip
+
+
+# NEURON's t is a sum of steps, and may fall short of a whole ms by rounding.
+ROUNDING_MS = 1e-6
 
 
 class FittedCells:
@@ -35,22 +40,33 @@ class FittedCells:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.spike_ms: list[tuple[int, int]] = []
-        self._kept: list[Any] = []
+        self._sources: dict[str, Any] = {}
         self._outgoing: dict[int, list[Any]] = defaultdict(list)
         self._waiting: dict[int, list[tuple[int, int]]] = defaultdict(list)
         self._handler = h.FInitializeHandler(self._begin)
 
-    def listen(self, netcon: Any, neuron: int, synapse: int) -> None:
-        """Let a NetCon without a target reach a synapse of a neuron, after the NetCon's delay."""
-        if not netcon.weight or netcon.postcell():
+    def listen(self, netcon: Any, targets: Sequence[tuple[int, int, float]]) -> None:
+        """Let the spikes of a NetCon without a target reach neurons.
+
+        Args:
+            netcon: NEURON keeps one callback for each source, so give every source once.
+            targets: neuron, synapse and delay (ms) of each connection.
+
+        Raises:
+            NeuronIOError: the NetCon has a target, or its source was given before.
+        """
+        if netcon.syn() is not None:
             raise NeuronIOError("the NetCon has a target; make it with None in place of one")
+        name = str(netcon.preseg() or netcon.pre())
+        if name in self._sources:
+            raise NeuronIOError(f"{name} was given before; name all its targets in one call")
 
         def arrive() -> None:
-            at = round(h.t / h.dt) * h.dt + netcon.delay
-            self._waiting[int(at + 1e-9)].append((neuron, synapse))
+            for neuron, synapse, delay_ms in targets:
+                self._waiting[int(h.t + delay_ms + ROUNDING_MS)].append((neuron, synapse))
 
         netcon.record(arrive)
-        self._kept.append(netcon)
+        self._sources[name] = netcon
 
     def connect(self, neuron: int, target: Any, weight: float, delay_ms: float = 0.0) -> Any:
         """A NetCon from a neuron to a point process; NEURON's units."""
@@ -85,8 +101,8 @@ def main(folder: str) -> None:
     cells = FittedCells(Network(fast_stepper(model.module, 1), alone, Firing(model.threshold)))
     stimulus = h.NetStim()
     stimulus.start, stimulus.interval, stimulus.number, stimulus.noise = 5, 1, 1000, 0
-    for synapse in range(model.module.options.inputs // 4):
-        cells.listen(h.NetCon(stimulus, None), 0, synapse)
+    excitatory = range(0, model.module.options.inputs // 2, 8)
+    cells.listen(h.NetCon(stimulus, None), [(0, synapse, 0.5) for synapse in excitatory])
     soma = h.Section(name="soma")
     soma.insert("pas")
     synapse = h.ExpSyn(soma(0.5))

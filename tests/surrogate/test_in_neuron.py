@@ -48,10 +48,8 @@ def test_spikes_go_into_and_out_of_a_fitted_neuron(example):
     stimuli = [h.NetStim() for _ in TIMES_MS]
     for stimulus, start in zip(stimuli, TIMES_MS, strict=True):
         stimulus.start, stimulus.number = start, 1
-        for synapse in range(6):
-            netcon = h.NetCon(stimulus, None)
-            netcon.delay = DELAY_MS
-            cells.listen(netcon, 1, synapse)
+        targets = [(1, synapse, DELAY_MS) for synapse in range(6)]
+        cells.listen(h.NetCon(stimulus, None), targets)
     soma = h.Section(name="soma")
     soma.insert("pas")
     target = h.ExpSyn(soma(0.5))
@@ -68,9 +66,14 @@ def test_spikes_go_into_and_out_of_a_fitted_neuron(example):
     assert 0 <= moved - (4 + 1 + 2.0) < 0.2
 
 
-def test_a_netcon_with_a_target_is_refused(example):
+def test_a_netcon_with_a_target_or_given_before_is_refused(example):
     h = example.h
     soma = h.Section(name="soma")
-    netcon = h.NetCon(None, h.ExpSyn(soma(0.5)))
+    target = h.ExpSyn(soma(0.5))
+    netcon = h.NetCon(None, target)
     with pytest.raises(example.NeuronIOError, match="has a target"):
-        example.FittedCells(network()).listen(netcon, 0, 0)
+        example.FittedCells(network()).listen(netcon, [(0, 0, 1.0)])
+    cells, stimulus = example.FittedCells(network()), h.NetStim()
+    cells.listen(h.NetCon(stimulus, None), [(0, 0, 1.0)])
+    with pytest.raises(example.NeuronIOError, match=r"NetStim\[\d+\] was given before"):
+        cells.listen(h.NetCon(stimulus, None), [(0, 1, 1.0)])
