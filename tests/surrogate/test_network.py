@@ -21,6 +21,9 @@ class Relay:
     def __init__(self, rows, synapses=8):
         self.rows, self.synapses, self.arrived = rows, synapses, []
 
+    def reset(self):
+        self.arrived = []
+
     def step(self, row, synapse):
         self.arrived.append(sorted(zip(row.tolist(), synapse.tolist(), strict=True)))
         logit = torch.full((self.rows,), -9.0)
