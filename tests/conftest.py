@@ -30,6 +30,7 @@ if "NEURONIO_MIRROR" not in os.environ and MIRROR.is_dir():
     os.environ["NEURONIO_MIRROR"] = str(MIRROR)
 
 
+@pytest.hookimpl(tryfirst=True)  # before what reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together, where several processes test, what shares fixtures; the longest first."""
     for item in items:
