@@ -22,7 +22,7 @@ neuronio: CONFIG = config/neuronio.yaml
 neuronio: run
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(READY) # WRITE=1 stores the figures and writes the speed tables
 	$(BIN)/python benchmarks $(if $(WRITE),--write) $(ARGS)

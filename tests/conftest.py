@@ -30,13 +30,8 @@ if "NEURONIO_MIRROR" not in os.environ and MIRROR.is_dir():
     os.environ["NEURONIO_MIRROR"] = str(MIRROR)
 
 
-@pytest.hookimpl(tryfirst=True)  # before what reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, where several processes test, what shares fixtures; the longest first."""
-    for item in items:
-        folder = item.path.parent.name
-        group = folder if folder == "workflow" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Put the longest tests first: several processes then end at about the same time."""
     places = {folder: place for place, folder in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.parent.name, len(LONGEST)))
 
