@@ -247,10 +247,15 @@ class RunConfig(Section):
     def _trainings(self) -> RunConfig:
         for i, fit in enumerate(self.fits):
             try:
-                self.training_of(fit)
+                training = self.training_of(fit)
             except ValidationError as error:
                 message = sentence(error, TrainingConfig, f"fits.{i}.training")
                 raise ValueError(f"!{message}") from error
+            if training.dendrites and not self.dataset.record_segments:
+                raise ValueError(
+                    f"training.dendrites of {fit.model} is {training.dendrites}, but no dendritic "
+                    "voltage is kept; set dataset.record_segments to true"
+                )
         return self
 
 

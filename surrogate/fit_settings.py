@@ -26,18 +26,21 @@ def fit_settings(
     """Model, options, training and ignored start (ms) of a fit.
 
     A configuration gives the common training settings, and for each model its own training
-    settings and options, or a section of that model with a label; what the command line says
-    comes last and wins.
+    settings and options: those without a label where there are such, or those with the label that
+    is asked for. What the command line says comes last and wins.
 
     Raises:
         NeuronIOError: a key or value is wrong, or there is neither a model nor a configuration.
     """
     run = load_config(config) if config else None
     asked_for = [fit for fit in run.fits if label in (None, fit.label)] if run else []
-    if label and not asked_for:
+    if label and not any(model in (None, fit.model) for fit in asked_for):
+        of_model = f" of model '{model}'" if model else ""
         raise NeuronIOError(
-            f"no fit of the configuration has the label '{label}'; give one that is in 'fits'"
+            f"no fit{of_model} of the configuration has the label '{label}'; give one that is in "
+            "'fits'"
         )
+    asked_for.sort(key=lambda fit: fit.label is not None)
     model = model or _first_model(asked_for)
     FAMILIES[model]
     sections = [fit for fit in asked_for if fit.model == model]

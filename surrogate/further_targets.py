@@ -90,7 +90,8 @@ def further_targets(
 ) -> FurtherTargets | None:
     """The targets that are asked for, with their statistics over the training data.
 
-    Taken from up to 64 trials spread over the data, every 5 ms after `ignore_ms`.
+    Taken from up to 64 trials spread over the data, after `ignore_ms`: components from every 5 ms,
+    means and standard deviations from every ms.
 
     Args:
         paths: the training shards.

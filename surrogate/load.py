@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
 from neuronio.surrogate.checkpoint import load_weights, read_tensors
-from neuronio.surrogate.further_targets import FurtherTargets
+from neuronio.surrogate.further_targets import FILE, FurtherTargets
 from neuronio.surrogate.models import Surrogate, build_model, option_values, parse_options
 from neuronio.surrogate.protocol import SomaScale
 from neuronio.surrogate.published import MODEL_NAME, is_published, load_published
@@ -96,8 +97,23 @@ def load_model(folder: str | Path) -> LoadedModel:
     path = folder / "summary.json"
     summary = read_json(path) if path.exists() else {}
     threshold = summary.get("spike_threshold_logit")
-    further = FurtherTargets.load(folder)
+    further = _further_targets(folder, module.options.outputs)
     return LoadedModel(name, module.eval(), "fit", seed, threshold, config, further, summary)
+
+
+def _further_targets(folder: Path, outputs: int) -> FurtherTargets | None:
+    """What the model of a fit directory was fitted to beside spikes and soma."""
+    try:
+        further = FurtherTargets.load(folder)
+    except zipfile.BadZipFile as error:
+        raise NeuronIOError(f"{folder / FILE} is cut short ({error}); fit again") from error
+    found = len(further.names) if further else 0
+    if found != outputs - 2:
+        raise NeuronIOError(
+            f"{folder / FILE} is of {found} further targets, but the model has {outputs - 2}; "
+            "put the fit's own file there, or fit again"
+        )
+    return further
 
 
 def _state_size(module: Surrogate) -> int | None:

@@ -45,7 +45,7 @@ class Connections:
         delay_ms: (connections,) whole ms from the ms of a spike to that in which it arrives.
 
     Raises:
-        NeuronIOError: a delay is less than 1 ms, or a neuron does not exist.
+        NeuronIOError: a delay is less than 1 ms or not whole, or a neuron does not exist.
     """
 
     first: np.ndarray
@@ -58,10 +58,11 @@ class Connections:
             raise NeuronIOError(
                 f"a delay is {self.delay_ms.min()} ms but must be at least 1 ms, the time step"
             )
-        if len(self.target) and not 0 <= self.target.min() <= self.target.max() < self.neurons:
+        if len(self.delay_ms) and self.delay_ms.dtype.kind not in "iu":
             raise NeuronIOError(
-                f"a connection goes to neuron {self.target.max()}, but there are {self.neurons}"
+                f"delays are of type {self.delay_ms.dtype}; give whole ms, the time step"
             )
+        _check_exist("goes to neuron", self.target, self.neurons)
 
     @property
     def neurons(self) -> int:
@@ -77,7 +78,12 @@ class Connections:
         synapse: np.ndarray,
         delay_ms: np.ndarray,
     ) -> Connections:
-        """From one entry a connection, in any order."""
+        """From one entry a connection, in any order.
+
+        Raises:
+            NeuronIOError: as the class, or a source does not exist.
+        """
+        _check_exist("comes from neuron", source, neurons)
         order = np.argsort(source, kind="stable")
         first = np.searchsorted(source[order], np.arange(neurons + 1))
         return cls(first, target[order], synapse[order], delay_ms[order])
@@ -99,7 +105,14 @@ class Connections:
             synapses: of each neuron; the first half is excitatory, the second inhibitory.
             inhibitory: share of the neurons, the last ones, that go to inhibitory synapses.
             delay_ms: the shortest and the longest.
+
+        Raises:
+            NeuronIOError: there is no other neuron.
         """
+        if neurons < 2:
+            raise NeuronIOError(
+                f"a network of {neurons} has no other neuron to connect to; take at least 2"
+            )
         source = np.repeat(np.arange(neurons), each)
         target = (source + rng.integers(1, neurons, len(source))) % neurons
         synapse = rng.integers(0, synapses // 2, len(source))
@@ -118,6 +131,8 @@ class Connections:
 @dataclass(frozen=True)
 class PoissonBackground:
     """Independent Poisson spikes at all synapses: iterate for the events of ms after ms, for ever.
+
+    Each iteration begins anew: `iter(...)` of it, given to run after run, goes on.
 
     Attributes:
         neurons, synapses: how many, and of each.
@@ -184,6 +199,14 @@ class Raster:
         return 1e3 * len(self.ms) / (self.neurons * self.duration_ms)
 
 
+def _check_exist(what: str, index: np.ndarray, count: int) -> None:
+    wrong = index[(index < 0) | (index >= count)]
+    if len(wrong):
+        raise NeuronIOError(
+            f"a connection {what} {wrong[0]}, but there are {count}; count them from 0"
+        )
+
+
 class Network:
     """Neurons of one model that send each other spikes.
 
@@ -207,10 +230,7 @@ class Network:
                 f"the connections are between {connections.neurons} neurons, but there are "
                 f"{neurons.rows}"
             )
-        if len(connections.synapse) and (most := connections.synapse.max()) >= neurons.synapses:
-            raise NeuronIOError(
-                f"a connection goes to synapse {most}, but a neuron has {neurons.synapses}"
-            )
+        _check_exist("goes to synapse", connections.synapse, neurons.synapses)
         self.neurons, self.connections, self.firing = neurons, connections, firing
         self._seed = seed
         self.reset()

@@ -17,6 +17,8 @@ Row = dict[str, Any]
 def read_evaluations(paths: Iterable[Path]) -> list[dict[str, Any]]:
     """Evaluation documents by model, parameters and seed; last what has no parameters, the floor.
 
+    One that is given twice, as by two runs that share it, counts once: it is no second seed.
+
     Raises:
         NeuronIOError: a file is missing or is no evaluation.
     """
@@ -27,7 +29,8 @@ def read_evaluations(paths: Iterable[Path]) -> list[dict[str, Any]]:
             raise NeuronIOError(
                 f"{path} is not an evaluation; give files made by `neuronio evaluate`"
             )
-        documents.append(document)
+        if document not in documents:
+            documents.append(document)
     if not documents:
         raise NeuronIOError("no evaluations given; give one or more evaluation.json files")
     return sorted(documents, key=_order)

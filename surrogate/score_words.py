@@ -68,6 +68,8 @@ def difference_lines(document: dict[str, Any]) -> list[str]:
         mark = " *" if entry["excludes_0"] else ""
         clear += [label] * entry["excludes_0"]
         lines.append(f"  {label:<{WIDTH}} {values}  {_interval(entry)}{mark}".rstrip())
+    if not document["settings"]["bootstrap"]:
+        return lines
     told = ", ".join(clear) or "none"
     return [*lines, f"* differences whose interval excludes 0: {told}"]
 

@@ -216,9 +216,12 @@ def checked_events(
     """Rows and synapses of spikes as (events,) int32.
 
     Raises:
-        NeuronIOError: one does not exist, or the shapes differ.
+        NeuronIOError: one does not exist or is no whole number, or the shapes differ.
     """
     row, synapse = np.asarray(row), np.asarray(synapse)
+    for what, index in (("row", row), ("synapse", synapse)):
+        if index.size and index.dtype.kind not in "iu":
+            raise NeuronIOError(f"a spike's {what} is of type {index.dtype}; give whole numbers")
     if row.shape != synapse.shape or row.ndim != 1:
         raise NeuronIOError(
             f"rows have shape {row.shape} and synapses {synapse.shape}; both must be (events,)"

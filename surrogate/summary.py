@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any
 
-from neuronio.surrogate.fit_directory import ONLY_SPEED
+from neuronio.surrogate.fit_directory import ONLY_SPEED, SAID_OTHERWISE
 from neuronio.surrogate.reference_scores import COSTS
 
 Row = dict[str, Any]
@@ -38,8 +38,9 @@ def _identity(document: dict[str, Any]) -> str:
     """What is the same for all seeds of a fit, as text."""
     model, data = document["model"], document["data"]
     training = model.get("training") or {}
-    training = {k: v for k, v in training.items() if k not in ONLY_SPEED}
-    made_of = [model["name"], model["source"], model["size"], model.get("options"), training]
+    training = {k: v for k, v in training.items() if k not in (*ONLY_SPEED, *SAID_OTHERWISE)}
+    made_of = [model[key] for key in ("name", "source", "size")]
+    made_of += [model.get("options"), training, model.get("train_trials")]
     # Published weights and other fits without a seed are each one of a kind.
     alone = document["name"] if model["seed"] is None else None
     files = [file["content_sha256"] for file in data.get("files", ())]

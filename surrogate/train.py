@@ -93,7 +93,7 @@ def start_at_means(model: nn.Module, train: TrialStore) -> None:
 
     Adam moves a bias by no more than the learning rate a step: from 0 a short fit would spend
     itself on the way to the log odds of rare spikes, about -6. Taken from up to 64 trials spread
-    over the training data. A model without plain output biases (lif) keeps its own.
+    over the training data. A model without plain output biases keeps its own.
     """
     parameters = dict(model.named_parameters())
     bias = parameters.get("readout.bias", parameters.get("bias"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,7 +69,7 @@ def plot(
             for path in paths
             if path.with_name("history.csv").is_file()
         },
-        predictions={path.stem: _prediction(path) for path in map(Path, predictions or ())},
+        predictions=_predictions([Path(path) for path in predictions or ()]),
     )
     written = []
     for name, draw in drawn.items():
@@ -77,11 +79,25 @@ def plot(
     typer.echo("\n".join(str(path) for path in written))
 
 
+def _predictions(paths: Sequence[Path]) -> dict[str, dict[str, np.ndarray]]:
+    """Predictions by the names of their files, which stand above the traces."""
+    named: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in named:
+            raise NeuronIOError(
+                f"{named[path.stem]} and {path} have one name, which stands above the traces; "
+                "name each file after its fit"
+            )
+        named[path.stem] = path
+    return {name: _prediction(path) for name, path in named.items()}
+
+
 def _prediction(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in PREDICTED}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    # TypeError: a .npy file, which is one array.
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise NeuronIOError(
             f"{path} holds no prediction; give files made by `neuronio predict`"
         ) from error

@@ -39,12 +39,13 @@ def fast_stepper(model: Surrogate, rows: int) -> CompiledElm | Stepper:
     Raises:
         NeuronIOError: as `Stepper`.
     """
+    plain = model.stream(rows)
     if isinstance(model, Elm) and model.options.mlp_layers == 1:
         try:
             return CompiledElm(model, rows)
         except NeuronIOError:  # there is no compiler
-            return model.stream(rows)
-    return model.stream(rows)
+            return plain
+    return plain
 
 
 class CompiledElm:

@@ -17,6 +17,17 @@ from neuronio.surrogate.protocol import SomaScale
 
 WIDTH = 100
 ACTIVATIONS = {"relu": "a[i] < 0.0f ? 0.0f : a[i]", "silu": "a[i] / (1.0f + std::exp(-a[i]))"}
+# What C++ (up to C++20) or a program of it has for itself, and no namespace may be called.
+TAKEN = """
+alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t
+char8_t class co_await co_return co_yield compl concept const const_cast consteval constexpr
+constinit continue decltype default delete do double dynamic_cast else enum explicit export
+extern false float for friend goto if inline int long main mutable namespace new noexcept not
+not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires
+return short signed sizeof static static_assert static_cast std struct switch template this
+thread_local throw true try typedef typeid typename union unsigned using virtual void volatile
+wchar_t while xor xor_eq
+"""
 ADD_BRANCHES = """\
     for (int i = 0; i < kHidden; ++i) {
       float sum = 0.0f;
@@ -37,7 +48,7 @@ def header(loaded: LoadedModel, name: str) -> str:
     name = re.sub(r"\W", "_", name)
     template = Template(Path(__file__).with_name("elm.h.in").read_text())
     return template.substitute(
-        name=name if name[:1].isalpha() else f"model_{name}",
+        name=name if name[:1].isalpha() and name not in TAKEN.split() else f"model_{name}",
         label=FAMILIES[loaded.name].label,
         parameters=f"{loaded.module.count_parameters():,}",
         facts="\n".join(_comment(f"{key}: {value}") for key, value in told.items()),

@@ -165,6 +165,9 @@ BAD = [
     ("fit --model linear --train {1} --valid {3} --out {text} " + SHORT, "cannot write"),
     ("plot --evaluations {text} --out {tmp}", "cannot read"),
     ("plot --predictions {text} --out {tmp}", "holds no prediction"),
+    ("plot --predictions {cut} --out {tmp}", "holds no prediction"),
+    ("plot --predictions {array} --out {tmp}", "holds no prediction"),
+    ("plot --predictions {array} {cut} --out {tmp}", "have one name"),
     ("plot --out {tmp}", "nothing to draw"),
     ("predict --model {tmp} --data {1} --out {tmp}/p.txt", "must end in .npz"),
     ("evaluate --model {tmp} --data {1} --mode streeming", "'streaming' or 'published'"),
@@ -177,7 +180,11 @@ BAD = [
 def test_bad_input_is_one_sentence_and_exit_code_1(command, expected, files, tmp_path, capsys):
     text = tmp_path / "notes.txt"
     text.write_text("no data")
+    np.save(tmp_path / "p.npy", np.zeros(3))
+    np.savez(tmp_path / "p.npz", soma_mV=np.zeros(300))
+    os.truncate(tmp_path / "p.npz", 700)
     names = {"{tmp}": str(tmp_path), "{text}": str(text)}
+    names |= {"{cut}": str(tmp_path / "p.npz"), "{array}": str(tmp_path / "p.npy")}
     names |= {f"{{{seed}}}": path for seed, path in files.items()}
     for name, value in names.items():
         command = command.replace(name, value)

@@ -26,6 +26,7 @@ GOOD = {
         (("engine",), {"integrator": "cvode"}, "cvode needs engine neuron"),
         (("cell",), {"variant": {"sk": 2.0}}, "unknown key 'cell.variant.sk'"),
         (("training",), {"burn_in_ms": 500}, "must be less than window_ms"),
+        (("training",), {"dendrites": 3}, "set dataset.record_segments to true"),
         (("name",), "a b", "'name' is 'a b'"),
         (("seed",), 1.5, "'seed' is 1.5"),
     ],

@@ -51,6 +51,26 @@ def test_a_preset_on_the_command_line():
         fit_settings(None, "elm", 1, {}, {"preset": "demmo"}, 12)
 
 
+def test_a_configurations_fit_is_that_without_a_label_or_that_of_the_label(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "name: x\n"
+        "dataset: {trials: {train: 1, valid: 1, test: 1}}\n"
+        "fits:\n"
+        "  - {model: linear, sizes: [2], label: one, options: {rank: 1}}\n"
+        "  - {model: linear, sizes: [2]}\n"
+    )
+
+    def rank(label):
+        return fit_settings(path, "linear", 2, {}, {}, 12, label)[1].rank
+
+    assert (rank(None), rank("one")) == (0, 1)
+    with pytest.raises(NeuronIOError, match=r"no fit of model 'elm' .* has the label 'one'"):
+        fit_settings(path, "elm", 2, {}, {}, 12, "one")
+    with pytest.raises(NeuronIOError, match="no fit of the configuration has the label 'two'"):
+        fit_settings(path, None, 2, {}, {}, 12, "two")
+
+
 @pytest.mark.parametrize("wrong", [[], {}, 3])
 def test_what_is_no_name_of_a_preset_is_refused(wrong):
     with pytest.raises(ValidationError):

@@ -77,6 +77,12 @@ def test_the_table_says_what_is_compared_and_which_differences_are_clear(fits, m
     assert sum(line.endswith(" *") for line in lines) == len(clear)
 
 
+def test_without_intervals_nothing_is_said_of_them(fits, make_shard):
+    document = compare_fits(*fits, [make_shard(4)], SETTINGS.model_copy(update={"bootstrap": 0}))
+    assert not any(entry["excludes_0"] for entry in document["scores"].values())
+    assert "excludes" not in difference_lines(document)[-1]
+
+
 def test_thresholds_can_come_from_given_validation_data(fits, make_shard):
     document = compare_fits(*fits, [make_shard(4)], SETTINGS, valid=[make_shard(5)])
     for side in "ab":

@@ -149,6 +149,16 @@ def test_the_command_writes_a_header_that_says_what_it_is(fitted, tmp_path):
     assert f"// recipe_digest: {digest(neuronio.load_model(fitted).config['recipe'])}" in text
 
 
+@compiles
+@pytest.mark.parametrize("name", ["float", "main", "std", "3"])
+def test_no_name_of_a_file_stands_in_the_way(name, tmp_path):
+    text = header(LoadedModel("elm", small_model("elm"), "fit"), name)
+    assert f"namespace model_{name} {{" in text
+    (tmp_path / "main.cpp").write_text(f"{text}\nint main() {{ model_{name}::Neuron().reset(); }}")
+    command = ["g++", "-std=c++17", "-fsyntax-only", "main.cpp"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -155,6 +155,7 @@ def test_the_summary_has_mean_and_range_over_seeds_and_the_mean_interval(tmp_pat
     [
         ("model", {"options": {"tau_max_ms": 100.0}}),
         ("model", {"training": {"learning_rate": 0.1}}),
+        ("model", {"train_trials": 16}),
         ("settings", {"ignore_ms": 0}),
         ("data", {"files": [{"content_sha256": "other"}]}),
     ],
@@ -163,8 +164,16 @@ def test_a_mean_is_over_nothing_but_seeds(where, change):
     first, second = (made_up_evaluation("tcn", 2, seed, 0.9) for seed in (0, 1))
     assert len(summary_rows([first, second])) == 1
     assert len(summary_rows([first, second | {where: second[where] | change}])) == 2
-    threads = {"model": second["model"] | {"training": {"threads": 7}}}
-    assert len(summary_rows([first, second | threads])) == 1
+    for same in ({"threads": 7}, {"preset": "demo"}):
+        other = {"model": second["model"] | {"training": same}}
+        assert len(summary_rows([first, second | other])) == 1
+
+
+def test_an_evaluation_that_is_given_twice_counts_once(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.json").write_text(json.dumps(EVALUATIONS[0]))
+    (row,) = summary_rows(read_evaluations(sorted(tmp_path.glob("*.json"))))
+    assert (row["n_fits"], row["seeds"]) == (1, "0")
 
 
 def test_a_file_that_is_no_evaluation_is_refused(tmp_path):

@@ -94,6 +94,21 @@ def test_a_fit_has_an_output_for_each_target(shard, make_shard, tmp_path):
     assert FurtherTargets.load(spec.out).names == ["nexus", "dendrites_pc1", "dendrites_pc2"]
 
 
+def test_a_fit_without_its_own_targets_is_one_sentence(shard, make_shard, tmp_path):
+    spec = fit_to(shard, make_shard, tmp_path / "fit", dendrites=2)
+    fit(spec)
+    path = spec.out / "targets.npz"
+    further_targets([shard], nexus=True, components=0, ignore_ms=0).save(spec.out)
+    with pytest.raises(NeuronIOError, match=r"of 1 further targets, but the model has 2"):
+        load_model(spec.out)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(NeuronIOError, match=r"targets\.npz is cut short"):
+        load_model(spec.out)
+    path.unlink()
+    with pytest.raises(NeuronIOError, match=r"of 0 further targets, but the model has 2"):
+        load_model(spec.out)
+
+
 def test_an_evaluation_scores_every_target(shard, make_shard, tmp_path):
     """Against the same scores from `predict`, which gives both traces in mV."""
     spec = fit_to(shard, make_shard, tmp_path / "fit", nexus=True, dendrites=1)

@@ -88,6 +88,9 @@ def test_the_background_has_its_rates():
     rate_hz = np.bincount(np.concatenate(synapses), minlength=SYNAPSES) / (20 * 2.0)
     assert rate_hz[: SYNAPSES // 2] == pytest.approx(12.0, rel=0.2)
     assert rate_hz[SYNAPSES // 2 :] == pytest.approx(30.0, rel=0.15)
+    run_after_run = iter(background)
+    next(run_after_run)
+    assert np.array_equal(next(run_after_run)[1], synapses[1])
     again = next(iter(background))
     assert np.array_equal(again[0], rows[0])
     assert np.array_equal(again[1], synapses[0])
@@ -121,6 +124,10 @@ def test_the_compiled_step_is_that_of_the_model(name, size, options):
 def test_other_models_step_in_pytorch():
     assert isinstance(fast_stepper(small_model("gru"), 2), Stepper)
     assert isinstance(fast_stepper(small_model("branch_elm", mlp_layers=2), 2), Stepper)
+    with pytest.raises(NeuronIOError, match="at least 1"):
+        fast_stepper(small_model("branch_elm"), 0)
+    with pytest.raises(NeuronIOError, match=r"model\.eval\(\)"):
+        fast_stepper(small_model("branch_elm").train(), 2)
     with pytest.raises(NeuronIOError, match="2 hidden layers"):
         CompiledElm(small_model("branch_elm", mlp_layers=2), 2)
 
@@ -144,10 +151,18 @@ def test_wrong_networks_are_one_sentence():
     one = np.zeros(1, np.int64)
     with pytest.raises(NeuronIOError, match="at least 1 ms"):
         Connections.of(2, one, one, one, one)
-    with pytest.raises(NeuronIOError, match="goes to neuron 2"):
-        Connections.of(2, one, one + 2, one, one + 1)
-    with pytest.raises(NeuronIOError, match="goes to synapse 8"):
-        Network(Relay(2), Connections.of(2, one, one, one + 8, one + 1), Firing())
+    with pytest.raises(NeuronIOError, match="type float64; give whole ms"):
+        Connections.of(2, one, one, one, one + 1.5)
+    for wrong in (2, -1):
+        with pytest.raises(NeuronIOError, match=f"goes to neuron {wrong}"):
+            Connections.of(2, one, one + wrong, one, one + 1)
+        with pytest.raises(NeuronIOError, match=f"comes from neuron {wrong}"):
+            Connections.of(2, one + wrong, one, one, one + 1)
+    for wrong in (8, -1):
+        with pytest.raises(NeuronIOError, match=f"goes to synapse {wrong}"):
+            Network(Relay(2), Connections.of(2, one, one, one + wrong, one + 1), Firing())
+    with pytest.raises(NeuronIOError, match="take at least 2"):
+        Connections.random(1, 1, 8, np.random.default_rng(0))
     with pytest.raises(NeuronIOError, match="between 3 neurons"):
         Network(Relay(2), Connections.of(3, *[NONE] * 4), Firing())
     with pytest.raises(NeuronIOError, match="after 2 of 3 ms"):

@@ -108,6 +108,7 @@ def test_a_state_of_another_model_is_refused(tmp_path):
         ([-1], [0], "names row -1"),
         ([0], [SYNAPSES], f"synapse {SYNAPSES}"),
         ([0, 1], [0], "both must be"),
+        ([0], [1.5], "synapse is of type float64"),
     ],
 )
 def test_wrong_events_are_one_sentence(row, synapse, said):

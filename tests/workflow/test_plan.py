@@ -55,6 +55,11 @@ def test_labelled_fits_are_compared_where_there_is_a_base():
     assert "ablation" in plan_of(BASE, changed).figures
     assert {"ablation", "accuracy_train_trials"}.isdisjoint(plan_of(BASE).figures)
     assert plan_of(changed).differences is None
+    # Two fits of one kind that differ in more than their seed are no base.
+    faster = {"seeds": [1], "training": {"learning_rate": 0.1}}
+    with pytest.raises(NeuronIOError, match="of 2 fits without one, no single one"):
+        products_of(BASE, BASE | faster, changed)
+    assert plan_of(BASE | {"seeds": [0, 1]}, changed).differences
     others = ({"model": "tcn", "sizes": [2, 3]}, changed)
     with pytest.raises(NeuronIOError, match="tau50-seed0 has a label but nothing"):
         products_of(*others)

@@ -230,14 +230,18 @@ class Plan:
     @cached_property
     def differences(self) -> Product | None:
         """What labelled fits differ in from their bases; None without fits of both kinds."""
-        labelled, plain = [], []
+        labelled: list[tuple[str, tuple[str, int]]] = []
+        plain: dict[str, tuple[str, int]] = {}
         for fit in self.asked.values():
             kind = FAMILIES[fit.section.model].name, fit.size
-            (labelled if fit.section.label else plain).append((fit.name, kind))
+            if fit.section.label:
+                labelled.append((fit.name, kind))
+            else:  # once for all seeds
+                plain[digest(self.fits[fit.name].recipe | {"seed": None})] = kind
         if not labelled or not plain:
             return None
         for name, kind in labelled:
-            base_of(name, kind, list(dict.fromkeys(kind for _, kind in plain)))
+            base_of(name, kind, list(plain.values()))
         families = {module_of(FAMILIES[fit.section.model].model) for fit in self.asked.values()}
         recipe = {
             "evaluations": {name: made.digest for name, made in self.evaluations.items()},
