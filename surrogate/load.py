@@ -9,6 +9,7 @@ from typing import Any
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
+from neuronio.recipe import digest
 from neuronio.surrogate.checkpoint import load_weights, read_tensors
 from neuronio.surrogate.further_targets import FILE, FurtherTargets
 from neuronio.surrogate.models import Surrogate, build_model, option_values, parse_options
@@ -46,9 +47,13 @@ class LoadedModel:
         return self.further.names if self.further else []
 
     def describe(self) -> dict[str, Any]:
-        """Name, size, options and cost of use and of training, for the record."""
+        """Name, size, options and cost of use and of training, for the record.
+
+        `fitted_to` is a digest of what names the training and the validation trials.
+        """
         options, summary = self.module.options, self.summary or {}
         data = (self.config or {}).get("data", {})
+        fitted_to = (self.config or {}).get("recipe", {}).get("data")
         training = (self.config or {}).get("training")
         return {
             "name": self.name,
@@ -59,6 +64,7 @@ class LoadedModel:
             "multiply_adds_per_ms": self.module.count_multiply_adds(),
             "state_size": _state_size(self.module),
             "train_trials": data.get("train", {}).get("trials"),
+            "fitted_to": digest(fitted_to) if fitted_to else None,
             "exposure_s": summary.get("exposure_s"),
             "training_seconds": summary.get("training_seconds"),
             "options": option_values(options),

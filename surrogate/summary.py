@@ -40,7 +40,7 @@ def _identity(document: dict[str, Any]) -> str:
     training = model.get("training") or {}
     training = {k: v for k, v in training.items() if k not in (*ONLY_SPEED, *SAID_OTHERWISE)}
     made_of = [model[key] for key in ("name", "source", "size")]
-    made_of += [model.get("options"), training, model.get("train_trials")]
+    made_of += [model.get(key) for key in ("options", "train_trials", "fitted_to")] + [training]
     # Published weights and other fits without a seed are each one of a kind.
     alone = document["name"] if model["seed"] is None else None
     files = [file["content_sha256"] for file in data.get("files", ())]

@@ -97,19 +97,9 @@ def test_count_prints_a_bare_integer(capsys):
 
 
 COMMANDS = (
-    *("trial", "cell", "dataset", "info", "verify", "compare", "quality", "import-neuronio"),
-    *(
-        "export-neuronio",
-        "fit",
-        "evaluate",
-        "compare-fits",
-        "predict",
-        "count",
-        "plot",
-        "fetch",
-        "provenance",
-    ),
-    "clean",
+    *("trial", "cell", "dataset", "integrate-again", "info", "verify", "compare", "quality"),
+    *("import-neuronio", "export-neuronio", "fetch", "provenance", "clean"),
+    *("fit", "predict", "count", "evaluate", "compare-fits", "plot", "export-model"),
 )
 
 

@@ -11,6 +11,7 @@ from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.comparison import compare_fits
 from neuronio.surrogate.evaluate import evaluate
+from neuronio.surrogate.load import load_model
 from neuronio.surrogate.models import sized_options
 from neuronio.surrogate.score_words import LABELS, difference_lines
 from neuronio.surrogate.threshold import FROM_FIT, FROM_GIVEN
@@ -81,6 +82,15 @@ def test_without_intervals_nothing_is_said_of_them(fits, make_shard):
     document = compare_fits(*fits, [make_shard(4)], SETTINGS.model_copy(update={"bootstrap": 0}))
     assert not any(entry["excludes_0"] for entry in document["scores"].values())
     assert "excludes" not in difference_lines(document)[-1]
+
+
+def test_a_fit_says_to_which_trials(fits, make_shard, tmp_path):
+    training = TrainingConfig(steps=1, validate_every=1, window_ms=100, burn_in_ms=20)
+    options = sized_options("linear", 2, {"inputs": 12})
+    other = FitSpec("linear", options, 0, training, [make_shard(2)], [make_shard(3)], tmp_path, 100)
+    fit(other)
+    a, b, c = (load_model(folder).describe()["fitted_to"] for folder in (*fits, tmp_path))
+    assert a == b != c
 
 
 def test_thresholds_can_come_from_given_validation_data(fits, make_shard):

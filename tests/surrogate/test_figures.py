@@ -156,6 +156,7 @@ def test_the_summary_has_mean_and_range_over_seeds_and_the_mean_interval(tmp_pat
         ("model", {"options": {"tau_max_ms": 100.0}}),
         ("model", {"training": {"learning_rate": 0.1}}),
         ("model", {"train_trials": 16}),
+        ("model", {"fitted_to": "other trials"}),
         ("settings", {"ignore_ms": 0}),
         ("data", {"files": [{"content_sha256": "other"}]}),
     ],
