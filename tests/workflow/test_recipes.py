@@ -176,7 +176,11 @@ EDITS = {
     "the floor's score": (text("surrogate/floor.py"), SHOWN | SCORED),
     "the second integration": (text("simulation/reintegration.py"), SHOWN | FLOOR),
     "the loop of fits": (text("surrogate/train.py"), FITTED),
-    "the recursion's kernel": (text("surrogate/recurrence/memory.cpp", "// edited\n"), FITTED),
+    # The floor's score shares modules with evaluations, which load models.
+    "the recursion's kernel": (
+        text("surrogate/recurrence/memory.cpp", "// edited\n"),
+        {**FITTED, **SCORED},
+    ),
     "one model": (text("surrogate/models/tcn.py"), {"fit": 1, "evaluate": 1, **SHOWN}),
     "the figures": (text("surrogate/figures/accuracy.py"), SHOWN),
     "how differences are taken": (text("surrogate/ablation.py"), {}),
