@@ -42,7 +42,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "burn_in_ms": 150,
         "learning_rate": 3e-3,
         "gradient_clip": 1.0,
-        "spike_weight": 0.9,
+        "spike_weight": 0.5,
         "select_by": "loss",
         "validate_every": 500,
     },
