@@ -14,6 +14,8 @@ from neuronio.errors import NeuronIOError
 from neuronio.surrogate.figures.marks import mark
 
 TRUTH = "0.6"
+# Where the axis of probabilities may end.
+ENDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 Prediction = dict[str, np.ndarray]
 
@@ -24,7 +26,7 @@ def traces_figure(
     """One trial: for every model the soma voltage, and below it the spike probability per ms.
 
     Grey: the simulation, its voltage clipped at -55 mV, its spikes as bars behind the probability
-    and as triangles above.
+    and as triangles above. All models have one axis of probabilities.
 
     Args:
         predictions: name of the fit, such as 'elm-20-seed0', to arrays over ms as `neuronio
@@ -48,9 +50,13 @@ def traces_figure(
     figure = Figure(figsize=(7.1, height), layout=close)
     axes = figure.subplots(2 * n, 1, sharex=True, height_ratios=(2.2, 1) * n)
     lowest = min(p["true_soma_mV"][shown].min() for p in predictions.values())
+    likeliest = max(p["spike_probability"][shown].max() for p in predictions.values())
+    end = next((end for end in ENDS if end >= likeliest), 1.0)
     for i, (name, prediction) in enumerate(predictions.items()):
         soma, spike = axes[2 * i], axes[2 * i + 1]
         _draw(soma, spike, name, {key: value[shown] for key, value in prediction.items()}, shown)
+        spike.set_ylim(0, 1.05 * end)
+        spike.set_yticks([0, end], ["0", f"{end:g}"])
         soma.set_ylim(bottom=lowest - 2)
         if i == 0:
             soma.legend(loc="lower right", ncols=3, bbox_to_anchor=(1, 1.0), borderaxespad=0.2)
@@ -93,6 +99,4 @@ def _draw(soma: Axes, spike: Axes, name: str, p: Prediction, shown: slice) -> No
     soma.set_title(name, loc="left", fontweight="bold", fontsize=7, pad=1)
     spike.vlines(times, 0, 1, color=TRUTH, linewidth=1.8)
     spike.plot(seconds, p["spike_probability"], color=colour, linewidth=0.9)
-    spike.set_ylim(0, 1.05)
-    spike.set_yticks([0, 1])
     spike.set_ylabel("P")
