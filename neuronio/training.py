@@ -9,51 +9,40 @@ from pydantic import Field, model_validator
 
 from neuronio.sections import Section
 
+# Spieler et al. 2024 (ICLR): 35 epochs of 10,000 steps.
+PUBLISHED: dict[str, Any] = {
+    "steps": 350_000,
+    "batch_size": 8,
+    "window_ms": 500,
+    "burn_in_ms": 150,
+    "learning_rate": 5e-4,
+    "gradient_clip": 1.0,
+    "spike_weight": 0.5,
+    "select_by": "soma_rmse",
+    "validate_every": 10_000,
+}
 PRESETS: dict[str, dict[str, Any]] = {
-    # Spieler et al. 2024 (ICLR): 35 epochs of 10,000 steps.
-    "published": {
-        "steps": 350_000,
-        "batch_size": 8,
-        "window_ms": 500,
-        "burn_in_ms": 150,
-        "learning_rate": 5e-4,
-        "gradient_clip": 1.0,
-        "spike_weight": 0.5,
-        "select_by": "soma_rmse",
-        "validate_every": 10_000,
-    },
+    "published": PUBLISHED,
     # Their best network: 100 epochs of 2,500 steps of larger batches (with SiLU, a model's option).
     "published-best": {
+        **PUBLISHED,
         "steps": 250_000,
         "batch_size": 32,
-        "window_ms": 500,
-        "burn_in_ms": 150,
-        "learning_rate": 5e-4,
-        "gradient_clip": 1.0,
-        "spike_weight": 0.5,
-        "select_by": "soma_rmse",
         "validate_every": 2_500,
     },
     # Minutes on a laptop.
     "demo": {
+        **PUBLISHED,
         "steps": 4_000,
-        "batch_size": 8,
-        "window_ms": 500,
-        "burn_in_ms": 150,
         "learning_rate": 3e-3,
-        "gradient_clip": 1.0,
-        "spike_weight": 0.5,
         "select_by": "loss",
         "validate_every": 500,
     },
     # What docs/training.md found best on validation trials.
     "ours": {
+        **PUBLISHED,
         "steps": 100_000,
-        "batch_size": 8,
-        "window_ms": 500,
-        "burn_in_ms": 150,
         "learning_rate": 2e-3,
-        "gradient_clip": 1.0,
         "spike_weight": 0.9,
         "select_by": "loss",
         "validate_every": 5_000,

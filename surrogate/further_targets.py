@@ -6,6 +6,7 @@ training data say most with few numbers (Beniaguev et al. 2021 fit such componen
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,8 @@ class FurtherTargets:
             with np.load(path, allow_pickle=False) as file:
                 held = dict(file)
             return cls(nexus=bool(held.pop("nexus")), **held)
+        except zipfile.BadZipFile as error:
+            raise NeuronIOError(f"{path} is cut short ({error}); fit again") from error
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             raise NeuronIOError(f"{path} is damaged ({error}); fit again") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,7 @@ class LoadedModel:
             "source": self.source,
             "parameters": self.module.count_parameters(),
             "multiply_adds_per_ms": self.module.count_multiply_adds(),
-            "state_size": _state_size(self.module),
+            "state_size": self.module.state_size(),
             "train_trials": data.get("train", {}).get("trials"),
             "fitted_to": digest(fitted_to) if fitted_to else None,
             "exposure_s": summary.get("exposure_s"),
@@ -109,10 +108,7 @@ def load_model(folder: str | Path) -> LoadedModel:
 
 def _further_targets(folder: Path, outputs: int) -> FurtherTargets | None:
     """What the model of a fit directory was fitted to beside spikes and soma."""
-    try:
-        further = FurtherTargets.load(folder)
-    except zipfile.BadZipFile as error:
-        raise NeuronIOError(f"{folder / FILE} is cut short ({error}); fit again") from error
+    further = FurtherTargets.load(folder)
     found = len(further.names) if further else 0
     if found != outputs - 2:
         raise NeuronIOError(
@@ -120,11 +116,3 @@ def _further_targets(folder: Path, outputs: int) -> FurtherTargets | None:
             "put the fit's own file there, or fit again"
         )
     return further
-
-
-def _state_size(module: Surrogate) -> int | None:
-    """Numbers that a model remembers from one ms to the next; None where it has no such step."""
-    try:
-        return module.state_size()
-    except NeuronIOError:
-        return None
