@@ -106,7 +106,8 @@ def main(folder: str) -> None:
     soma = h.Section(name="soma")
     soma.insert("pas")
     synapse = h.ExpSyn(soma(0.5))
-    cells.connect(0, synapse, weight=0.01, delay_ms=1.0)
+    synapse.tau = 2.0
+    cells.connect(0, synapse, weight=0.05, delay_ms=1.0)
     voltage = h.Vector().record(soma(0.5)._ref_v)
     h.dt = 0.025
     h.finitialize(-70)
