@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from neuronio.data.trial import InputEvents
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.streaming import Moment
 
@@ -164,6 +165,23 @@ class PoissonBackground:
             for count_n, end in zip(counts, ends, strict=True):
                 row = np.repeat(np.arange(self.neurons, dtype=np.int32), count_n)
                 yield row, synapse[end - len(row) : end]
+
+
+def trial_events(trials: Sequence[InputEvents]) -> Iterator[Events]:
+    """The inputs of trials as a background, one trial a neuron: ms after ms until they end.
+
+    Raises:
+        NeuronIOError: the trials are of different lengths.
+    """
+    lengths = {inputs.duration_ms for inputs in trials}
+    if len(lengths) != 1:
+        raise NeuronIOError(
+            f"the trials of a background last {sorted(lengths)} ms; give trials of one length"
+        )
+    for ms in range(lengths.pop()):
+        synapses = [t.synapse[t.offset[ms] : t.offset[ms + 1]] for t in trials]
+        row = np.repeat(np.arange(len(trials)), [len(part) for part in synapses])
+        yield row, np.concatenate(synapses).astype(np.int64)
 
 
 @dataclass(frozen=True)

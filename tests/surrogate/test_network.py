@@ -7,9 +7,16 @@ import pytest
 import torch
 from small_models import ELMS, SYNAPSES, one_thread, small_model  # noqa: F401
 
+from neuronio.data.trial import InputEvents
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.compiled_step import CompiledElm, fast_stepper
-from neuronio.surrogate.network import Connections, Firing, Network, PoissonBackground
+from neuronio.surrogate.network import (
+    Connections,
+    Firing,
+    Network,
+    PoissonBackground,
+    trial_events,
+)
 from neuronio.surrogate.streaming import Moment, Stepper
 
 NONE = np.zeros(0, np.int64)
@@ -96,6 +103,18 @@ def test_the_background_has_its_rates():
     assert np.array_equal(again[1], synapses[0])
     only = PoissonBackground(20, SYNAPSES, excitatory_hz=12.0, inhibitory_hz=0.0)
     assert max(s.max(initial=0) for _, s in itertools.islice(only, 100)) < SYNAPSES // 2
+
+
+def test_trials_serve_as_a_background():
+    synapse, time_ms = np.array([5, 0, 3]), np.array([1, 1, 3])
+    one = InputEvents.from_events(4, 5, synapse, time_ms)
+    other = InputEvents.from_events(4, 5, np.array([7]), np.array([1]))
+    connections, neurons = Connections.of(3, *[NONE] * 4), Relay(3)
+    raster = Network(neurons, connections, Firing(0.0)).run(trial_events([one, other, other]), 5)
+    assert neurons.arrived == [[], [(0, 0), (0, 5), (1, 7), (2, 7)], [], [(0, 3)], []]
+    assert list(zip(raster.ms, raster.neuron, strict=True)) == [(1, 0), (1, 1), (1, 2)]
+    with pytest.raises(NeuronIOError, match=r"last \[3, 5\] ms"):
+        next(trial_events([one, other.window(0, 3)]))
 
 
 @pytest.mark.parametrize(

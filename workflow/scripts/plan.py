@@ -79,7 +79,7 @@ class Plan:
             for split, trials in trial_counts(run).items()
         }
         self.asked: dict[str, Fit] = {}
-        for fit in _fits(run):
+        for fit in asked_fits(run):
             if fit.name in self.asked:
                 raise NeuronIOError(f"{name}: 'fits' asks for {fit.name} more than once")
             self.asked[fit.name] = fit
@@ -351,7 +351,8 @@ def fit_name(section: FitConfig, size: int, seed: int) -> str:
     return f"{FAMILIES[section.model].name}-{size}{label}-seed{seed}"
 
 
-def _fits(run: RunConfig) -> list[Fit]:
+def asked_fits(run: RunConfig) -> list[Fit]:
+    """Every fit that a configuration asks for."""
     return [
         Fit(fit_name(section, size, seed), section, size, seed)
         for section in run.fits

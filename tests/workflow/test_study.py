@@ -1,0 +1,149 @@
+"""`make study`: finished fits are kept with the code, and are never made again."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+from kept import KEPT, Keeper, question
+from plan import Plan, asked_fits
+from running import ROOT, SMOKE
+
+from neuronio.config import validate_config
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_json, write_json
+from neuronio.sections import read_yaml
+
+NAMES = ["branch_elm-2-seed0", "branch_elm-2-seed1", "tcn-2-seed0", "integrator-floor"]
+STUDY = ROOT / "workflow" / "study.py"
+
+
+def smoke(**changes):
+    return validate_config(read_yaml(SMOKE, "configuration") | changes)
+
+
+@pytest.fixture
+def kept(finished, tmp_path, monkeypatch):
+    """What a finished run of smoke.yaml leaves in a folder of kept fits."""
+    folder, _ = finished
+    monkeypatch.chdir(folder)
+    keeper = Keeper(tmp_path / "kept", smoke())
+    assert keeper.missing() == NAMES
+    assert sorted(keeper.keep_finished(Plan(smoke()))) == sorted(NAMES)
+    assert keeper.keep_finished(Plan(smoke())) == []
+    return keeper
+
+
+def test_what_is_kept_is_not_missing_whatever_it_is_called_or_how_fast_it_is_made(kept):
+    assert kept.missing() == []
+    files = {path.name for path in (kept.folder / NAMES[0]).iterdir()}
+    assert files >= {KEPT, "best.pt", "config.json", "history.csv", "evaluation.json"}
+    dataset = read_yaml(SMOKE, "configuration")["dataset"]
+    same = smoke(name="other", dataset=dataset | {"trials_per_shard": 3}, engine={"threads": 2})
+    assert Keeper(kept.folder, same).missing() == []
+    more = smoke(fits=[{"model": "branch_elm", "sizes": [2, 3], "seeds": [0, 1]}])
+    assert Keeper(kept.folder, more).missing() == ["branch_elm-3-seed0", "branch_elm-3-seed1"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 8},
+        {"inputs": {"generator": "ergodic"}},
+        {"engine": {"precision": "float64"}},
+        {"training": {"steps": 7}},
+        {"fits": [{"model": "branch_elm", "sizes": [2], "options": {"num_branch": 50}}]},
+        {"evaluation": {"ignore_ms": 50}},
+        {"dataset": {"duration_ms": 400, "trials": {"train": 3, "valid": 2, "test": 3}}},
+    ],
+)
+def test_another_question_by_the_same_name_is_refused(kept, change):
+    with pytest.raises(NeuronIOError, match="answers another configuration"):
+        Keeper(kept.folder, smoke(**change)).missing()
+
+
+def test_keys_that_came_later_have_their_defaults(kept):
+    path = kept.folder / NAMES[0] / KEPT
+    document = read_json(path)
+    del document["configuration"]["cell"]["variant"]["gaba_b"]
+    del document["configuration"]["fits"][0]["training"]["gradient_clip"]
+    del document["configuration"]["fits"][0]["options"]["activation"]
+    write_json(path, document)
+    assert kept.missing() == []
+    document["configuration"]["fits"][0]["options"]["activation"] = "silu"
+    write_json(path, document)
+    with pytest.raises(NeuronIOError, match="answers another configuration"):
+        kept.missing()
+
+
+def test_damage_is_one_sentence(kept):
+    history = kept.folder / NAMES[0] / "history.csv"
+    history.write_text(history.read_text() + "\n")
+    with pytest.raises(NeuronIOError, match=r"history\.csv is not what was written"):
+        kept.missing()
+    write_json(kept.folder / NAMES[0] / KEPT, {"files": {}})
+    with pytest.raises(NeuronIOError, match="cannot be read"):
+        kept.missing()
+    shutil.rmtree(kept.folder / NAMES[0])
+    assert kept.missing() == NAMES[:1]
+
+
+def study(folder, *options):
+    command = [sys.executable, str(STUDY), "--keep", "kept", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=800)
+
+
+def test_a_study_of_which_all_is_kept_makes_nothing(kept):
+    folder = kept.folder.parent
+    done = study(folder, "--configfile", str(SMOKE))
+    assert done.returncode == 0, done.stderr
+    assert "4 of 4 results are kept in kept" in done.stdout
+    assert [path.name for path in folder.iterdir()] == ["kept"]
+    wrong = study(folder, "--configfile", "nothing.yaml")
+    assert wrong.returncode == 1
+    assert wrong.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_study_makes_what_is_missing_and_goes_on_from_what_is_kept(kept, finished):
+    shutil.rmtree(kept.folder / NAMES[1])
+    before = {path: path.read_bytes() for path in kept.folder.rglob("*.*")}
+    folder = kept.folder.parent
+    done = study(folder, "--configfile", str(SMOKE), "--cores", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 of 4 results are kept" in done.stdout
+    assert f"Kept {NAMES[1]} in kept" in done.stdout
+    assert not [line for line in done.stdout.splitlines() if "Fit tcn" in line]
+    assert kept.missing() == []
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_scaled_study_has_less_of_everything():
+    from study import remaining, scaled
+
+    document = read_yaml(SMOKE, "configuration")
+    document["dataset"]["trials"] = {"train": 300, "valid": 20, "test": 40}
+    document["training"]["steps"] = 4000
+    document["fits"][1]["training"] = {"steps": 1000, "train_trials": 200}
+    small = validate_config(scaled(document, 0.1))
+    assert small.name == "smoke-0.1"
+    assert small.dataset.scale == 0.1
+    assert [small.training_of(fit).steps for fit in small.fits] == [400, 100]
+    assert small.training_of(small.fits[1]).train_trials == 20
+    left = remaining(document, validate_config(document), [NAMES[1]])
+    assert [(f["model"], f["sizes"], f["seeds"]) for f in left["fits"]] == [
+        ("branch_elm", [2], [1])
+    ]
+    assert left["evaluation"]["floor_trials"] == 0
+    assert yaml.safe_load(yaml.safe_dump(left)) == left
+    only_floor = remaining(document, validate_config(document), ["integrator-floor"])
+    assert len(asked_fits(validate_config(only_floor))) == 1
+
+
+def test_a_question_leaves_nothing_open():
+    run = smoke()
+    asked = question(run, asked_fits(run)[0])
+    again = validate_config(asked)
+    assert question(again, asked_fits(again)[0]) == asked
+    assert asked["inputs"]["parameters"]["length_offset_um"] == 10.0

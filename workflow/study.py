@@ -1,0 +1,118 @@
+"""What `make study` calls: a run whose finished fits are kept with the code, and made only once.
+
+    python workflow/study.py --configfile config/study.yaml --keep docs/results/neuronio/fits
+
+What is missing of the configuration's fits is made by the workflow, and each is kept as soon as it
+is evaluated; interrupted anywhere, on any machine, it goes on from what is kept. `--scale 0.01`
+makes a small study of the same kind: trials and steps are a hundredth, and nothing is kept
+beside the code but in results/study-0.01/kept.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+from finish import ROOT
+
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+from kept import Keeper
+from plan import FLOOR, Plan, asked_fits
+
+from neuronio.config import RunConfig, validate_config
+from neuronio.errors import NeuronIOError
+from neuronio.files import write_atomic
+from neuronio.sections import read_yaml
+
+POLL_S = 20.0
+LEAST_STEPS = 20
+
+
+def scaled(document: dict[str, Any], scale: float) -> dict[str, Any]:
+    """A configuration of so many times the trials and the steps."""
+    run = validate_config(document)
+    fits = []
+    for section, given in zip(run.fits, document["fits"], strict=True):
+        training = run.training_of(section)
+        steps = max(LEAST_STEPS, round(scale * training.steps))
+        shorter = {"steps": steps, "validate_every": max(1, steps // 20)}
+        if training.train_trials:
+            shorter["train_trials"] = max(1, round(scale * training.train_trials))
+        fits.append({**given, "training": {**given.get("training", {}), **shorter}})
+    dataset = {**document["dataset"], "scale": scale * run.dataset.scale}
+    return {**document, "name": f"{run.name}-{scale:g}", "dataset": dataset, "fits": fits}
+
+
+def remaining(document: dict[str, Any], run: RunConfig, missing: list[str]) -> dict[str, Any]:
+    """The configuration of what is missing alone."""
+    if missing == [FLOOR]:  # the workflow makes it for the sake of a fit
+        missing = [asked_fits(run)[0].name, FLOOR]
+    sections = zip(document["fits"], run.fits, strict=True)
+    fits = [
+        {**given, "sizes": [fit.size], "seeds": [fit.seed]}
+        for given, section in sections
+        for fit in asked_fits(run.model_copy(update={"fits": [section]}))
+        if fit.name in missing
+    ]
+    evaluation = dict(document.get("evaluation", {}))
+    if FLOOR not in missing:
+        evaluation["floor_trials"] = 0
+    return {**document, "fits": fits, "evaluation": evaluation}
+
+
+def make(document: dict[str, Any], keeper: Keeper, config: Path, rest: list[str]) -> int:
+    """Run the workflow on what is missing and keep what it finishes; returns the exit code."""
+    write_atomic(config, yaml.safe_dump(document, sort_keys=False).encode())
+    plan = Plan(validate_config(document, name=str(config)), str(config))
+
+    def keep() -> None:
+        for name in keeper.keep_finished(plan):
+            print(f"Kept {name} in {keeper.folder}", flush=True)
+
+    keep()  # what an interrupted run left
+    command = [sys.executable, str(ROOT / "workflow" / "run.py"), "--configfile", str(config)]
+    run = subprocess.Popen([*command, *rest])
+    try:
+        while run.poll() is None:
+            time.sleep(POLL_S)
+            keep()
+    except KeyboardInterrupt:
+        run.wait()
+    keep()
+    return run.returncode
+
+
+def main() -> int:
+    """Make what is missing; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--configfile", type=Path, required=True)
+    parser.add_argument("--keep", type=Path, required=True, help="folder of the kept fits")
+    parser.add_argument("--scale", type=float, default=1.0)
+    given, rest = parser.parse_known_args()
+    try:
+        document = read_yaml(given.configfile, "configuration")
+        if given.scale != 1.0:
+            document = scaled(document, given.scale)
+            given.keep = Path("results") / document["name"] / "kept"
+        run = validate_config(document, name=str(given.configfile))
+        keeper = Keeper(given.keep, run)
+        missing = keeper.missing()
+        there = len(keeper.asked) - len(missing)
+        print(f"{there} of {len(keeper.asked)} results are kept in {keeper.folder}", flush=True)
+        if not missing:
+            return 0
+        config = Path("results") / f"{run.name}-missing.yaml"
+        return make(remaining(document, run, missing), keeper, config, rest)
+    except NeuronIOError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
