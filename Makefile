@@ -1,8 +1,9 @@
-# make run | test | neuronio | bench | lint | format | clean
-# Variables: CORES=4, CONFIG=config/demo.yaml, ARGS="options for snakemake or pytest", PYTHON=python3.12
+# make run | test | neuronio | study | bench | lint | format | clean
+# Variables: CORES=4, CONFIG=config/demo.yaml, SCALE=0.01 (of make study), ARGS="options for snakemake or pytest", PYTHON=python3.12
 
 PYTHON ?= python3
 CORES ?= all
+SCALE ?=
 CONFIG ?= config/demo.yaml
 ARGS ?=
 
@@ -13,13 +14,19 @@ ROOMS := data simulation surrogate
 SMK_FILES := Snakefile workflow/Snakefile workflow/rules
 
 .DEFAULT_GOAL := run
-.PHONY: run test neuronio bench lint format clean
+.PHONY: run test neuronio study bench lint format clean
 
 run: $(READY)
 	@$(BIN)/python workflow/run.py --configfile $(CONFIG) --cores $(CORES) $(ARGS)
 
 neuronio: CONFIG = config/neuronio.yaml
 neuronio: run
+
+STUDY := docs/results/neuronio
+study: $(READY) # goes on from the fits that are kept in $(STUDY)/fits
+	@$(BIN)/python workflow/study.py --configfile config/study.yaml --keep $(STUDY)/fits \
+		$(if $(SCALE),--scale $(SCALE)) --cores $(CORES) $(ARGS)
+	$(if $(SCALE),,@$(BIN)/python docs/study.py)
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -63,6 +63,12 @@ def remaining(document: dict[str, Any], run: RunConfig, missing: list[str]) -> d
     return {**document, "fits": fits, "evaluation": evaluation}
 
 
+def in_turn(missing: list[str], keeper: Keeper) -> list[list[str]]:
+    """What is missing in two runs: labelled fits would be compared with the others of theirs."""
+    labelled = [n for n in missing if (fit := keeper.asked[n]) and fit.section.label]
+    return [names for names in ([n for n in missing if n not in labelled], labelled) if names]
+
+
 def make(document: dict[str, Any], keeper: Keeper, config: Path, rest: list[str]) -> int:
     """Run the workflow on what is missing and keep what it finishes; returns the exit code."""
     write_atomic(config, yaml.safe_dump(document, sort_keys=False).encode())
@@ -105,7 +111,11 @@ def main() -> int:
         if not missing:
             return 0
         config = Path("results") / f"{run.name}-missing.yaml"
-        return make(remaining(document, run, missing), keeper, config, rest)
+        codes = [
+            make(remaining(document, run, names), keeper, config, rest)
+            for names in in_turn(missing, keeper)
+        ]
+        return max(codes)
     except NeuronIOError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

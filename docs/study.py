@@ -1,0 +1,143 @@
+"""The study's table, figures and page, from the fits that are kept: `python docs/study.py`.
+
+Writes docs/results/neuronio/table.csv, summary.csv, figures/ and the tables of README.md there. It
+simulates and fits nothing: `make study` does, and calls this when it is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from neuronio.data.reference import published_surrogates
+from neuronio.drawing import save_figure
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_csv, write_atomic
+from neuronio.surrogate.figures.drawn import figures
+from neuronio.surrogate.models import FAMILIES
+from neuronio.surrogate.results_table import read_evaluations, write_table
+from neuronio.surrogate.summary import summary_rows
+
+FOLDER = Path(__file__).resolve().parent / "results" / "neuronio"
+BLOCK = "(<!-- {name} -->\n).*?(<!-- end -->)"
+COSTS = ("parameters", "multiply_adds", "seconds")
+# Score -> heading and digits.
+SCORES = {
+    "auc": ("AUC", 4),
+    "average_precision": ("AP", 3),
+    "tp_at_fp_0.01": ("TP at 1% FP", 3),
+    "spike_f1_2ms": ("F1 in 2 ms", 3),
+    "soma_rmse_mV": ("RMSE, mV", 3),
+}
+# Parameters at most -> what the study aims at.
+AIMS: dict[float, dict[str, float]] = {
+    500: {"auc": 0.980, "tp_at_fp_0.01": 0.64, "soma_rmse_mV": 0.80},
+    1_300: {"auc": 0.988, "tp_at_fp_0.01": 0.68, "soma_rmse_mV": 0.73},
+    3_300: {"auc": 0.9929, "tp_at_fp_0.01": 0.77, "soma_rmse_mV": 0.63},
+    8_002: {"auc": 0.9946, "tp_at_fp_0.01": 0.82, "soma_rmse_mV": 0.57},
+    float("inf"): {
+        "auc": 0.9960,
+        "average_precision": 0.30,
+        "tp_at_fp_0.01": 0.86,
+        "spike_f1_2ms": 0.65,
+        "soma_rmse_mV": 0.50,
+    },
+}
+
+Row = dict[str, Any]
+
+
+def fits_table(rows: Sequence[Row]) -> Iterator[str]:
+    """One line a model and size: means over seeds and, in brackets, intervals over trials."""
+    heads = ["model", "size", "parameters", "seeds", *(head for head, _ in SCORES.values())]
+    yield from _lines(heads)
+    for row in rows:
+        name = FAMILIES[row["model"]].label if row["source"] == "fit" else row["model"]
+        label = f", {row['label']}" if row["label"] and row["source"] == "fit" else ""
+        size = row["parameters"] and f"{row['parameters']:,}"
+        cells = [f"{name}{label}", row["size"], size, row["n_fits"] if size else None]
+        yield _line([*cells, *(_interval(row, score) for score in SCORES)])
+
+
+def aims_table(rows: Sequence[Row]) -> Iterator[str]:
+    """For each budget the best of ours, of the published networks, and the aim."""
+    heads = ["parameters at most", "", *(head for head, _ in SCORES.values())]
+    yield from _lines(heads)
+    fits = [row for row in rows if row["source"] == "fit"]
+    for budget, aims in AIMS.items():
+        ours = [row for row in fits if row["parameters"] <= budget]
+        said = f"{budget:,.0f}" if budget < float("inf") else "any"
+        if ours:
+            best = max(ours, key=lambda row: row["auc_mean"])
+            who = f"{FAMILIES[best['model']].label}, {best['parameters']:,}, mean of seeds"
+            yield _line([said, who, *(_value(best, f"{s}_mean", s) for s in SCORES)])
+        theirs = [row for row in published_surrogates() if row["parameters"] <= budget]
+        if theirs:
+            best = max(theirs, key=lambda row: row["auc"])
+            who = f"published: {best['label']}, {best['parameters']:,.0f}"
+            yield _line([said, who, *(_value(best, score, score) for score in SCORES)])
+        yield _line([said, "aim", *(_value(aims, score, score) for score in SCORES)])
+
+
+def _lines(heads: Sequence[str]) -> Iterator[str]:
+    yield _line(heads)
+    yield _line(["---"] * len(heads))
+
+
+def _line(cells: Sequence[Any]) -> str:
+    return "| " + " | ".join("" if cell is None else str(cell) for cell in cells) + " |"
+
+
+def _value(row: Row, key: str, score: str) -> str | None:
+    value = row.get(key)
+    return None if value is None else f"{value:.{SCORES[score][1]}f}".removeprefix("0")
+
+
+def _interval(row: Row, score: str) -> str | None:
+    value = _value(row, f"{score}_mean", score)
+    bounds = [_value(row, f"{score}_{end}", score) for end in ("low", "high")]
+    return f"{value} [{', '.join(map(str, bounds))}]" if value and all(bounds) else value
+
+
+def with_block(text: str, name: str, lines: Iterator[str]) -> str:
+    """A page with one of its tables written anew.
+
+    Raises:
+        NeuronIOError: the page has no such table.
+    """
+    made = "\n".join(lines) + "\n"
+    block = re.compile(BLOCK.format(name=name), re.DOTALL)
+    text, found = block.subn(lambda match: match[1] + made + match[2], text)
+    if not found:
+        raise NeuronIOError(f"the page has no table between '<!-- {name} -->' and '<!-- end -->'")
+    return text
+
+
+def main() -> None:
+    """Draw and write everything."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    folder = parser.parse_args().folder
+    paths = sorted((folder / "fits").glob("*/evaluation.json"))
+    evaluations = read_evaluations(paths)
+    histories = {p.parent.name: read_csv(p) for p in (folder / "fits").glob("*/history.csv")}
+    drawn = figures(evaluations, COSTS, published=published_surrogates(), histories=histories)
+    for name, draw in drawn.items():
+        save_figure(draw, folder / "figures" / name)
+    write_table(evaluations, folder / "table")
+    rows = summary_rows(evaluations)
+    page = folder / "README.md"
+    text = with_block(page.read_text(), "aims", aims_table(rows))
+    write_atomic(page, with_block(text, "fits", fits_table(rows)).encode())
+    print(f"{len(paths)} results: {page}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except NeuronIOError as error:
+        sys.exit(f"error: {error}")
