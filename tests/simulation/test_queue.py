@@ -1,13 +1,20 @@
 """The queue of draws: lanes full, and trials decided as by draws one after another."""
 
-import heapq
-import random
+import importlib.util
+import sys
+from pathlib import Path
 
 import pytest
 
 from neuronio.errors import NeuronIOError
 from neuronio.simulation.inputs.draw import MAX_ATTEMPTS
 from neuronio.simulation.queue import DONE, REJECTED, Draw, Finished, Queue
+
+path = Path(__file__).parents[2] / "benchmarks/dry_run.py"
+spec = importlib.util.spec_from_file_location("dry_run", path)
+dry = importlib.util.module_from_spec(spec)
+sys.modules["dry_run"] = dry
+spec.loader.exec_module(dry)
 
 
 def queue_of(n_trials, generator="ergodic"):
@@ -86,43 +93,26 @@ def test_verdicts_of_an_earlier_run_are_not_asked_for_again():
     assert list(queue.settle([Draw(0, 1)], [REJECTED])) == [Finished(Draw(0, 2))]
 
 
-def simulate(n_trials, lanes, cores, rejected=0.28, seed=0):
-    """Dry run: group-times it takes, and the draws that sequential drawing would take."""
-    shuffle, queue = random.Random(seed), queue_of(n_trials)
-
-    def verdict(draw):
-        coin = random.Random(f"{seed} {draw.index} {draw.attempt}").random()
-        return REJECTED if coin < rejected else DONE
-
-    kept, under_way, now, free, started = {}, [], 0.0, cores, 0
-    while True:
-        while free and (task := queue.next_task(lanes)):
-            started, free = started + 1, free - 1
-            heapq.heappush(under_way, (now + shuffle.uniform(0.98, 1.02), started, task))
-        if not under_way:
-            break
-        now, _, task = heapq.heappop(under_way)
-        free += 1
-        for done in queue.settle(task, [verdict(draw) for draw in task]):
-            kept[done.draw.index] = done.draw.attempt
-    for index, attempt in kept.items():
-        wanted = [verdict(Draw(index, i)) for i in range(attempt + 1)]
-        assert wanted == [REJECTED] * attempt + [DONE]
-    assert len(kept) == n_trials
-    return now, started, sum(attempt + 1 for attempt in kept.values())
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_draws_in_any_order_decide_as_draws_one_after_another(seed):
-    simulate(60, 8, 3, rejected=0.6, seed=seed)
+    run = dry.dry_run(60, lanes=8, cores=3, rejected=0.6, seed=seed)
+    assert sorted(run.kept) == list(range(60))
+    for index, attempt in run.kept.items():
+        verdicts = [dry.verdict(Draw(index, i), 0.6, seed) for i in range(attempt + 1)]
+        assert verdicts == [REJECTED] * attempt + [DONE]
 
 
 def test_sixteen_cores_make_a_dataset_at_nine_tenths_of_linear():
-    time, groups, draws = simulate(11520, lanes=16, cores=16)
-    assert draws / 16 / 16 / time > 0.9
-    assert groups * 16 / draws < 1.02
+    run = dry.dry_run(11520, lanes=16, cores=16)
+    assert run.of_linear > 0.9
+    assert run.lanes_per_draw < 1.02
 
 
 def test_a_shard_alone_wastes_few_lanes():
-    runs = [simulate(128, lanes=16, cores=2, seed=seed) for seed in range(10)]
-    assert sum(groups for _, groups, _ in runs) * 16 / sum(draws for *_, draws in runs) < 1.15
+    runs = [dry.dry_run(128, lanes=16, cores=2, seed=seed) for seed in range(10)]
+    assert sum(run.groups for run in runs) * 16 / sum(run.draws for run in runs) < 1.15
+
+
+def test_no_more_groups_than_trials_need():
+    run = dry.dry_run(128, lanes=16, cores=16, rejected=0)
+    assert (run.groups, run.draws) == (8, 128)
