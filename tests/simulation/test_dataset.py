@@ -25,11 +25,10 @@ from neuronio.simulation.engines.base import TrialFailure
 from neuronio.simulation.inputs.draw import accept_trial
 from neuronio.simulation.inputs.generators import GENERATORS
 from neuronio.simulation.inputs.splits import shard_trials, trial_rng
-from neuronio.simulation.jobs import Job, serve, shard_recipe
+from neuronio.simulation.jobs import Job, shard_recipe
 from neuronio.simulation.making import OpenShard
 from neuronio.simulation.parts import Parts
 from neuronio.simulation.queue import Draw
-from neuronio.simulation.worker import WorkerPool
 
 DOCUMENT = {
     "name": "test",
@@ -125,25 +124,6 @@ def test_a_damaged_shard_is_named(finished, tmp_path):
             make_dataset(config(), finished)
     finally:
         shard.write_bytes(good)
-
-
-@pytest.mark.slow
-def test_a_process_that_dies_loses_its_task_alone(tmp_path):
-    job = Job.of(config(), "train")
-    tasks = [[Draw(0)], [Draw(1)]]
-    answers = []
-    with WorkerPool(serve, (job, [(range(2), Parts(tmp_path))]), 1, 60) as pool:
-        for _, answer in pool.run(lambda: tasks.pop(0) if tasks else None):
-            answers.append(answer)
-            if len(answers) == 1:
-                # The next task meets a dead process, as after a crash within NEURON.
-                os.kill(pool._workers[0].process.pid, signal.SIGKILL)
-        assert answers[0] == ["done"]
-        assert "the simulation process died" in answers[1]
-        tasks.append([Draw(1)])
-        assert [answer for _, answer in pool.run(lambda: tasks.pop(0) if tasks else None)] == [
-            ["done"]
-        ]
 
 
 def test_the_rejection_rule_decides_by_spikes_and_seed_alone(tmp_path, random_inputs):
