@@ -26,8 +26,9 @@ from neuronio.data.reference import published_data
 from neuronio.data.shard import Shard
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_atomic, write_json
+from neuronio.progress import in_tenths
 from neuronio.recipe import machine, versions
-from neuronio.simulation.dataset import simulate_shard
+from neuronio.simulation.dataset import simulate_shards
 from neuronio.simulation.inputs.splits import shard_path
 from neuronio.simulation.quality import (
     FILE_DURATION_MS,
@@ -70,12 +71,11 @@ def simulated(generator: str, trials: int, out: Path, workers: int | None) -> li
         "engine": {"name": "ensemble", "precision": "float32"},
         "dataset": dataset,
     }
-    config, paths = validate_config(document), []
-    for shard in range(trials // FILE_TRIALS):
-        path = shard_path(out / generator, "test", shard)
-        paths.append(simulate_shard(config, "test", shard, path, workers=workers))
-        say(f"{generator}: shard {shard + 1} of {trials // FILE_TRIALS} is there")
-    return paths
+    numbers = range(trials // FILE_TRIALS)
+    paths = {shard: shard_path(out / generator, "test", shard) for shard in numbers}
+    told = in_tenths(generator, "trials", say)
+    simulate_shards(validate_config(document), "test", paths, workers=workers, progress=told)
+    return list(paths.values())
 
 
 def measured(generator: str, trials: int, paths: Sequence[Path]) -> SplitQuality:

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from neuronio.config import RunConfig
 from neuronio.data.manifest import write_manifest
-from neuronio.data.shard import SegmentTable, Shard, write_shard
-from neuronio.data.trial import InputEvents, Recording
+from neuronio.data.shard import Shard
 from neuronio.data.verify import verify_shard
 from neuronio.errors import NeuronIOError
 from neuronio.progress import Report, silent
-from neuronio.recipe import differences, machine, versions
-from neuronio.simulation.engines.base import TrialFailure, available_cores
+from neuronio.recipe import differences
 from neuronio.simulation.inputs.splits import SPLITS, shard_path, shard_trials, trial_counts
-from neuronio.simulation.jobs import Draw, Job, Parts, serve, shard_recipe
-from neuronio.simulation.worker import WorkerPool
-
-
-@dataclass
-class Queue:
-    """Draws that wait, handed out in batches."""
-
-    batch_size: int
-    waiting: deque[Draw] = field(default_factory=deque)
-    alone: deque[Draw] = field(default_factory=deque)
-
-    def next_task(self) -> list[Draw] | None:
-        """Up to a batch of draws; one that failed before comes alone."""
-        if self.waiting:
-            size = min(self.batch_size, len(self.waiting))
-            return [self.waiting.popleft() for _ in range(size)]
-        return [self.alone.popleft()] if self.alone else None
+from neuronio.simulation.jobs import Job, serve, shard_recipe
+from neuronio.simulation.making import OpenShard, as_part, make_shards
+from neuronio.simulation.queue import Draw
 
 
 def simulate_shard(
@@ -48,47 +28,68 @@ def simulate_shard(
     reuse: Iterable[Path] = (),
     progress: Report = silent,
 ) -> Path:
-    """Simulate the trials of one shard and write it.
-
-    Every finished trial is kept at once, so that a run that was killed goes on where it was, and
-    ends with the same bytes as one that was not.
+    """Simulate the trials of one shard and write it; as `simulate_shards`.
 
     Args:
         shard: number of the shard within its split, from 0.
         out: path of the shard.
-        workers: processes; the configuration's `engine.threads`, or every core, when left out.
-        reuse: shards that may hold some of the trials; those of another recipe are not looked at.
-        progress: told the trials that are finished, and of how many.
 
     Returns:
         `out`.
+    """
+    outs = {shard: Path(out)}
+    simulate_shards(config, split, outs, workers=workers, reuse=reuse, progress=progress)
+    return outs[shard]
+
+
+def simulate_shards(
+    config: RunConfig,
+    split: str,
+    outs: Mapping[int, Path],
+    *,
+    workers: int | None = None,
+    reuse: Iterable[Path] = (),
+    progress: Report = silent,
+) -> None:
+    """Simulate the trials of shards of one split and write those that are not there.
+
+    Every finished trial is kept at once, so that a run that was killed goes on where it was, and
+    ends with the same bytes as one that was not. Trials of all the shards share lanes; a trial's
+    next draw is simulated before the verdict on the last where lanes would be idle otherwise.
+
+    Args:
+        outs: paths of the shards by their number within the split, from 0.
+        workers: processes; the configuration's `engine.threads`, or every core, when left out; no
+            more than there are lanes for.
+        reuse: shards that may hold some of the trials; those of another recipe are not looked at.
+        progress: told the trials that are finished, and of how many.
 
     Raises:
-        NeuronIOError: every trial failed, a file cannot be written, or the cell cannot be built.
+        NeuronIOError: every trial of a shard failed, a trial was rejected too often, a file cannot
+            be written, or the cell cannot be built.
     """
-    out, job = Path(out), Job.of(config, split)
-    if out.exists():
-        return out
-    indices = shard_trials(config, split)[shard]
-    parts = Parts(out.parent / f".{out.stem}.{job.digest()}.parts")
+    job, ranges = Job.of(config, split), shard_trials(config, split)
+    there = {shard for shard, out in outs.items() if out.exists()}
+    shards = [OpenShard(job, out, ranges[i]) for i, out in outs.items() if i not in there]
+    if not shards:
+        return
     for other in reuse:
-        _take(job, parts, indices, other)
-    missing = [i for i in indices if not parts.path(i).exists()]
-    workers = workers or config.engine.threads or available_cores()
-    progress(len(indices) - len(missing), len(indices), "")
-    size = max(1, min(workers, len(missing)))
-    with WorkerPool(serve, (job, parts.folder), size, job.trial_limit_s) as pool:
-        queue = Queue(max(1, min(pool.ready.batch_size, -(-len(missing) // size))))
-        queue.waiting.extend(Draw(i) for i in missing)
-        segments = pool.ready.segments
-        for task, answer in pool.run(queue.next_task):
-            _settle(queue, parts, task, answer, lambda draw: job.draw_inputs(draw, segments))
-            progress(sum(parts.path(i).exists() for i in indices), len(indices), "")
-    _gather(job, parts, indices, segments, out)
-    return out
+        for shard in shards:
+            _take(job, shard, other)
+    before = sum(len(ranges[shard]) for shard in there)
+    make_shards(
+        job,
+        shards,
+        (Draw(index) for shard in shards for index in shard.indices),
+        (serve, (job, [(shard.indices, shard.parts) for shard in shards])),
+        job.draw_inputs,
+        generator=job.inputs.generator if job.rejects() else "",
+        workers=workers or config.engine.threads,
+        progress=as_part(progress, before, sum(len(ranges[shard]) for shard in outs), ""),
+    )
 
 
-def _take(job: Job, parts: Parts, indices: Iterable[int], other: Path) -> None:
+def _take(job: Job, open_shard: OpenShard, other: Path) -> None:
     """Keep the trials that another shard of the same recipe already has, if it is sound."""
     try:
         with Shard(other) as shard:
@@ -96,69 +97,17 @@ def _take(job: Job, parts: Parts, indices: Iterable[int], other: Path) -> None:
             lacking = [
                 (i, index)
                 for i, index in enumerate(map(int, shard.trial_index))
-                if index in indices and not parts.path(index).exists()
+                if index in open_shard.missing
             ]
             if not lacking or info.get("recipe") != job.digest() or verify_shard(other):
                 return
             for i, index in lacking:
                 attempt = info["attempts"].get(str(index), 0)
                 draw = Draw(index, attempt, info["retried"].get(str(index), ""))
-                parts.save(draw, shard.inputs(i), shard.recording(i))
+                open_shard.parts.put_by(draw, shard.inputs(i), shard.recording(i))
+                open_shard.keep(draw)
     except NeuronIOError:
         return
-
-
-def _settle(
-    queue: Queue,
-    parts: Parts,
-    task: list[Draw],
-    answer: list[str] | str,
-    inputs_of: Callable[[Draw], InputEvents],
-) -> None:
-    """Queue what a task's answer leaves to be done: verdicts, or why its process died."""
-    verdicts = [answer] * len(task) if isinstance(answer, str) else answer
-    for draw, verdict in zip(task, verdicts, strict=True):
-        if parts.path(draw.index).exists():
-            continue
-        if verdict == "rejected":
-            queue.waiting.append(Draw(draw.index, draw.attempt + 1))
-        elif not draw.failed:
-            queue.alone.append(Draw(draw.index, draw.attempt, failed=verdict))
-        else:
-            parts.save(draw, inputs_of(draw), TrialFailure(verdict))
-
-
-def _gather(
-    job: Job, parts: Parts, indices: Sequence[int], segments: SegmentTable, out: Path
-) -> None:
-    """Write the shard from its parts, then remove them."""
-    facts = {i: parts.load(i)[0] for i in indices}
-    info = (
-        job.info()
-        | versions()
-        | machine()
-        | {
-            "recipe": job.digest(),
-            "code": job.code(),
-            "first_trial": indices[0],
-            "n_trials_planned": len(indices),
-            "attempts": {str(i): f["attempt"] for i, f in facts.items() if f["attempt"]},
-            "retried": {str(i): f["retried"] for i, f in facts.items() if f["retried"]},
-            "failed": {str(i): f["failed"] for i, f in facts.items() if f["failed"]},
-        }
-    )
-    if len(info["failed"]) == len(indices):
-        reason = next(iter(info["failed"].values()))
-        raise NeuronIOError(f"every trial of {out} failed; the first because {reason}")
-
-    def trials() -> Iterator[tuple[int, InputEvents, Recording]]:
-        for index in indices:
-            _, inputs, recording = parts.load(index)
-            if recording is not None:
-                yield index, inputs, recording
-
-    write_shard(out, trials(), info, segments)
-    shutil.rmtree(parts.folder)
 
 
 def make_dataset(
@@ -172,31 +121,27 @@ def make_dataset(
 
     Args:
         out_dir: gets a folder of shards for each split, and manifest.csv.
-        workers, progress: as of `simulate_shard`.
+        workers, progress: as of `simulate_shards`.
 
     Returns:
         The manifest's path.
 
     Raises:
-        NeuronIOError: as `simulate_shard`, or a finished shard was made with other settings.
+        NeuronIOError: as `simulate_shards`, or a finished shard was made with other settings.
     """
-    total, before = sum(trial_counts(config).values()), 0
+    counts, before = trial_counts(config), 0
+    shards: dict[str, list[Path]] = {}
     for split in SPLITS:
-        for shard, indices in enumerate(shard_trials(config, split)):
-            path = shard_path(out_dir, split, shard)
-            told = _as_part(progress, before, total, f"{split} shard {shard}")
-            _check_same(path, Job.of(config, split), indices)
-            simulate_shard(config, split, shard, path, workers=workers, progress=told)
-            before += len(indices)
-            progress(before, total, "")
-    numbers = {split: len(shard_trials(config, split)) for split in SPLITS}
-    shards = {s: [shard_path(out_dir, s, i) for i in range(n)] for s, n in numbers.items()}
+        ranges, job = shard_trials(config, split), Job.of(config, split)
+        shards[split] = [shard_path(out_dir, split, i) for i in range(len(ranges))]
+        for path, indices in zip(shards[split], ranges, strict=True):
+            _check_same(path, job, indices)
+    for split, paths in shards.items():
+        told = as_part(progress, before, sum(counts.values()), split)
+        simulate_shards(config, split, dict(enumerate(paths)), workers=workers, progress=told)
+        before += counts[split]
+        progress(before, sum(counts.values()), "")
     return write_manifest(Path(out_dir) / "manifest.csv", shards)
-
-
-def _as_part(progress: Report, before: int, total: int, name: str) -> Report:
-    """What a shard tells, told as part of its dataset."""
-    return lambda done, _, detail: progress(before + done, total, detail or name)
 
 
 def _check_same(path: Path, job: Job, indices: range) -> None:

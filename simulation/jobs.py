@@ -1,34 +1,26 @@
-"""What a worker process does: simulate draws of trials and keep the ones that are accepted."""
+"""What a worker process does: simulate draws of trials and put the accepted ones by."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from neuronio.config import EngineConfig, InputsConfig, RunConfig
 from neuronio.data.shard import SegmentTable, Shard
 from neuronio.data.trial import InputEvents, Recording
-from neuronio.files import write_npz
 from neuronio.recipe import code, deciding_versions, digest, file_sha256, module_of
 from neuronio.simulation.cell_spec import CellSpec, load_cell
 from neuronio.simulation.engines.base import Engine, TrialFailure
 from neuronio.simulation.engines.registry import ENGINES, make_engine
-from neuronio.simulation.inputs.draw import (
-    MAX_ATTEMPTS,
-    accept_trial,
-    draw_trial_inputs,
-    make_generator,
-    rejected_for_ever,
-)
-from neuronio.simulation.inputs.generators import GENERATORS
+from neuronio.simulation.inputs.draw import accept_trial, draw_trial_inputs, make_generator
+from neuronio.simulation.inputs.generators import GENERATORS, Generator
 from neuronio.simulation.inputs.splits import split_inputs, trial_rng
 from neuronio.simulation.morphology import morphology_sha256
+from neuronio.simulation.parts import Places, parts_of, put_by
+from neuronio.simulation.queue import REJECTED, Draw
 from neuronio.simulation.worker import Ready
 
 PACKAGES = ("neuron", "numpy")
@@ -141,6 +133,10 @@ class Job:
             trial_limit_s=self.trial_limit_s,
         )
 
+    def rejects(self) -> bool:
+        """Whether the generator may turn a simulated trial away."""
+        return GENERATORS[self.inputs.generator].accepts is not Generator.accepts
+
     def draw_inputs(self, draw: Draw, segments: SegmentTable) -> InputEvents:
         """The input spikes of one draw."""
         trial = (self.split, draw.index, draw.attempt)
@@ -178,86 +174,47 @@ def _file_sha256(generator: str) -> str:
     return file_sha256(path) if path.endswith(".py") else ""
 
 
-@dataclass(frozen=True)
-class Draw:
-    """One draw of a trial: its index, how often it was redrawn, and whether it failed before."""
-
-    index: int
-    attempt: int = 0
-    failed: str = ""
+def serve(setup: tuple[Job, Places], connection: Connection) -> None:
+    """What a worker does for new trials: draw their inputs, integrate them, and turn some away."""
+    job, places = setup
+    answer(job, connection, job.draw_inputs, lambda *trial: _verdict(job, places, *trial))
 
 
-@dataclass
-class Parts:
-    """The folder of trials that are finished while their shard is not."""
+def answer(
+    job: Job,
+    connection: Connection,
+    inputs_of: Callable[[Draw, SegmentTable], InputEvents],
+    verdict: Callable[[Draw, InputEvents, Recording | TrialFailure], str],
+) -> None:
+    """Answer each batch of draws with one verdict a draw, until the connection closes.
 
-    folder: Path
-
-    def path(self, index: int) -> Path:
-        """The file of one trial."""
-        return self.folder / f"trial-{index:07d}.npz"
-
-    def save(self, draw: Draw, inputs: InputEvents, outcome: Recording | TrialFailure) -> None:
-        """Keep a finished trial, atomically."""
-        arrays: dict = {"attempt": draw.attempt, "retried": draw.failed, "failed": ""}
-        arrays |= {"n_segments": inputs.n_segments, "duration_ms": inputs.duration_ms}
-        arrays |= {"synapse": inputs.synapse, "offset": inputs.offset}
-        if isinstance(outcome, TrialFailure):
-            arrays["failed"] = outcome.reason
-        else:
-            kept = {key: value for key, value in vars(outcome).items() if value is not None}
-            arrays |= {f"recording_{key}": value for key, value in kept.items()}
-        write_npz(self.path(draw.index), arrays, compressed=False)
-
-    def load(self, index: int) -> tuple[dict, InputEvents, Recording | None]:
-        """A kept trial: facts, inputs, and the recording unless the trial failed."""
-        with np.load(self.path(index)) as part:
-            inputs = InputEvents(
-                int(part["n_segments"]), int(part["duration_ms"]), part["synapse"], part["offset"]
-            )
-            facts = {key: part[key].item() for key in ("attempt", "retried", "failed")}
-            traces = {k.removeprefix("recording_"): part[k] for k in part if k[:10] == "recording_"}
-        return facts, inputs, Recording(**traces) if traces else None
-
-
-def serve(setup: tuple[Job, Path], connection: Connection) -> None:
-    """What a worker does: answer each batch of draws with one verdict a draw.
-
-    A verdict is "done" (the trial is kept), "rejected" (draw again) or the reason of a failure.
+    Args:
+        inputs_of: the input spikes of a draw.
+        verdict: `DONE` (the trial is put by), `REJECTED` (draw again) or the reason of a failure.
     """
-    job, folder = setup
-    engine, parts = job.make_engine(), Parts(folder)
+    engine = job.make_engine()
     segments = engine.segment_table()
     connection.send(Ready(segments, engine.batch_size))
     finer: Engine | None = None
     while True:
         draws: list[Draw] = connection.recv()
-        inputs = [job.draw_inputs(draw, segments) for draw in draws]
+        inputs = [inputs_of(draw, segments) for draw in draws]
         chosen = engine
         if draws[0].failed:
             chosen = finer = finer or job.make_engine(careful(job.engine))
         outcomes = chosen.run(inputs)
-        verdicts = [
-            _verdict(job, parts, *trial) for trial in zip(draws, inputs, outcomes, strict=True)
-        ]
-        connection.send(verdicts)
+        connection.send([verdict(*one) for one in zip(draws, inputs, outcomes, strict=True)])
 
 
 def _verdict(
-    job: Job, parts: Parts, draw: Draw, inputs: InputEvents, outcome: Recording | TrialFailure
+    job: Job, places: Places, draw: Draw, inputs: InputEvents, outcome: Recording | TrialFailure
 ) -> str:
-    if isinstance(outcome, TrialFailure):
-        if not draw.failed:
-            return outcome.reason
-        parts.save(draw, inputs, outcome)
-        return "done"
-    rng = trial_rng(
-        job.seed, draw.index, split=job.split, attempt=draw.attempt, purpose="acceptance"
-    )
-    n_spikes = len(outcome.spike_ms)
-    if not accept_trial(job.inputs.generator, job.inputs.parameters, n_spikes, rng):
-        if draw.attempt + 1 >= MAX_ATTEMPTS:
-            raise rejected_for_ever(draw.index, job.inputs.generator)
-        return "rejected"
-    parts.save(draw, inputs, outcome)
-    return "done"
+    if isinstance(outcome, Recording):
+        rng = trial_rng(
+            job.seed, draw.index, split=job.split, attempt=draw.attempt, purpose="acceptance"
+        )
+        n_spikes = len(outcome.spike_ms)
+        if not accept_trial(job.inputs.generator, job.inputs.parameters, n_spikes, rng):
+            parts_of(places, draw).reject(draw)
+            return REJECTED
+    return put_by(places, draw, inputs, outcome)

@@ -12,18 +12,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from neuronio.data.shard import Shard
-from neuronio.data.trial import InputEvents, Recording
+from neuronio.data.shard import SegmentTable, Shard
+from neuronio.data.trial import InputEvents
 from neuronio.data.verify import verify_shard
 from neuronio.errors import NeuronIOError
 from neuronio.progress import Report, silent
-
-# Called by these names because a hash of that module is in the recipe of every finished dataset.
-from neuronio.simulation.dataset import Queue, _gather, _settle
-from neuronio.simulation.engines.base import Engine, TrialFailure, available_cores
-from neuronio.simulation.jobs import Draw, Parts, careful
+from neuronio.simulation.jobs import answer
+from neuronio.simulation.making import OpenShard, as_part, make_shards
+from neuronio.simulation.parts import Places, put_by
+from neuronio.simulation.queue import Draw
 from neuronio.simulation.second_job import SecondJob, second_job
-from neuronio.simulation.worker import Ready, WorkerPool
 
 
 @dataclass(frozen=True)
@@ -105,20 +103,11 @@ def again_to_folder(
             f"{trials} trials were asked for, but the shards hold {len(held)}; give at most "
             f"--trials {len(held)}"
         )
-    job, chosen, made, before = second_job(paths[0], changes), held[:trials], [], 0
-    for path in paths:
-        if not (mine := [trial for trial in chosen if trial.path == path]):
-            continue
-        told = _as_part(progress, before, len(chosen), path.name)
-        out = folder / path.name
-        made.append(integrate_again(job, mine, out, workers=workers, progress=told))
-        before += len(mine)
-        progress(before, len(chosen), "")
-    return made
-
-
-def _as_part(progress: Report, before: int, total: int, name: str) -> Report:
-    return lambda done, _, detail: progress(before + done, total, detail or name)
+    job, chosen = second_job(paths[0], changes), held[:trials]
+    of = {path: [trial for trial in chosen if trial.path == path] for path in paths}
+    made = {folder / path.name: mine for path, mine in of.items() if mine}
+    _integrate(job, made, workers, progress)
+    return list(made)
 
 
 def integrate_again(
@@ -144,26 +133,39 @@ def integrate_again(
         NeuronIOError: there are no trials, `out` is another shard, every trial failed, a file
             cannot be written, or the cell cannot be built.
     """
-    out, indices = Path(out), [trial.index for trial in trials]
-    if not indices:
+    if not trials:
         raise NeuronIOError(f"no trial is left to integrate for {out}; give shards that hold some")
-    if out.exists():
-        _check_same(out, job, indices)
-        return out
-    parts = Parts(out.parent / f".{out.stem}.{job.digest()}.parts")
-    missing = [trial for trial in trials if not parts.path(trial.index).exists()]
-    held = {trial.index: trial for trial in trials}
-    progress(len(trials) - len(missing), len(trials), "")
-    size = max(1, min(workers or available_cores(), len(missing)))
-    with WorkerPool(serve, (job, parts.folder, held), size, job.trial_limit_s) as pool:
-        queue = Queue(max(1, min(pool.ready.batch_size, -(-len(missing) // size))))
-        queue.waiting.extend(Draw(trial.index, trial.attempt) for trial in missing)
-        for task, answer in pool.run(queue.next_task):
-            _settle(queue, parts, task, answer, lambda draw: held[draw.index].inputs())
-            progress(sum(parts.path(i).exists() for i in indices), len(indices), "")
-        segments = pool.ready.segments
-    _gather(job, parts, indices, segments, out)
-    return out
+    _integrate(job, {Path(out): trials}, workers, progress)
+    return Path(out)
+
+
+def _integrate(
+    job: SecondJob,
+    outs: Mapping[Path, Sequence[HeldTrial]],
+    workers: int | None,
+    progress: Report,
+) -> None:
+    """Integrate the trials of shards again, all from one queue; as `integrate_again`."""
+    held = {trial.index: trial for trials in outs.values() for trial in trials}
+    shards, missing = [], len(held)
+    for out, trials in outs.items():
+        indices = [trial.index for trial in trials]
+        if out.exists():
+            _check_same(out, job, indices)
+            missing -= len(indices)
+        else:
+            shards.append(OpenShard(job, out, indices))
+    if not shards:
+        return
+    make_shards(
+        job,
+        shards,
+        (Draw(trial.index, trial.attempt) for trial in held.values()),
+        (serve, (job, [(shard.indices, shard.parts) for shard in shards], held)),
+        lambda draw, _: held[draw.index].inputs(),
+        workers=workers,
+        progress=as_part(progress, len(held) - missing, len(held), ""),
+    )
 
 
 def _check_same(out: Path, job: SecondJob, indices: Iterable[int]) -> None:
@@ -180,28 +182,11 @@ def _check_same(out: Path, job: SecondJob, indices: Iterable[int]) -> None:
         )
 
 
-def serve(setup: tuple[SecondJob, Path, dict[int, HeldTrial]], connection: Connection) -> None:
-    """What a worker does: answer each batch with one verdict a trial, "done" or why it failed."""
-    job, folder, held = setup
-    engine, parts = job.make_engine(), Parts(folder)
-    connection.send(Ready(engine.segment_table(), engine.batch_size))
-    last_resort: Engine | None = None
-    while True:
-        draws: list[Draw] = connection.recv()
-        inputs = [held[draw.index].inputs() for draw in draws]
-        chosen = engine
-        if draws[0].failed:
-            chosen = last_resort = last_resort or job.make_engine(careful(job.engine))
-        outcomes = chosen.run(inputs)
-        connection.send(
-            [_verdict(parts, *one) for one in zip(draws, inputs, outcomes, strict=True)]
-        )
+def serve(setup: tuple[SecondJob, Places, dict[int, HeldTrial]], connection: Connection) -> None:
+    """What a worker does: integrate the inputs that shards hold; nothing is turned away."""
+    job, places, held = setup
 
+    def inputs_of(draw: Draw, _: SegmentTable) -> InputEvents:
+        return held[draw.index].inputs()
 
-def _verdict(
-    parts: Parts, draw: Draw, inputs: InputEvents, outcome: Recording | TrialFailure
-) -> str:
-    if isinstance(outcome, TrialFailure) and not draw.failed:
-        return outcome.reason
-    parts.save(draw, inputs, outcome)
-    return "done"
+    answer(job, connection, inputs_of, lambda *trial: put_by(places, *trial))

@@ -58,13 +58,13 @@ class WorkerPool:
             answers every task until the connection closes. A function of a module, since it goes
             to the workers by its name.
         setup: picklable.
-        size: number of processes.
+        size: number of processes at most; each starts when there is a task for it.
         limit_s: longest wall time of one task of one trial, s; beyond it the process is killed.
     """
 
     def __init__(self, serve: Serve, setup: Any, size: int, limit_s: float):
-        self._start_message, self._limit_s = (serve, setup), limit_s
-        self._workers = [self._start() for _ in range(size)]
+        self._start_message, self._size, self._limit_s = (serve, setup), size, limit_s
+        self._workers = [self._start()]
         self.ready = self._first_ready()
 
     def __enter__(self) -> WorkerPool:
@@ -81,14 +81,19 @@ class WorkerPool:
             (task, answer); the answer is a string, the reason, where the worker died on the task.
         """
         while True:
-            for worker in self._workers:
-                if worker.task is None and (task := next_task()) is not None:
-                    self._give(worker, task)
+            while self._has_room() and (task := next_task()) is not None:
+                self._give(task)
             if not any(worker.task for worker in self._workers):
                 return
             yield from self._answers()
 
-    def _give(self, worker: Worker, task: list) -> None:
+    def _has_room(self) -> bool:
+        return len(self._workers) < self._size or not all(w.task for w in self._workers)
+
+    def _give(self, task: list) -> None:
+        worker = next((worker for worker in self._workers if not worker.task), None)
+        if worker is None:
+            self._workers.append(worker := self._start())
         worker.task = task
         worker.deadline = time.monotonic() + START_LIMIT_S + self._limit_s * len(task)
         # Where the process is gone, `_answers` sees its connection end and says so.
@@ -106,7 +111,7 @@ class WorkerPool:
             if isinstance(answer, NeuronIOError):
                 raise answer
             if isinstance(answer, str):
-                self._workers[self._workers.index(worker)] = self._start()
+                self._workers.remove(worker)
             else:
                 worker.task = None
             yield task, answer
@@ -134,8 +139,7 @@ class WorkerPool:
         except (EOFError, OSError) as error:
             raise NeuronIOError(f"a simulation process died at start: {worker.stop()}") from error
         if isinstance(answer, NeuronIOError):
-            for other in self._workers:
-                other.stop()
+            worker.stop()
             raise answer
         return answer
 

@@ -20,12 +20,15 @@ from neuronio.errors import NeuronIOError
 from neuronio.recipe import digest
 from neuronio.simulation import jobs
 from neuronio.simulation.cell_spec import CELLS
-from neuronio.simulation.dataset import Queue, _settle, _take, make_dataset, simulate_shard
+from neuronio.simulation.dataset import _take, make_dataset, simulate_shard
 from neuronio.simulation.engines.base import TrialFailure
+from neuronio.simulation.inputs.draw import accept_trial
 from neuronio.simulation.inputs.generators import GENERATORS
-from neuronio.simulation.inputs.splits import shard_trials
-from neuronio.simulation.jobs import Draw, Job, Parts, serve, shard_recipe
-from neuronio.simulation.worker import WorkerPool
+from neuronio.simulation.inputs.splits import shard_trials, trial_rng
+from neuronio.simulation.jobs import Job, shard_recipe
+from neuronio.simulation.making import OpenShard
+from neuronio.simulation.parts import Parts
+from neuronio.simulation.queue import Draw
 
 DOCUMENT = {
     "name": "test",
@@ -123,56 +126,19 @@ def test_a_damaged_shard_is_named(finished, tmp_path):
         shard.write_bytes(good)
 
 
-@pytest.mark.slow
-def test_a_process_that_dies_loses_its_task_alone(tmp_path):
-    job = Job.of(config(), "train")
-    tasks = [[Draw(0)], [Draw(1)]]
-    answers = []
-    with WorkerPool(serve, (job, tmp_path), 1, 60) as pool:
-        for _, answer in pool.run(lambda: tasks.pop(0) if tasks else None):
-            answers.append(answer)
-            if len(answers) == 1:
-                # The next task meets a dead process, as after a crash within NEURON.
-                os.kill(pool._workers[0].process.pid, signal.SIGKILL)
-        assert answers[0] == ["done"]
-        assert "the simulation process died" in answers[1]
-        tasks.append([Draw(1)])
-        assert [answer for _, answer in pool.run(lambda: tasks.pop(0) if tasks else None)] == [
-            ["done"]
-        ]
-
-
-def test_a_crash_is_retried_alone_then_listed(tmp_path, random_inputs):
-    queue, parts = Queue(2), Parts(tmp_path)
-    inputs = random_inputs(4, 10, 0.1)
-    _settle(queue, parts, [Draw(0), Draw(1)], "it died", lambda draw: inputs)
-    again = queue.next_task()
-    assert again == [Draw(0, failed="it died")]
-    assert queue.next_task() == [Draw(1, failed="it died")]
-    _settle(queue, parts, again, "it died again", lambda draw: inputs)
-    assert queue.next_task() is None
-    facts, kept, recording = parts.load(0)
-    assert facts == {"attempt": 0, "retried": "it died", "failed": "it died again"}
-    assert recording is None
-    np.testing.assert_array_equal(kept.dense(), inputs.dense())
-
-
-def test_a_rejected_trial_is_drawn_again(tmp_path, random_inputs):
-    queue, parts = Queue(8), Parts(tmp_path)
-    _settle(queue, parts, [Draw(4, attempt=2)], ["rejected"], None)
-    assert queue.next_task() == [Draw(4, attempt=3)]
-
-
 def test_the_rejection_rule_decides_by_spikes_and_seed_alone(tmp_path, random_inputs):
     document = {**DOCUMENT, "inputs": {"generator": "ergodic", "parameters": {"keep_busy": 0.0}}}
     job = Job.of(validate_config(document), "train")
     inputs, trace = random_inputs(4, 10, 0.1), np.zeros(10, np.float32)
+    places = [(range(2), Parts(tmp_path))]
     busy = Recording(trace, trace, np.linspace(0, 9, 30))
-    assert jobs._verdict(job, Parts(tmp_path), Draw(0), inputs, busy) == "rejected"
+    assert jobs._verdict(job, places, Draw(0), inputs, busy) == "rejected"
     calm = Recording(trace, trace, np.linspace(0, 9, 5))
-    assert jobs._verdict(job, Parts(tmp_path), Draw(0), inputs, calm) == "done"
+    assert jobs._verdict(job, places, Draw(0, 1), inputs, calm) == "done"
     failed = TrialFailure("voltage became NaN")
-    assert jobs._verdict(job, Parts(tmp_path), Draw(1), inputs, failed) == "voltage became NaN"
+    assert jobs._verdict(job, places, Draw(1), inputs, failed) == "voltage became NaN"
+    # What a killed run knew of its draws.
+    assert Parts(tmp_path).verdicts() == {0: {0: "rejected", 1: "done"}}
 
 
 @pytest.mark.slow
@@ -226,6 +192,59 @@ def own_files(tmp_path, monkeypatch):
     (tmp_path / "mine.swc").write_text("\n".join(rows))
     (tmp_path / "mine.py").write_text(USERS_GENERATOR)
     return tmp_path
+
+
+def one_by_one(run, split):
+    """(index, attempts before, inputs, recording) of a split's trials, each draw after the last."""
+    job = Job.of(run, split)
+    engine = job.make_engine()
+    for index in (i for shard in shard_trials(run, split) for i in shard):
+        for attempt in range(1000):
+            inputs = job.draw_inputs(Draw(index, attempt), engine.segment_table())
+            [recording] = engine.run([inputs])
+            rng = trial_rng(run.seed, index, split=split, attempt=attempt, purpose="acceptance")
+            generator, parameters = job.inputs.generator, job.inputs.parameters
+            if accept_trial(generator, parameters, len(recording.spike_ms), rng):
+                yield index, attempt, inputs, recording
+                break
+
+
+@pytest.mark.parametrize("generator", ["ergodic", "published"])
+def test_trials_are_those_of_draws_one_after_another(generator, own_files):
+    parameters = {"keep_silent": 0.3} if generator == "ergodic" else {}
+    trials = {"train": 23, "valid": 1, "test": 1}
+    run = toy(
+        inputs={"generator": generator, "parameters": parameters},
+        engine={"name": "ensemble"},
+        dataset={"duration_ms": 20, "trials": trials, "trials_per_shard": 9},
+    )
+
+    def killed(finished, total, detail):
+        if finished >= 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_dataset(run, own_files / "killed", workers=1, progress=killed)
+    kept = list((own_files / "killed").rglob("trial-*.npz"))
+    assert len(kept) >= 5
+    assert (generator == "ergodic") == any((own_files / "killed").rglob("draw-*.rejected"))
+    for name, workers in {"killed": 2, "one": 1, "three": 3}.items():
+        make_dataset(run, own_files / name, workers=workers)
+    wanted, attempts = one_by_one(run, "train"), []
+    for path in sorted((own_files / "one" / "train").glob("*.h5")):
+        for name in ("killed", "three"):
+            assert (own_files / name / "train" / path.name).read_bytes() == path.read_bytes()
+        with Shard(path) as shard:
+            for i, found in enumerate(map(int, shard.trial_index)):
+                index, attempt, inputs, recording = next(wanted)
+                assert (found, shard.info["attempts"].get(str(found), 0)) == (index, attempt)
+                np.testing.assert_array_equal(shard.inputs(i).synapse, inputs.synapse)
+                np.testing.assert_array_equal(shard.soma_mV(i), recording.soma_mV)
+                np.testing.assert_array_equal(shard.nexus_mV(i), recording.nexus_mV)
+                np.testing.assert_array_equal(shard.spike_ms(i), recording.spike_ms)
+                attempts.append(attempt)
+    assert len(attempts) == 23
+    assert (max(attempts) >= 3) == (generator == "ergodic")
 
 
 USERS_GENERATOR = """
@@ -283,17 +302,20 @@ def test_trials_of_the_same_recipe_are_taken_from_another_shard(own_files):
         return toy(dataset={**DOCUMENT["dataset"], "trials": trials}, **changes)
 
     one = simulate_shard(with_trials(1), "train", 0, own_files / "one.h5", workers=1)
-    job, parts = Job.of(with_trials(2), "train"), Parts(own_files / "parts")
-    _take(job, parts, range(2), one)
-    assert [parts.path(i).exists() for i in (0, 1)] == [True, False]
+    job = Job.of(with_trials(2), "train")
+    taking = OpenShard(job, own_files / "taking.h5", range(2))
+    _take(job, taking, one)
+    assert [taking.parts.path(i).exists() for i in (0, 1)] == [True, False]
+    assert taking.missing == {1}
     for name, reuse in {"with.h5": [one], "without.h5": []}.items():
         simulate_shard(with_trials(2), "train", 0, own_files / name, workers=1, reuse=reuse)
     assert (own_files / "with.h5").read_bytes() == (own_files / "without.h5").read_bytes()
-    other = Parts(own_files / "other")
-    _take(Job.of(with_trials(2, seed=99), "train"), other, range(2), one)
+    another = Job.of(with_trials(2, seed=99), "train")
+    other = OpenShard(another, own_files / "other.h5", range(2))
+    _take(another, other, one)
     one.write_bytes(one.read_bytes()[:-100])
-    _take(job, other, range(2), one)
-    assert not other.path(0).exists()
+    _take(job, other, one)
+    assert not other.parts.path(0).exists()
 
 
 def test_a_changed_default_of_a_generator_is_another_job(monkeypatch):

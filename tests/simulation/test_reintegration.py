@@ -17,13 +17,10 @@ from neuronio.simulation.again import trial_command
 from neuronio.simulation.compare import compare_shards
 from neuronio.simulation.dataset import simulate_shard
 from neuronio.simulation.engines.base import TrialFailure
-from neuronio.simulation.jobs import Draw, Job, Parts
-from neuronio.simulation.reintegration import (
-    _verdict,
-    again_to_folder,
-    held_trials,
-    integrate_again,
-)
+from neuronio.simulation.jobs import Job
+from neuronio.simulation.parts import Parts, put_by
+from neuronio.simulation.queue import Draw
+from neuronio.simulation.reintegration import again_to_folder, held_trials, integrate_again
 from neuronio.simulation.second_job import SecondJob, effective, finer, recipe_of, second_job
 
 CONFIG = validate_config(
@@ -140,10 +137,12 @@ def test_what_is_finished_is_kept(first, second, tmp_path):
 
 def test_a_failed_trial_is_tried_once_more_and_then_listed(tmp_path, random_inputs):
     parts, inputs = Parts(tmp_path), random_inputs(4, 10, 0.1)
-    failure = TrialFailure("voltage became NaN")
-    assert _verdict(parts, Draw(0), inputs, failure) == "voltage became NaN"
-    assert not parts.path(0).exists()
-    assert _verdict(parts, Draw(0, 2, "voltage became NaN"), inputs, failure) == "done"
+    places, failure = [(range(1), parts)], TrialFailure("voltage became NaN")
+    assert put_by(places, Draw(0), inputs, failure) == "voltage became NaN"
+    assert not parts.verdicts()
+    again = Draw(0, 2, "voltage became NaN")
+    assert put_by(places, again, inputs, failure) == "done"
+    parts.keep(again)
     wanted = {"attempt": 2, "retried": "voltage became NaN", "failed": "voltage became NaN"}
     assert parts.load(0)[0] == wanted
 

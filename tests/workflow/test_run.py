@@ -241,8 +241,8 @@ def content(shard: Path) -> dict:
 
 
 def kept_trials(shard: Path) -> int:
-    """Finished trials of a shard that is not written yet."""
-    return len(list(shard.parent.glob(f".{shard.stem}.*.parts/trial-*.npz")))
+    """Finished trials of a shard that is not written yet, those included that nobody has taken."""
+    return len(list(shard.parent.glob(f".{shard.stem}.*.parts/*.npz")))
 
 
 def settled(count) -> int:

@@ -112,6 +112,12 @@ def simulation_threads(wildcards):
     return PLAN.run.engine.threads or workflow.cores
 
 
+def shard_threads(wildcards):
+    """Cores of one shard: the fewer, the fewer lanes idle while its last trials are redrawn."""
+    together = sum(not there(path) for path in SHARDS)
+    return PLAN.run.engine.threads or max(1, (workflow.cores or 1) // max(1, together))
+
+
 def report_and_tell():
     """Write the report and say where everything is, unless `make run` does both."""
     if os.environ.get("NEURONIO_FINISH") == "later":

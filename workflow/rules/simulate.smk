@@ -9,7 +9,7 @@ rule simulate:
         f"{RESULTS}/logs/simulate/{{split}}-{{shard}}.log",
     conda:
         "../../environment.yml"
-    threads: simulation_threads
+    threads: shard_threads
     resources:
         runtime="4h",
         mem_mb=4000,
