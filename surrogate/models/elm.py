@@ -141,9 +141,12 @@ class Elm(Surrogate):
     def memory(self, events: EventBatch) -> torch.Tensor:
         """The memory units over time, (B, T, d)."""
         decay_d, gain_d = self.decay_and_gain()
+        input_weight_hc, memory_weight_hd, bias_h = self._first_layer()
         return self.compute.memory_recursion(
-            self.drive(events),
-            self._layers()[0][0][:, self.n_branch :],
+            self.traces(events),
+            memory_weight_hd,
+            input_weight_hc,
+            bias_h,
             self._layers()[1:],
             decay_d,
             gain_d,
@@ -154,6 +157,12 @@ class Elm(Surrogate):
     def _layers(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """(weight, bias) of each layer of the multilayer perceptron."""
         return [(layer.get_parameter("weight"), layer.get_parameter("bias")) for layer in self.mlp]
+
+    def _first_layer(self) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
+        """Its weights from the branches (without them, None) and the memory, and its bias."""
+        weight_hd, bias_h = self._layers()[0]
+        branch_weight_hc, memory_weight_hd = weight_hd.tensor_split([self.n_branch], dim=1)
+        return None if self.synapse_cell is None else branch_weight_hc, memory_weight_hd, bias_h
 
     def strength(self) -> torch.Tensor:
         """Signed weight of each synapse, 0 where a synapse does not exist."""
@@ -174,18 +183,10 @@ class Elm(Surrogate):
         )
         return self.readout(memory_btd)
 
-    def drive(self, events: EventBatch) -> torch.Tensor:
-        """What the inputs add to the first hidden layer, (B, T, h)."""
+    def traces(self, events: EventBatch) -> torch.Tensor:
+        """Filtered currents of the branches; without them, of the hidden units, (B, T, C)."""
         currents_btc = self.compute.event_convolution(events, self.input_kernel().unsqueeze(1))
-        traces_btc = self.compute.exponential_filter(currents_btc, self.trace_decay)
-        return self._drive_of(traces_btc)
-
-    def _drive_of(self, trace_c: torch.Tensor) -> torch.Tensor:
-        """From the filtered currents (..., C) what they add to the first hidden layer (..., h)."""
-        weight_hd, bias_h = self._layers()[0]
-        if self.synapse_cell is None:
-            return trace_c + bias_h
-        return nn.functional.linear(trace_c, weight_hd[:, : self.n_branch], bias_h)
+        return self.compute.exponential_filter(currents_btc, self.trace_decay)
 
     def input_kernel(self) -> torch.Tensor:
         """What a spike of each synapse adds to the branches; without them, to the hidden units."""
@@ -206,10 +207,11 @@ class Elm(Surrogate):
         """One ms."""
         trace_bc, memory_bd = state
         trace_bc = self.trace_decay * trace_bc + current_bc
+        input_weight_hc, memory_weight_hd, bias_h = self._first_layer()
         memory_bd = recurrence.reference.memory_step(
-            self._drive_of(trace_bc),
+            recurrence.reference.hidden_drive(trace_bc, input_weight_hc, bias_h),
             memory_bd,
-            self._layers()[0][0][:, self.n_branch :],
+            memory_weight_hd,
             self._layers()[1:],
             *self.decay_and_gain(),
             self.options.activation,

@@ -57,8 +57,10 @@ def membrane(
 
 
 def memory_recursion(
-    drive_bth: torch.Tensor,
+    input_btc: torch.Tensor,
     memory_weight_hd: torch.Tensor,
+    input_weight_hc: torch.Tensor | None,
+    hidden_bias_h: torch.Tensor,
     layers: Sequence[reference.Layer],
     decay_d: torch.Tensor,
     gain_d: torch.Tensor,
@@ -69,8 +71,10 @@ def memory_recursion(
     """The ELM memory over time (equations in reference.py and docs/recurrence.md).
 
     Args:
-        drive_bth: what the inputs and the bias add to the first hidden layer, (B, T, h).
+        input_btc: what the first hidden layer reads beside the memory.
         memory_weight_hd: weights from the decayed memory to the first hidden layer.
+        input_weight_hc: those from the input; None where it is (B, T, h) and added as it is.
+        hidden_bias_h: bias of the first hidden layer.
         layers: (weight, bias) of each layer after it; the last has d outputs.
         decay_d, gain_d: per memory unit and ms.
         activation: "relu" or "silu".
@@ -79,11 +83,12 @@ def memory_recursion(
     Returns:
         memory, (B, T, d).
     """
-    if _is_compiled_for(drive_bth):
+    first = input_btc, memory_weight_hd, input_weight_hc, hidden_bias_h
+    if _is_compiled_for(input_btc):
         if len(layers) == 1:
             weight_dh, bias_d = layers[0]
             return compiled.memory_recursion(
-                *(drive_bth, memory_weight_hd, weight_dh, bias_d, decay_d, gain_d),
+                *(*first, weight_dh, bias_d, decay_d, gain_d),
                 activation=activation,
                 recompute=recompute,
             )
@@ -91,9 +96,7 @@ def memory_recursion(
             f"{len(layers)} hidden layers: the recursion runs in plain PyTorch, which is slow; "
             "only one hidden layer is compiled"
         )
-    return reference.memory_recursion(
-        drive_bth, memory_weight_hd, layers, decay_d, gain_d, activation
-    )
+    return reference.memory_recursion(*first, layers, decay_d, gain_d, activation)
 
 
 def _is_compiled_for(tensor: torch.Tensor) -> bool:

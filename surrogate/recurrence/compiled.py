@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from neuronio.native import VECTOR_INCLUDE, load_library
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.recurrence.reference import ACTIVATIONS, PROPOSAL_SLOPE
+from neuronio.surrogate.recurrence.reference import ACTIVATIONS, PROPOSAL_SLOPE, hidden_drive
 
 # The last flag keeps short copies of vectors inline, where GCC would call memmove.
 FLAGS = ("-fopenmp", "-ffp-contract=fast", "-fno-tree-loop-distribute-patterns")
@@ -59,8 +59,10 @@ def membrane(
 
 
 def memory_recursion(
-    drive_bth: torch.Tensor,
+    input_btc: torch.Tensor,
     memory_weight_hd: torch.Tensor,
+    input_weight_hc: torch.Tensor | None,
+    hidden_bias_h: torch.Tensor,
     proposal_weight_dh: torch.Tensor,
     proposal_bias_d: torch.Tensor,
     decay_d: torch.Tensor,
@@ -70,11 +72,13 @@ def memory_recursion(
 ) -> torch.Tensor:
     """As `reference.memory_recursion` with one hidden layer.
 
-    With `recompute` only the drive and the memory are kept for the backward pass, and the hidden
+    With `recompute` only the input and the memory are kept for the backward pass, and the hidden
     activity is computed anew from them, all milliseconds at once.
     """
-    tensors = (drive_bth, memory_weight_hd, proposal_weight_dh, proposal_bias_d, decay_d, gain_d)
-    keep = torch.is_grad_enabled() and any(x.requires_grad for x in tensors) and not recompute
+    first = input_btc, memory_weight_hd, input_weight_hc, hidden_bias_h
+    tensors = (*first, proposal_weight_dh, proposal_bias_d, decay_d, gain_d)
+    learned = any(x is not None and x.requires_grad for x in tensors)
+    keep = torch.is_grad_enabled() and learned and not recompute
     return _MemoryRecursion.apply(*tensors, activation, keep)
 
 
@@ -83,7 +87,7 @@ def _call(name: str, dtype: torch.dtype, *arguments: object) -> None:
 
 
 def _shape(*numbers: int) -> ctypes.Array:
-    return (ctypes.c_int * 6)(*numbers, torch.get_num_threads())
+    return (ctypes.c_int * (len(numbers) + 1))(*numbers, torch.get_num_threads())
 
 
 def _address(tensor: torch.Tensor | None) -> ctypes.c_void_p:
@@ -198,45 +202,50 @@ class _Membrane(torch.autograd.Function):
 
 class _MemoryRecursion(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, drive, memory_weight, proposal_weight, bias, decay, gain, activation, keep):
-        weights = [x.contiguous() for x in (memory_weight, proposal_weight, bias, decay, gain)]
-        drive = drive.contiguous()
-        rows, duration, hidden_units = drive.shape
-        units = len(decay)
-        memory = drive.new_empty(rows, duration, units)
-        hidden = torch.empty_like(drive) if keep else None
+    def forward(ctx, inputs, *arguments):
+        *weights, ctx.activation, keep = arguments
+        inputs = inputs.contiguous()
+        weights = [None if x is None else x.contiguous() for x in weights]
+        rows, duration = inputs.shape[:2]
+        hidden_units, units = weights[0].shape
+        memory = inputs.new_empty(rows, duration, units)
+        hidden = inputs.new_empty(rows, duration, hidden_units) if keep else None
         squashed = torch.empty_like(memory) if keep else None
-        shape = _shape(rows, duration, units, hidden_units, ACTIVATION_CODES[activation])
-        arrays = _addresses(drive, *weights, memory, hidden, squashed)
-        _call("memory_forward", drive.dtype, shape, arrays)
-        ctx.activation = activation
-        ctx.save_for_backward(None if keep else drive, *weights, memory, hidden, squashed)
+        shape = _memory_shape(memory, weights, ctx.activation)
+        arrays = _addresses(inputs, *weights, memory, hidden, squashed)
+        _call("memory_forward", inputs.dtype, shape, arrays)
+        ctx.save_for_backward(inputs, *weights, memory, hidden, squashed)
         return memory
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        drive, *weights, memory, hidden, squashed = ctx.saved_tensors
+        inputs, *weights, memory, hidden, squashed = ctx.saved_tensors
         grad = grad.contiguous()
         if hidden is None:
-            hidden, squashed = _recomputed(drive, weights, memory, ctx.activation)
-        drive_grad, proposal_grad = torch.empty_like(hidden), torch.empty_like(memory)
-        decayed = torch.empty_like(memory)
-        activity = torch.empty_like(hidden) if ctx.activation == "silu" else hidden
-        rows, duration, units = memory.shape
-        sums = torch.empty(2, rows, units, dtype=torch.float64)
-        code = ACTIVATION_CODES[ctx.activation]
-        shape = _shape(rows, duration, units, hidden.shape[2], code)
-        out = drive_grad, proposal_grad, decayed, activity
-        arrays = _addresses(grad, memory, hidden, squashed, *weights, *out)
-        _call("memory_backward", grad.dtype, shape, arrays, _address(sums[0]), _address(sums[1]))
-        decay_grad, gain_grad = sums.sum(1).to(grad.dtype)
-        flat_drive, flat_proposal = drive_grad.flatten(0, 1), proposal_grad.flatten(0, 1)
+            hidden, squashed = _recomputed(inputs, weights, memory, ctx.activation)
+        shape = _memory_shape(memory, weights, ctx.activation)
+        rows, _, units = memory.shape
+        hidden_units, input_units = hidden.shape[2], shape[4]
+        input_grad = torch.empty_like(inputs)
+        # A part for each thread's rows.
+        parts = min(shape[-1], rows)
+        first = grad.new_empty(parts, hidden_units, units + input_units + 1)
+        proposal = grad.new_empty(parts, units, hidden_units)
+        sums = torch.empty(3, rows, units, dtype=torch.float64)
+        saved = inputs, *weights, memory, hidden, squashed
+        arrays = _addresses(*saved, grad, input_grad, first, proposal)
+        _call("memory_backward", grad.dtype, shape, arrays, _addresses(*sums))
+        decay_grad, gain_grad, bias_grad = sums.sum(1).to(grad.dtype)
+        split = first.sum(0).split([units, input_units, 1], dim=1)
+        memory_weight_grad, input_weight_grad, hidden_bias_grad = split
         return (
-            drive_grad,
-            flat_drive.T @ decayed.flatten(0, 1),
-            flat_proposal.T @ activity.flatten(0, 1),
-            flat_proposal.sum(0),
+            input_grad,
+            memory_weight_grad,
+            input_weight_grad if input_units else None,
+            hidden_bias_grad.squeeze(1),
+            proposal.sum(0),
+            bias_grad,
             decay_grad,
             gain_grad,
             None,
@@ -244,11 +253,18 @@ class _MemoryRecursion(torch.autograd.Function):
         )
 
 
-def _recomputed(drive, weights, memory, activation) -> tuple[torch.Tensor, torch.Tensor]:
+def _memory_shape(memory, weights, activation) -> ctypes.Array:
+    memory_weight, input_weight = weights[:2]
+    inputs = 0 if input_weight is None else input_weight.shape[1]
+    code = ACTIVATION_CODES[activation]
+    return _shape(*memory.shape, len(memory_weight), inputs, code)
+
+
+def _recomputed(inputs, weights, memory, activation) -> tuple[torch.Tensor, torch.Tensor]:
     """What the forward pass would have kept: h (ReLU) or a (SiLU), and tanh."""
-    memory_weight, proposal_weight, bias, decay, _ = weights
+    memory_weight, input_weight, hidden_bias, proposal_weight, bias, decay, _ = weights
     decayed = torch.nn.functional.pad(memory[:, :-1], (0, 0, 1, 0)) * decay
-    before = drive + decayed @ memory_weight.T
+    before = hidden_drive(inputs, input_weight, hidden_bias) + decayed @ memory_weight.T
     activity = ACTIVATIONS[activation](before)
     proposal = torch.nn.functional.linear(activity, proposal_weight, bias)
     squashed = torch.tanh(PROPOSAL_SLOPE * proposal)

@@ -274,7 +274,7 @@ def test_elm_inhibition_opposes_excitation():
     excited, inhibited = InputEvents.from_dense(one, none), InputEvents.from_dense(none, one)
     with torch.no_grad():
         model.mlp[0].weight[:, SEGMENTS + 3] = model.mlp[0].weight[:, 3]
-        drive = model.drive(EventBatch.from_inputs([excited, inhibited])) - model.mlp[0].bias
+        drive = model.traces(EventBatch.from_inputs([excited, inhibited]))
     torch.testing.assert_close(drive[0], -drive[1])
     assert drive[0, 5:].any()
 
