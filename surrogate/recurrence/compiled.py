@@ -14,7 +14,6 @@ from torch.autograd.function import once_differentiable
 
 from neuronio.native import VECTOR_INCLUDE, load_library
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.recurrence.reference import ACTIVATIONS, PROPOSAL_SLOPE, hidden_drive
 
 # The last flag keeps short copies of vectors inline, where GCC would call memmove.
 FLAGS = ("-fopenmp", "-ffp-contract=fast", "-fno-tree-loop-distribute-patterns")
@@ -72,8 +71,8 @@ def memory_recursion(
 ) -> torch.Tensor:
     """As `reference.memory_recursion` with one hidden layer.
 
-    With `recompute` only the input and the memory are kept for the backward pass, and the hidden
-    activity is computed anew from them, all milliseconds at once.
+    With `recompute` only the memory is kept for the backward pass, which runs the forward pass
+    once more.
     """
     first = input_btc, memory_weight_hd, input_weight_hc, hidden_bias_h
     tensors = (*first, proposal_weight_dh, proposal_bias_d, decay_d, gain_d)
@@ -203,39 +202,40 @@ class _Membrane(torch.autograd.Function):
 class _MemoryRecursion(torch.autograd.Function):
     @staticmethod
     def forward(ctx, inputs, *arguments):
-        *weights, ctx.activation, keep = arguments
+        *weights, activation, keep = arguments
         inputs = inputs.contiguous()
         weights = [None if x is None else x.contiguous() for x in weights]
-        rows, duration = inputs.shape[:2]
-        hidden_units, units = weights[0].shape
-        memory = inputs.new_empty(rows, duration, units)
-        hidden = inputs.new_empty(rows, duration, hidden_units) if keep else None
-        squashed = torch.empty_like(memory) if keep else None
-        shape = _memory_shape(memory, weights, ctx.activation)
-        arrays = _addresses(inputs, *weights, memory, hidden, squashed)
-        _call("memory_forward", inputs.dtype, shape, arrays)
-        ctx.save_for_backward(inputs, *weights, memory, hidden, squashed)
+        memory_weight, input_weight = weights[:2]
+        hidden_units, units = memory_weight.shape
+        memory = inputs.new_empty(*inputs.shape[:2], units)
+        input_units = 0 if input_weight is None else input_weight.shape[1]
+        code = ACTIVATION_CODES[activation]
+        ctx.shape = _shape(*memory.shape, hidden_units, input_units, code)
+        saved = _saved(ctx.shape, memory) if keep else (None, None)
+        arrays = _addresses(inputs, *weights, memory, *saved)
+        _call("memory_forward", inputs.dtype, ctx.shape, arrays)
+        ctx.save_for_backward(inputs, *weights, memory, *saved)
         return memory
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        inputs, *weights, memory, hidden, squashed = ctx.saved_tensors
+        *given, memory, hidden, squashed = ctx.saved_tensors
         grad = grad.contiguous()
         if hidden is None:
-            hidden, squashed = _recomputed(inputs, weights, memory, ctx.activation)
-        shape = _memory_shape(memory, weights, ctx.activation)
-        rows, _, units = memory.shape
-        hidden_units, input_units = hidden.shape[2], shape[4]
-        input_grad = torch.empty_like(inputs)
+            hidden, squashed = _saved(ctx.shape, memory)
+            arrays = _addresses(*given, None, hidden, squashed)
+            _call("memory_forward", grad.dtype, ctx.shape, arrays)
+        rows, _, units, hidden_units, input_units, _, threads = ctx.shape
+        input_grad = torch.empty_like(given[0])
         # A part for each thread's rows.
-        parts = min(shape[-1], rows)
+        parts = min(threads, rows)
         first = grad.new_empty(parts, hidden_units, units + input_units + 1)
         proposal = grad.new_empty(parts, units, hidden_units)
         sums = torch.empty(3, rows, units, dtype=torch.float64)
-        saved = inputs, *weights, memory, hidden, squashed
-        arrays = _addresses(*saved, grad, input_grad, first, proposal)
-        _call("memory_backward", grad.dtype, shape, arrays, _addresses(*sums))
+        out = input_grad, first, proposal
+        arrays = _addresses(*given, memory, hidden, squashed, grad, *out)
+        _call("memory_backward", grad.dtype, ctx.shape, arrays, _addresses(*sums))
         decay_grad, gain_grad, bias_grad = sums.sum(1).to(grad.dtype)
         split = first.sum(0).split([units, input_units, 1], dim=1)
         memory_weight_grad, input_weight_grad, hidden_bias_grad = split
@@ -253,19 +253,8 @@ class _MemoryRecursion(torch.autograd.Function):
         )
 
 
-def _memory_shape(memory, weights, activation) -> ctypes.Array:
-    memory_weight, input_weight = weights[:2]
-    inputs = 0 if input_weight is None else input_weight.shape[1]
-    code = ACTIVATION_CODES[activation]
-    return _shape(*memory.shape, len(memory_weight), inputs, code)
-
-
-def _recomputed(inputs, weights, memory, activation) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the forward pass would have kept: h (ReLU) or a (SiLU), and tanh."""
-    memory_weight, input_weight, hidden_bias, proposal_weight, bias, decay, _ = weights
-    decayed = torch.nn.functional.pad(memory[:, :-1], (0, 0, 1, 0)) * decay
-    before = hidden_drive(inputs, input_weight, hidden_bias) + decayed @ memory_weight.T
-    activity = ACTIVATIONS[activation](before)
-    proposal = torch.nn.functional.linear(activity, proposal_weight, bias)
-    squashed = torch.tanh(PROPOSAL_SLOPE * proposal)
-    return (activity if activation == "relu" else before), squashed
+def _saved(shape: ctypes.Array, memory: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Room for what the forward pass keeps for the backward pass alone (memory.cpp)."""
+    rows, duration, units, hidden_units = shape[:4]
+    padded = getattr(library(), f"padded_{SUFFIXES[memory.dtype]}")
+    return tuple(memory.new_empty(duration * rows, padded(n)) for n in (hidden_units, units))

@@ -114,20 +114,27 @@ struct Joint {
   }
 };
 
-// Forward results beside the memory; null where they are not kept.
+// Forward results beside the memory; null where they are not kept. Only the kernels read them: ms by
+// ms for the rows of each thread, in whole vectors, so that they are worked on where they lie.
 template <typename T>
 struct Saved {
   T *hidden, *squashed;  // h (ReLU) or a (SiLU); u
+
+  // Ms t of n rows, each `wide` long.
+  static T* at(T* array, const Shape& s, int first, int n, int wide, int t) {
+    return array + (static_cast<size_t>(first) * s.duration + static_cast<size_t>(t) * n) * wide;
+  }
 };
 
+// a to h, which may be in one place.
 template <typename T, int kActivation>
-void activate(T* a, int n) {
+void activate(const T* a, T* h, int n) {
   for (int i = 0; i < n; i += kLanes<T>) {
     const Vec<T> x = load(a + i);
     if constexpr (kActivation == kRelu)
-      store(a + i, x < T(0) ? Vec<T>{} : x);
+      store(h + i, x < T(0) ? Vec<T>{} : x);
     else
-      store(a + i, x * simd::sigmoid_of(x));
+      store(h + i, x * simd::sigmoid_of(x));
   }
 }
 
@@ -144,9 +151,12 @@ void forward(const Shape& s, const T* input, const Weights<T>& w, T* memory, Sav
 
   over_rows(s, [&](int, int first, int n) {
     const int tall = simd::part_size(n, simd::kTileRows);
-    const auto m = zeros<T>(n * d), p = zeros<T>(n * d), a = zeros<T>(n * h);
+    const auto m = zeros<T>(n * d), p = zeros<T>(n * d), scratch = zeros<T>(n * h);
     const auto z = zeros<T>(n * joint.stride);
     for (int t = 0; t < s.duration; ++t) {
+      T* a = saved.hidden ? saved.at(saved.hidden, s, first, n, h, t) : scratch.get();
+      T* u = saved.squashed ? saved.at(saved.squashed, s, first, n, d, t) : p.get();
+      T* active = kActivation == kRelu ? a : scratch.get();
       for (int r = 0; r < n; ++r)
         for (int i = 0; i < d; i += kLanes<T>) {
           const Vec<T> x = load(m.get() + r * d + i) * load(decay.get() + i);
@@ -156,23 +166,20 @@ void forward(const Shape& s, const T* input, const Weights<T>& w, T* memory, Sav
         }
       joint.complete(input, first, n, t, z.get());
       if (s.inputs)
-        std::memset(a.get(), 0, n * h * sizeof(T));
+        std::memset(a, 0, n * h * sizeof(T));
       else
-        wide.read(input, first, n, t, a.get());
-      to_hidden.multiply(z.get(), joint.stride, n, tall, a.get());
-      if (kActivation == kSilu && saved.hidden) wide.write(a.get(), first, n, t, saved.hidden);
-      activate<T, kActivation>(a.get(), n * h);
-      if (kActivation == kRelu && saved.hidden) wide.write(a.get(), first, n, t, saved.hidden);
-      to_proposal.multiply(a.get(), h, n, tall, p.get());
+        wide.read(input, first, n, t, a);
+      to_hidden.multiply(z.get(), joint.stride, n, tall, a);
+      activate<T, kActivation>(a, active, n * h);
+      to_proposal.multiply(active, h, n, tall, p.get());
       for (int r = 0; r < n; ++r)
         for (int i = 0; i < d; i += kLanes<T>) {
-          T *pr = p.get() + r * d + i, *mr = m.get() + r * d + i;
-          const Vec<T> u = simd::tanh_of(load(pr) * T(kSlope));
-          store(pr, u);
-          store(mr, load(mr) + load(gain.get() + i) * T(kScale) * u);
+          const int at = r * d + i;
+          const Vec<T> tanh = simd::tanh_of(load(p.get() + at) * T(kSlope));
+          store(u + at, tanh);
+          store(m.get() + at, load(m.get() + at) + load(gain.get() + i) * T(kScale) * tanh);
         }
-      unit.write(m.get(), first, n, t, memory);
-      if (saved.squashed) unit.write(p.get(), first, n, t, saved.squashed);
+      if (memory) unit.write(m.get(), first, n, t, memory);
     }
   });
 }
@@ -217,17 +224,17 @@ void copy_rows(const T* from, int stride, int rows, int columns, T* to, int bloc
                 to + (static_cast<size_t>(block) * rows + r) * columns);
 }
 
-// dh to da, and for SiLU a to h.
+// dh to da, by a and for ReLU just as well by h. For SiLU also a to h.
 template <typename T, int kActivation>
-void activate_backward(T* dh, T* saved, int n) {
+void activate_backward(T* dh, const T* a, T* h, int n) {
   for (int i = 0; i < n; i += kLanes<T>) {
-    const Vec<T> x = load(saved + i), g = load(dh + i);
+    const Vec<T> x = load(a + i), g = load(dh + i);
     if constexpr (kActivation == kRelu) {
       store(dh + i, x > T(0) ? g : Vec<T>{});
     } else {
       const Vec<T> s = simd::sigmoid_of(x);
       store(dh + i, g * s * (T(1) + x * (T(1) - s)));
-      store(saved + i, x * s);
+      store(h + i, x * s);
     }
   }
 }
@@ -246,21 +253,21 @@ void backward(const Shape& s, const T* grad, const T* input, const T* memory, Sa
 
   over_rows(s, [&](int block, int first, int n) {
     const int tall = simd::part_size(n, simd::kTileRows), gathered = std::max(kSamples / n, 1);
-    const auto carry = zeros<T>(n * d), g = zeros<T>(n * d), u = zeros<T>(n * d);
+    const auto carry = zeros<T>(n * d), g = zeros<T>(n * d);
     const auto before = zeros<T>(n * d), dz = zeros<T>(n * j);
     const auto first_sum = zeros<T>(s.hidden * j), proposal_sum = zeros<T>(s.units * h);
-    // These of `gathered` ms.
+    // These of `gathered` ms, in order of time.
     const int samples = gathered * n;
     const auto dps = zeros<T>(samples * d), zs = zeros<T>(samples * joint.stride);
-    const auto das = zeros<T>(samples * h), as = zeros<T>(samples * h);
+    const auto das = zeros<T>(samples * h), hs = zeros<T>(samples * h);
     LongSum<T> decay_sum(n * d), gain_sum(n * d), bias_sum(n * d);
     for (int t = s.duration - 1; t >= 0; --t) {
-      const int begun = (s.duration - 1 - t) % gathered * n;
-      T *dp = dps.get() + begun * d, *z = zs.get() + begun * joint.stride;
-      T *da = das.get() + begun * h, *a = as.get() + begun * h;
+      const int from = samples - n - (s.duration - 1 - t) % gathered * n;
+      T *dp = dps.get() + from * d, *z = zs.get() + from * joint.stride;
+      T *da = das.get() + from * h, *active = hs.get() + from * h;
+      const T* a = saved.at(saved.hidden, s, first, n, h, t);
+      const T* u = saved.at(saved.squashed, s, first, n, d, t);
       unit.read(grad, first, n, t, g.get());
-      unit.read(saved.squashed, first, n, t, u.get());
-      wide.read(saved.hidden, first, n, t, a);
       if (t > 0)
         unit.read(memory, first, n, t - 1, before.get());
       else
@@ -269,7 +276,7 @@ void backward(const Shape& s, const T* grad, const T* input, const T* memory, Sa
         for (int i = 0; i < d; i += kLanes<T>) {
           const int at = r * d + i;
           const Vec<T> total = load(g.get() + at) + load(carry.get() + at);
-          const Vec<T> tanh = load(u.get() + at), moved = total * T(kScale) * tanh;
+          const Vec<T> tanh = load(u + at), moved = total * T(kScale) * tanh;
           const Vec<T> slope = T(kScale * kSlope) * (T(1) - tanh * tanh);
           const Vec<T> proposed = total * load(gain.get() + i) * slope;
           store(g.get() + at, total);
@@ -281,7 +288,7 @@ void backward(const Shape& s, const T* grad, const T* input, const T* memory, Sa
       joint.complete(input, first, n, t, z);
       std::memset(da, 0, n * h * sizeof(T));
       from_proposal.multiply(dp, d, n, tall, da);
-      activate_backward<T, kActivation>(da, a, n * h);
+      activate_backward<T, kActivation>(da, a, active, n * h);
       std::memset(dz.get(), 0, n * j * sizeof(T));
       from_hidden.multiply(da, h, n, tall, dz.get());
       if (s.inputs)
@@ -295,11 +302,11 @@ void backward(const Shape& s, const T* grad, const T* input, const T* memory, Sa
           decay_sum.add(at, total * load(before.get() + at));
           store(carry.get() + at, total * load(decay.get() + i));
         }
-      if (begun + n == samples || t == 0) {
-        simd::add_outer(das.get(), h, s.hidden, zs.get(), joint.stride, s.joint(), begun + n,
+      if (from == 0 || t == 0) {
+        simd::add_outer(da, h, s.hidden, z, joint.stride, s.joint(), samples - from,
                         first_sum.get());
-        simd::add_outer(dps.get(), d, s.units, as.get(), h, s.hidden, begun + n,
-                        proposal_sum.get());
+        simd::add_outer(dp, d, s.units, kActivation == kRelu ? a : active, h, s.hidden,
+                        samples - from, proposal_sum.get());
       }
       if (t % kFlushEvery == 0)
         for (LongSum<T>* sum : {&decay_sum, &gain_sum, &bias_sum}) sum->flush();
@@ -325,6 +332,9 @@ extern "C" void keep_freed_memory() {
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
 #endif
 }
+
+extern "C" int padded_f32(int n) { return simd::padded<float>(n); }
+extern "C" int padded_f64(int n) { return simd::padded<double>(n); }
 
 // `shape` and the pointers in `arrays` are in the order of the structs above.
 #define EXPORT(T, suffix)                                                                        \
