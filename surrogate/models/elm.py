@@ -103,6 +103,7 @@ class Elm(Surrogate):
     synapse_source: torch.Tensor
     synapse_sign: torch.Tensor
     synapse_cell: torch.Tensor | None
+    input_band: torch.Tensor | None
     tau_logit: torch.Tensor
     # What computes over time; tests and benchmarks put the plain reference here.
     compute = recurrence
@@ -131,8 +132,14 @@ class Elm(Surrogate):
         cell = None
         if isinstance(options, BranchElmOptions):
             cell = branch_cell(source, valid, options.inputs, options.num_branch)
-        self.register_buffer("synapse_cell", cell, persistent=False)
+        self.set_cells(cell)
         self.synapse_weight = nn.Parameter(torch.full((len(source),), INITIAL_SYNAPSE_WEIGHT))
+
+    def set_cells(self, cell_s: torch.Tensor | None) -> None:
+        """Set where synapses stand in the matrix of inputs and branches (`branch_cell`)."""
+        self.register_buffer("synapse_cell", cell_s, persistent=False)
+        band = None if cell_s is None else branch_band(cell_s, self.options.inputs, self.n_branch)
+        self.register_buffer("input_band", band, persistent=False)
 
     def forward(self, events: EventBatch) -> torch.Tensor:
         """Spike logit, scaled soma voltage and further targets, (B, T, outputs)."""
@@ -185,7 +192,8 @@ class Elm(Surrogate):
 
     def traces(self, events: EventBatch) -> torch.Tensor:
         """Filtered currents of the branches; without them, of the hidden units, (B, T, C)."""
-        currents_btc = self.compute.event_convolution(events, self.input_kernel().unsqueeze(1))
+        kernel_nkc = self.input_kernel().unsqueeze(1)
+        currents_btc = self.compute.event_convolution(events, kernel_nkc, self.input_band)
         return self.compute.exponential_filter(currents_btc, self.trace_decay)
 
     def input_kernel(self) -> torch.Tensor:
@@ -265,6 +273,21 @@ def branch_cell(
     """
     branch_s = torch.arange(len(source_s)) // (len(source_s) // branches)
     return torch.where(valid_s, source_s * branches + branch_s, inputs * branches)
+
+
+def branch_band(cell_s: torch.Tensor, inputs: int, branches: int) -> torch.Tensor | None:
+    """The first of the few neighbouring branches that each input reaches, if they are so few.
+
+    Returns:
+        as `event_convolution` wants it, (inputs,) int32, or None.
+    """
+    width = recurrence.BAND
+    input_s, branch_s = cell_s.div(branches, rounding_mode="floor"), cell_s % branches
+    first_n = torch.full((inputs + 1,), branches).scatter_reduce(0, input_s, branch_s, "amin")
+    first_n = first_n.clamp(0, max(branches - width, 0))[:inputs]
+    exists = input_s < inputs
+    reach_s = branch_s[exists] - first_n[input_s[exists]]
+    return first_n.int() if width <= branches and bool((reach_s < width).all()) else None
 
 
 def tau_logit(options: ElmOptions) -> torch.Tensor:

@@ -12,7 +12,11 @@ from neuronio.errors import NeuronIOError
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.recurrence import compiled, reference
 
+BAND = 4
+"""Channels of a band in `event_convolution` (`kBand` in events.cpp)."""
+
 __all__ = [
+    "BAND",
     "event_convolution",
     "exponential_filter",
     "membrane",
@@ -22,18 +26,23 @@ __all__ = [
 ]
 
 
-def event_convolution(events: EventBatch, kernel_nkc: torch.Tensor) -> torch.Tensor:
+def event_convolution(
+    events: EventBatch, kernel_nkc: torch.Tensor, band_n: torch.Tensor | None = None
+) -> torch.Tensor:
     """Causal convolution of the spikes: a spike of synapse n at t adds kernel[n, j] at t + j.
 
     Args:
         events: B windows of T ms from N synapses.
         kernel_nkc: (N, K, C), K taps of 1 ms.
+        band_n: for one tap, if each synapse reaches few channels: the first of the BAND channels
+            beyond which its kernel is 0 and of no interest, (N,) int32, at most C - BAND. The
+            gradient is right in the bands alone. It makes no other difference than to speed.
 
     Returns:
         (B, T, C).
     """
     implementation = compiled if _is_compiled_for(kernel_nkc) else reference
-    return implementation.event_convolution(events, kernel_nkc)
+    return implementation.event_convolution(events, kernel_nkc, band_n)
 
 
 def exponential_filter(x_btc: torch.Tensor, decay: float) -> torch.Tensor:

@@ -35,9 +35,11 @@ def library() -> ctypes.CDLL:
     return kernels
 
 
-def event_convolution(events: EventBatch, kernel_nkc: torch.Tensor) -> torch.Tensor:
+def event_convolution(
+    events: EventBatch, kernel_nkc: torch.Tensor, band_n: torch.Tensor | None = None
+) -> torch.Tensor:
     """As `reference.event_convolution`."""
-    return _EventConvolution.apply(kernel_nkc, events)
+    return _EventConvolution.apply(kernel_nkc, events, band_n)
 
 
 def exponential_filter(x_btc: torch.Tensor, decay: float) -> torch.Tensor:
@@ -99,31 +101,24 @@ def _addresses(*tensors: torch.Tensor | None) -> ctypes.Array:
 
 class _EventConvolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, kernel_nkc: torch.Tensor, events: EventBatch) -> torch.Tensor:
-        ctx.events, ctx.kernel_shape = events, kernel_nkc.shape
+    def forward(ctx, kernel_nkc, events: EventBatch, band_n) -> torch.Tensor:
+        ctx.spikes, ctx.kernel_shape = (events.synapse, events.offset, band_n), kernel_nkc.shape
         kernel_nkc = kernel_nkc.contiguous()
         out_btc = kernel_nkc.new_empty(events.n_rows, events.duration_ms, kernel_nkc.shape[2])
-        shape = _shape(events.n_rows, events.duration_ms, *kernel_nkc.shape)
-        spikes = _address(events.synapse), _address(events.offset)
-        _call("convolve", kernel_nkc.dtype, shape, *spikes, _address(kernel_nkc), _address(out_btc))
+        shape = _shape(*out_btc.shape[:2], *kernel_nkc.shape)
+        arrays = *ctx.spikes, kernel_nkc, out_btc
+        _call("convolve", kernel_nkc.dtype, shape, *map(_address, arrays))
         return out_btc
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad_btc: torch.Tensor) -> tuple[torch.Tensor, None]:
-        events, grad_btc = ctx.events, grad_btc.contiguous()
+    def backward(ctx, grad_btc: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        grad_btc = grad_btc.contiguous()
         out_nkc = grad_btc.new_empty(ctx.kernel_shape)
-        shape = _shape(events.n_rows, events.duration_ms, *ctx.kernel_shape)
-        spikes = _address(events.synapse), _address(events.offset)
-        _call(
-            "convolve_backward",
-            grad_btc.dtype,
-            shape,
-            *spikes,
-            _address(grad_btc),
-            _address(out_nkc),
-        )
-        return out_nkc, None
+        shape = _shape(*grad_btc.shape[:2], *ctx.kernel_shape)
+        arrays = *ctx.spikes, grad_btc, out_nkc
+        _call("convolve_backward", grad_btc.dtype, shape, *map(_address, arrays))
+        return out_nkc, None, None
 
 
 def _filtered(x_btc: torch.Tensor, decay: float, reverse: bool) -> torch.Tensor:

@@ -22,10 +22,12 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 Layer = tuple[torch.Tensor, torch.Tensor]
 
 
-def event_convolution(events: EventBatch, kernel_nkc: torch.Tensor) -> torch.Tensor:
+def event_convolution(
+    events: EventBatch, kernel_nkc: torch.Tensor, band_n: torch.Tensor | None = None
+) -> torch.Tensor:
     """Causal convolution of the spikes: a spike of synapse n at t adds kernel[n, j] at t + j.
 
-    Shapes as in `recurrence.event_convolution`.
+    Shapes as in `recurrence.event_convolution`; `band_n` is of no effect here.
     """
     _, taps, channels = kernel_nkc.shape
     if taps > 1:

@@ -240,6 +240,30 @@ def test_event_convolution_gradients(taps):
     assert torch.autograd.gradcheck(lambda k: compiled.event_convolution(events, k), kernel)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("channels", [recurrence.BAND, 11])
+def test_a_band_changes_nothing_but_speed(dtype, channels):
+    events = random_events(5, 30, 9, rate=0.3)
+    generator = torch.Generator().manual_seed(1)
+    band = torch.randint(channels - recurrence.BAND + 1, (18,), generator=generator).int()
+    channel = torch.arange(channels)
+    inside = (channel >= band[:, None]) & (channel < band[:, None] + recurrence.BAND)
+    kernel = torch.randn(18, 1, channels, dtype=dtype, generator=generator)
+    kernel = (kernel * inside[:, None]).requires_grad_()
+    weights = torch.randn(5, 30, channels, dtype=dtype, generator=generator)
+    before, results = torch.get_num_threads(), []
+    try:
+        for threads, given in ((1, None), (1, band), (3, band)):
+            torch.set_num_threads(threads)
+            out = compiled.event_convolution(events, kernel, given)
+            (grad,) = torch.autograd.grad((out * weights).sum(), kernel)
+            results.append((out.detach(), grad.squeeze(1)[inside]))
+    finally:
+        torch.set_num_threads(before)
+    for result in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(result, results[0], strict=True))
+
+
 def test_windows_without_events():
     events = random_events(2, 20, 4, rate=0.0)
     kernel = torch.randn(8, 2, 3).requires_grad_()
