@@ -252,4 +252,6 @@ def _saved(shape: ctypes.Array, memory: torch.Tensor) -> tuple[torch.Tensor, tor
     """Room for what the forward pass keeps for the backward pass alone (memory.cpp)."""
     rows, duration, units, hidden_units = shape[:4]
     padded = getattr(library(), f"padded_{SUFFIXES[memory.dtype]}")
-    return tuple(memory.new_empty(duration * rows, padded(n)) for n in (hidden_units, units))
+    samples = duration * rows
+    hidden = memory.new_empty(samples, padded(hidden_units))
+    return hidden, memory.new_empty(samples, padded(units))

@@ -74,7 +74,9 @@ template <typename T, int kRows, int kVectors>
 __attribute__((noinline)) void tile(Matrix<T> x, const T* w, int w_step, int depth, T* acc,
                                     int acc_stride) {
   constexpr int lanes = kLanes<T>;
-  Vec<T> sum[kRows][kVectors] = {};
+  Vec<T> sum[kRows][kVectors];  // cleared one by one: all at once, GCC clears them in memory
+  for (int r = 0; r < kRows; ++r)
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = Vec<T>{};
   for (int k = 0; k < depth; ++k, w += w_step, x.at += x.column) {
     Vec<T> column[kVectors];
     for (int v = 0; v < kVectors; ++v) {

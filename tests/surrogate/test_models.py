@@ -286,7 +286,7 @@ def test_the_band_of_an_input_holds_all_branches_that_it_reaches(name, options, 
         branch_j, first_n1 = torch.arange(kernel_nj.shape[1]), model.input_band[:, None]
         outside = (branch_j < first_n1) | (branch_j >= first_n1 + BAND)
         assert not kernel_nj[outside].any()
-        assert 0 <= first_n1.min()
+        assert first_n1.min() >= 0
         assert first_n1.max() <= len(branch_j) - BAND
 
 
