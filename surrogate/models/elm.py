@@ -103,6 +103,7 @@ class Elm(Surrogate):
     synapse_source: torch.Tensor
     synapse_sign: torch.Tensor
     synapse_cell: torch.Tensor | None
+    input_band: torch.Tensor | None
     tau_logit: torch.Tensor
     # What computes over time; tests and benchmarks put the plain reference here.
     compute = recurrence
@@ -131,8 +132,14 @@ class Elm(Surrogate):
         cell = None
         if isinstance(options, BranchElmOptions):
             cell = branch_cell(source, valid, options.inputs, options.num_branch)
-        self.register_buffer("synapse_cell", cell, persistent=False)
+        self.set_cells(cell)
         self.synapse_weight = nn.Parameter(torch.full((len(source),), INITIAL_SYNAPSE_WEIGHT))
+
+    def set_cells(self, cell_s: torch.Tensor | None) -> None:
+        """Set where synapses stand in the matrix of inputs and branches (`branch_cell`)."""
+        self.register_buffer("synapse_cell", cell_s, persistent=False)
+        band = None if cell_s is None else branch_band(cell_s, self.options.inputs, self.n_branch)
+        self.register_buffer("input_band", band, persistent=False)
 
     def forward(self, events: EventBatch) -> torch.Tensor:
         """Spike logit, scaled soma voltage and further targets, (B, T, outputs)."""
@@ -141,9 +148,12 @@ class Elm(Surrogate):
     def memory(self, events: EventBatch) -> torch.Tensor:
         """The memory units over time, (B, T, d)."""
         decay_d, gain_d = self.decay_and_gain()
+        input_weight_hc, memory_weight_hd, bias_h = self._first_layer()
         return self.compute.memory_recursion(
-            self.drive(events),
-            self._layers()[0][0][:, self.n_branch :],
+            self.traces(events),
+            memory_weight_hd,
+            input_weight_hc,
+            bias_h,
             self._layers()[1:],
             decay_d,
             gain_d,
@@ -154,6 +164,12 @@ class Elm(Surrogate):
     def _layers(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """(weight, bias) of each layer of the multilayer perceptron."""
         return [(layer.get_parameter("weight"), layer.get_parameter("bias")) for layer in self.mlp]
+
+    def _first_layer(self) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
+        """Its weights from the branches (without them, None) and the memory, and its bias."""
+        weight_hd, bias_h = self._layers()[0]
+        branch_weight_hc, memory_weight_hd = weight_hd.tensor_split([self.n_branch], dim=1)
+        return None if self.synapse_cell is None else branch_weight_hc, memory_weight_hd, bias_h
 
     def strength(self) -> torch.Tensor:
         """Signed weight of each synapse, 0 where a synapse does not exist."""
@@ -174,18 +190,11 @@ class Elm(Surrogate):
         )
         return self.readout(memory_btd)
 
-    def drive(self, events: EventBatch) -> torch.Tensor:
-        """What the inputs add to the first hidden layer, (B, T, h)."""
-        currents_btc = self.compute.event_convolution(events, self.input_kernel().unsqueeze(1))
-        traces_btc = self.compute.exponential_filter(currents_btc, self.trace_decay)
-        return self._drive_of(traces_btc)
-
-    def _drive_of(self, trace_c: torch.Tensor) -> torch.Tensor:
-        """From the filtered currents (..., C) what they add to the first hidden layer (..., h)."""
-        weight_hd, bias_h = self._layers()[0]
-        if self.synapse_cell is None:
-            return trace_c + bias_h
-        return nn.functional.linear(trace_c, weight_hd[:, : self.n_branch], bias_h)
+    def traces(self, events: EventBatch) -> torch.Tensor:
+        """Filtered currents of the branches; without them, of the hidden units, (B, T, C)."""
+        kernel_nkc = self.input_kernel().unsqueeze(1)
+        currents_btc = self.compute.event_convolution(events, kernel_nkc, self.input_band)
+        return self.compute.exponential_filter(currents_btc, self.trace_decay)
 
     def input_kernel(self) -> torch.Tensor:
         """What a spike of each synapse adds to the branches; without them, to the hidden units."""
@@ -206,10 +215,11 @@ class Elm(Surrogate):
         """One ms."""
         trace_bc, memory_bd = state
         trace_bc = self.trace_decay * trace_bc + current_bc
+        input_weight_hc, memory_weight_hd, bias_h = self._first_layer()
         memory_bd = recurrence.reference.memory_step(
-            self._drive_of(trace_bc),
+            recurrence.reference.hidden_drive(trace_bc, input_weight_hc, bias_h),
             memory_bd,
-            self._layers()[0][0][:, self.n_branch :],
+            memory_weight_hd,
             self._layers()[1:],
             *self.decay_and_gain(),
             self.options.activation,
@@ -263,6 +273,21 @@ def branch_cell(
     """
     branch_s = torch.arange(len(source_s)) // (len(source_s) // branches)
     return torch.where(valid_s, source_s * branches + branch_s, inputs * branches)
+
+
+def branch_band(cell_s: torch.Tensor, inputs: int, branches: int) -> torch.Tensor | None:
+    """The first of the few neighbouring branches that each input reaches, if they are so few.
+
+    Returns:
+        as `event_convolution` wants it, (inputs,) int32, or None.
+    """
+    width = recurrence.BAND
+    input_s, branch_s = cell_s.div(branches, rounding_mode="floor"), cell_s % branches
+    first_n = torch.full((inputs + 1,), branches).scatter_reduce(0, input_s, branch_s, "amin")
+    first_n = first_n.clamp(0, max(branches - width, 0))[:inputs]
+    exists = input_s < inputs
+    reach_s = branch_s[exists] - first_n[input_s[exists]]
+    return first_n.int() if width <= branches and bool((reach_s < width).all()) else None
 
 
 def tau_logit(options: ElmOptions) -> torch.Tensor:

@@ -52,8 +52,7 @@ class PooledElm(Elm):
         self.n_branch = 2 * clusters
         self.register_buffer("synapse_source", source, persistent=False)
         self.register_buffer("synapse_sign", valid.float(), persistent=False)
-        cell = branch_cell(source, valid, inputs, self.n_branch)
-        self.register_buffer("synapse_cell", cell, persistent=False)
+        self.set_cells(branch_cell(source, valid, inputs, self.n_branch))
         if self.options.weights == "synapse":
             self.synapse_weight = nn.Parameter(torch.ones(inputs))
 

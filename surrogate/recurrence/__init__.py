@@ -12,7 +12,11 @@ from neuronio.errors import NeuronIOError
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.recurrence import compiled, reference
 
+BAND = 4
+"""Channels of a band in `event_convolution` (`kBand` in events.cpp)."""
+
 __all__ = [
+    "BAND",
     "event_convolution",
     "exponential_filter",
     "membrane",
@@ -22,18 +26,23 @@ __all__ = [
 ]
 
 
-def event_convolution(events: EventBatch, kernel_nkc: torch.Tensor) -> torch.Tensor:
+def event_convolution(
+    events: EventBatch, kernel_nkc: torch.Tensor, band_n: torch.Tensor | None = None
+) -> torch.Tensor:
     """Causal convolution of the spikes: a spike of synapse n at t adds kernel[n, j] at t + j.
 
     Args:
         events: B windows of T ms from N synapses.
         kernel_nkc: (N, K, C), K taps of 1 ms.
+        band_n: for one tap, if each synapse reaches few channels: the first of the BAND channels
+            beyond which its kernel is 0 and of no interest, (N,) int32, at most C - BAND. The
+            gradient is right in the bands alone. It makes no other difference than to speed.
 
     Returns:
         (B, T, C).
     """
     implementation = compiled if _is_compiled_for(kernel_nkc) else reference
-    return implementation.event_convolution(events, kernel_nkc)
+    return implementation.event_convolution(events, kernel_nkc, band_n)
 
 
 def exponential_filter(x_btc: torch.Tensor, decay: float) -> torch.Tensor:
@@ -57,8 +66,10 @@ def membrane(
 
 
 def memory_recursion(
-    drive_bth: torch.Tensor,
+    input_btc: torch.Tensor,
     memory_weight_hd: torch.Tensor,
+    input_weight_hc: torch.Tensor | None,
+    hidden_bias_h: torch.Tensor,
     layers: Sequence[reference.Layer],
     decay_d: torch.Tensor,
     gain_d: torch.Tensor,
@@ -69,8 +80,10 @@ def memory_recursion(
     """The ELM memory over time (equations in reference.py and docs/recurrence.md).
 
     Args:
-        drive_bth: what the inputs and the bias add to the first hidden layer, (B, T, h).
+        input_btc: what the first hidden layer reads beside the memory.
         memory_weight_hd: weights from the decayed memory to the first hidden layer.
+        input_weight_hc: those from the input; None where it is (B, T, h) and added as it is.
+        hidden_bias_h: bias of the first hidden layer.
         layers: (weight, bias) of each layer after it; the last has d outputs.
         decay_d, gain_d: per memory unit and ms.
         activation: "relu" or "silu".
@@ -79,11 +92,12 @@ def memory_recursion(
     Returns:
         memory, (B, T, d).
     """
-    if _is_compiled_for(drive_bth):
+    first = input_btc, memory_weight_hd, input_weight_hc, hidden_bias_h
+    if _is_compiled_for(input_btc):
         if len(layers) == 1:
             weight_dh, bias_d = layers[0]
             return compiled.memory_recursion(
-                *(drive_bth, memory_weight_hd, weight_dh, bias_d, decay_d, gain_d),
+                *(*first, weight_dh, bias_d, decay_d, gain_d),
                 activation=activation,
                 recompute=recompute,
             )
@@ -91,9 +105,7 @@ def memory_recursion(
             f"{len(layers)} hidden layers: the recursion runs in plain PyTorch, which is slow; "
             "only one hidden layer is compiled"
         )
-    return reference.memory_recursion(
-        drive_bth, memory_weight_hd, layers, decay_d, gain_d, activation
-    )
+    return reference.memory_recursion(*first, layers, decay_d, gain_d, activation)
 
 
 def _is_compiled_for(tensor: torch.Tensor) -> bool:

@@ -14,7 +14,6 @@ from torch.autograd.function import once_differentiable
 
 from neuronio.native import VECTOR_INCLUDE, load_library
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.recurrence.reference import ACTIVATIONS, PROPOSAL_SLOPE
 
 # The last flag keeps short copies of vectors inline, where GCC would call memmove.
 FLAGS = ("-fopenmp", "-ffp-contract=fast", "-fno-tree-loop-distribute-patterns")
@@ -36,9 +35,11 @@ def library() -> ctypes.CDLL:
     return kernels
 
 
-def event_convolution(events: EventBatch, kernel_nkc: torch.Tensor) -> torch.Tensor:
+def event_convolution(
+    events: EventBatch, kernel_nkc: torch.Tensor, band_n: torch.Tensor | None = None
+) -> torch.Tensor:
     """As `reference.event_convolution`."""
-    return _EventConvolution.apply(kernel_nkc, events)
+    return _EventConvolution.apply(kernel_nkc, events, band_n)
 
 
 def exponential_filter(x_btc: torch.Tensor, decay: float) -> torch.Tensor:
@@ -59,8 +60,10 @@ def membrane(
 
 
 def memory_recursion(
-    drive_bth: torch.Tensor,
+    input_btc: torch.Tensor,
     memory_weight_hd: torch.Tensor,
+    input_weight_hc: torch.Tensor | None,
+    hidden_bias_h: torch.Tensor,
     proposal_weight_dh: torch.Tensor,
     proposal_bias_d: torch.Tensor,
     decay_d: torch.Tensor,
@@ -70,11 +73,13 @@ def memory_recursion(
 ) -> torch.Tensor:
     """As `reference.memory_recursion` with one hidden layer.
 
-    With `recompute` only the drive and the memory are kept for the backward pass, and the hidden
-    activity is computed anew from them, all milliseconds at once.
+    With `recompute` only the memory is kept for the backward pass, which runs the forward pass
+    once more.
     """
-    tensors = (drive_bth, memory_weight_hd, proposal_weight_dh, proposal_bias_d, decay_d, gain_d)
-    keep = torch.is_grad_enabled() and any(x.requires_grad for x in tensors) and not recompute
+    first = input_btc, memory_weight_hd, input_weight_hc, hidden_bias_h
+    tensors = (*first, proposal_weight_dh, proposal_bias_d, decay_d, gain_d)
+    learned = any(x is not None and x.requires_grad for x in tensors)
+    keep = torch.is_grad_enabled() and learned and not recompute
     return _MemoryRecursion.apply(*tensors, activation, keep)
 
 
@@ -83,7 +88,7 @@ def _call(name: str, dtype: torch.dtype, *arguments: object) -> None:
 
 
 def _shape(*numbers: int) -> ctypes.Array:
-    return (ctypes.c_int * 6)(*numbers, torch.get_num_threads())
+    return (ctypes.c_int * (len(numbers) + 1))(*numbers, torch.get_num_threads())
 
 
 def _address(tensor: torch.Tensor | None) -> ctypes.c_void_p:
@@ -96,31 +101,24 @@ def _addresses(*tensors: torch.Tensor | None) -> ctypes.Array:
 
 class _EventConvolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, kernel_nkc: torch.Tensor, events: EventBatch) -> torch.Tensor:
-        ctx.events, ctx.kernel_shape = events, kernel_nkc.shape
+    def forward(ctx, kernel_nkc, events: EventBatch, band_n) -> torch.Tensor:
+        ctx.spikes, ctx.kernel_shape = (events.synapse, events.offset, band_n), kernel_nkc.shape
         kernel_nkc = kernel_nkc.contiguous()
         out_btc = kernel_nkc.new_empty(events.n_rows, events.duration_ms, kernel_nkc.shape[2])
-        shape = _shape(events.n_rows, events.duration_ms, *kernel_nkc.shape)
-        spikes = _address(events.synapse), _address(events.offset)
-        _call("convolve", kernel_nkc.dtype, shape, *spikes, _address(kernel_nkc), _address(out_btc))
+        shape = _shape(*out_btc.shape[:2], *kernel_nkc.shape)
+        arrays = *ctx.spikes, kernel_nkc, out_btc
+        _call("convolve", kernel_nkc.dtype, shape, *map(_address, arrays))
         return out_btc
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad_btc: torch.Tensor) -> tuple[torch.Tensor, None]:
-        events, grad_btc = ctx.events, grad_btc.contiguous()
+    def backward(ctx, grad_btc: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        grad_btc = grad_btc.contiguous()
         out_nkc = grad_btc.new_empty(ctx.kernel_shape)
-        shape = _shape(events.n_rows, events.duration_ms, *ctx.kernel_shape)
-        spikes = _address(events.synapse), _address(events.offset)
-        _call(
-            "convolve_backward",
-            grad_btc.dtype,
-            shape,
-            *spikes,
-            _address(grad_btc),
-            _address(out_nkc),
-        )
-        return out_nkc, None
+        shape = _shape(*grad_btc.shape[:2], *ctx.kernel_shape)
+        arrays = *ctx.spikes, grad_btc, out_nkc
+        _call("convolve_backward", grad_btc.dtype, shape, *map(_address, arrays))
+        return out_nkc, None, None
 
 
 def _filtered(x_btc: torch.Tensor, decay: float, reverse: bool) -> torch.Tensor:
@@ -198,45 +196,51 @@ class _Membrane(torch.autograd.Function):
 
 class _MemoryRecursion(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, drive, memory_weight, proposal_weight, bias, decay, gain, activation, keep):
-        weights = [x.contiguous() for x in (memory_weight, proposal_weight, bias, decay, gain)]
-        drive = drive.contiguous()
-        rows, duration, hidden_units = drive.shape
-        units = len(decay)
-        memory = drive.new_empty(rows, duration, units)
-        hidden = torch.empty_like(drive) if keep else None
-        squashed = torch.empty_like(memory) if keep else None
-        shape = _shape(rows, duration, units, hidden_units, ACTIVATION_CODES[activation])
-        arrays = _addresses(drive, *weights, memory, hidden, squashed)
-        _call("memory_forward", drive.dtype, shape, arrays)
-        ctx.activation = activation
-        ctx.save_for_backward(None if keep else drive, *weights, memory, hidden, squashed)
+    def forward(ctx, inputs, *arguments):
+        *weights, activation, keep = arguments
+        inputs = inputs.contiguous()
+        weights = [None if x is None else x.contiguous() for x in weights]
+        memory_weight, input_weight = weights[:2]
+        hidden_units, units = memory_weight.shape
+        memory = inputs.new_empty(*inputs.shape[:2], units)
+        input_units = 0 if input_weight is None else input_weight.shape[1]
+        code = ACTIVATION_CODES[activation]
+        ctx.shape = _shape(*memory.shape, hidden_units, input_units, code)
+        saved = _saved(ctx.shape, memory) if keep else (None, None)
+        arrays = _addresses(inputs, *weights, memory, *saved)
+        _call("memory_forward", inputs.dtype, ctx.shape, arrays)
+        ctx.save_for_backward(inputs, *weights, memory, *saved)
         return memory
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        drive, *weights, memory, hidden, squashed = ctx.saved_tensors
+        *given, memory, hidden, squashed = ctx.saved_tensors
         grad = grad.contiguous()
         if hidden is None:
-            hidden, squashed = _recomputed(drive, weights, memory, ctx.activation)
-        drive_grad, proposal_grad = torch.empty_like(hidden), torch.empty_like(memory)
-        decayed = torch.empty_like(memory)
-        activity = torch.empty_like(hidden) if ctx.activation == "silu" else hidden
-        rows, duration, units = memory.shape
-        sums = torch.empty(2, rows, units, dtype=torch.float64)
-        code = ACTIVATION_CODES[ctx.activation]
-        shape = _shape(rows, duration, units, hidden.shape[2], code)
-        out = drive_grad, proposal_grad, decayed, activity
-        arrays = _addresses(grad, memory, hidden, squashed, *weights, *out)
-        _call("memory_backward", grad.dtype, shape, arrays, _address(sums[0]), _address(sums[1]))
-        decay_grad, gain_grad = sums.sum(1).to(grad.dtype)
-        flat_drive, flat_proposal = drive_grad.flatten(0, 1), proposal_grad.flatten(0, 1)
+            hidden, squashed = _saved(ctx.shape, memory)
+            arrays = _addresses(*given, None, hidden, squashed)
+            _call("memory_forward", grad.dtype, ctx.shape, arrays)
+        rows, _, units, hidden_units, input_units, _, threads = ctx.shape
+        input_grad = torch.empty_like(given[0])
+        # A part for each thread's rows.
+        parts = min(threads, rows)
+        first = grad.new_empty(parts, hidden_units, units + input_units + 1)
+        proposal = grad.new_empty(parts, units, hidden_units)
+        sums = torch.empty(3, rows, units, dtype=torch.float64)
+        out = input_grad, first, proposal
+        arrays = _addresses(*given, memory, hidden, squashed, grad, *out)
+        _call("memory_backward", grad.dtype, ctx.shape, arrays, _addresses(*sums))
+        decay_grad, gain_grad, bias_grad = sums.sum(1).to(grad.dtype)
+        split = first.sum(0).split([units, input_units, 1], dim=1)
+        memory_weight_grad, input_weight_grad, hidden_bias_grad = split
         return (
-            drive_grad,
-            flat_drive.T @ decayed.flatten(0, 1),
-            flat_proposal.T @ activity.flatten(0, 1),
-            flat_proposal.sum(0),
+            input_grad,
+            memory_weight_grad,
+            input_weight_grad if input_units else None,
+            hidden_bias_grad.squeeze(1),
+            proposal.sum(0),
+            bias_grad,
             decay_grad,
             gain_grad,
             None,
@@ -244,12 +248,10 @@ class _MemoryRecursion(torch.autograd.Function):
         )
 
 
-def _recomputed(drive, weights, memory, activation) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the forward pass would have kept: h (ReLU) or a (SiLU), and tanh."""
-    memory_weight, proposal_weight, bias, decay, _ = weights
-    decayed = torch.nn.functional.pad(memory[:, :-1], (0, 0, 1, 0)) * decay
-    before = drive + decayed @ memory_weight.T
-    activity = ACTIVATIONS[activation](before)
-    proposal = torch.nn.functional.linear(activity, proposal_weight, bias)
-    squashed = torch.tanh(PROPOSAL_SLOPE * proposal)
-    return (activity if activation == "relu" else before), squashed
+def _saved(shape: ctypes.Array, memory: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Room for what the forward pass keeps for the backward pass alone (memory.cpp)."""
+    rows, duration, units, hidden_units = shape[:4]
+    padded = getattr(library(), f"padded_{SUFFIXES[memory.dtype]}")
+    samples = duration * rows
+    hidden = memory.new_empty(samples, padded(hidden_units))
+    return hidden, memory.new_empty(samples, padded(units))

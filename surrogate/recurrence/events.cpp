@@ -59,6 +59,14 @@ void gather_all(const int32_t* first, const int32_t* last, const T* kernel, int 
   }
 }
 
+// A synapse that reaches few channels has all it adds in a band of the kernel's row this wide.
+constexpr int kBand = 4;
+
+template <typename T>
+inline void add_band(T* to, const T* from) {
+  for (int i = 0; i < kBand; ++i) to[i] += from[i];
+}
+
 // The bins of each synapse's events, in order, as one array and where each synapse's begin, for the
 // bins [first, last).
 struct BySynapse {
@@ -76,22 +84,35 @@ struct BySynapse {
 };
 
 // With several taps the kernel outgrows the caches: one synapse after the other, so that each row
-// of the batch reads it once. With one tap, one millisecond after the other.
+// of the batch reads it once. With one tap, one millisecond after the other. `band` is where each
+// synapse's band begins, or null.
 template <typename T>
-void convolve(const Shape& s, const int32_t* synapse, const int64_t* offset, const T* kernel,
-              T* out) {
+void convolve(const Shape& s, const int32_t* synapse, const int64_t* offset, const int32_t* band,
+              const T* kernel, T* out) {
   const int64_t stride = static_cast<int64_t>(s.taps) * s.channels;
 #pragma omp parallel for num_threads(s.threads) schedule(dynamic, 1)
   for (int row = 0; row < s.rows; ++row) {
     const int first = row * s.duration, last = first + s.duration;
+    const auto clear = [&] {
+      std::memset(out + static_cast<int64_t>(first) * s.channels, 0,
+                  sizeof(T) * s.duration * s.channels);
+    };
+    if (band) {
+      clear();
+      for (int64_t b = first; b < last; ++b)
+        for (int64_t e = offset[b]; e < offset[b + 1]; ++e) {
+          const int c = band[synapse[e]];
+          add_band(out + b * s.channels + c, kernel + synapse[e] * stride + c);
+        }
+      continue;
+    }
     if (s.taps == 1) {
       for (int64_t b = first; b < last; ++b)
         gather_all(synapse + offset[b], synapse + offset[b + 1], kernel, s.channels,
                    out + b * s.channels);
       continue;
     }
-    std::memset(out + static_cast<int64_t>(first) * s.channels, 0,
-                sizeof(T) * s.duration * s.channels);
+    clear();
     const BySynapse events(s, synapse, offset, first, last);
     for (int n = 0; n < s.synapses; ++n)
       for (int64_t e = events.start[n]; e < events.start[n + 1]; ++e) {
@@ -120,21 +141,31 @@ void backward_by_synapse(const Shape& s, const int32_t* synapse, const int64_t* 
   }
 }
 
-// With one tap, one millisecond after the other, each thread for its own range of synapses.
+// With one tap, one millisecond after the other, each thread for its own range of synapses. What is
+// not in its range it adds to `waste` where the bands make that cheap: cheaper than a branch that no
+// processor can foresee. Its many places are there because a sum in one would wait for the last.
 template <typename T>
 void backward_by_time(const Shape& s, const int32_t* synapse, const int64_t* offset,
-                      const T* grad, T* kernel_grad) {
+                      const int32_t* band, const T* grad, T* kernel_grad) {
 #pragma omp parallel for num_threads(s.threads) schedule(static, 1)
   for (int part = 0; part < s.threads; ++part) {
     const int first = static_cast<int64_t>(s.synapses) * part / s.threads;
     const int last = static_cast<int64_t>(s.synapses) * (part + 1) / s.threads;
     const int64_t size = static_cast<int64_t>(last - first) * s.channels;
     std::memset(kernel_grad + static_cast<int64_t>(first) * s.channels, 0, sizeof(T) * size);
+    constexpr int kPlaces = 16;
+    T waste[kPlaces * kBand] = {};
     for (int64_t b = 0; b < static_cast<int64_t>(s.rows) * s.duration; ++b)
-      for (int64_t e = offset[b]; e < offset[b + 1]; ++e)
-        if (synapse[e] >= first && synapse[e] < last)
-          add(kernel_grad + static_cast<int64_t>(synapse[e]) * s.channels, grad + b * s.channels,
-              s.channels);
+      for (int64_t e = offset[b]; e < offset[b + 1]; ++e) {
+        const bool own = synapse[e] >= first && synapse[e] < last;
+        T* to = kernel_grad + static_cast<int64_t>(synapse[e]) * s.channels;
+        if (band) {
+          const int c = band[synapse[e]];
+          add_band(own ? to + c : waste + e % kPlaces * kBand, grad + b * s.channels + c);
+        } else if (own) {
+          add(to, grad + b * s.channels, s.channels);
+        }
+      }
   }
 }
 
@@ -163,14 +194,18 @@ Shape shape_of(const int* n) { return {n[0], n[1], n[2], n[3], n[4], n[5]}; }
 
 #define EXPORT(T, suffix)                                                                    \
   extern "C" void convolve_##suffix(const int* shape, const int32_t* synapse,                \
-                                    const int64_t* offset, const T* kernel, T* out) {        \
-    convolve(shape_of(shape), synapse, offset, kernel, out);                                 \
+                                    const int64_t* offset, const int32_t* band,              \
+                                    const T* kernel, T* out) {                               \
+    convolve(shape_of(shape), synapse, offset, band, kernel, out);                           \
   }                                                                                          \
   extern "C" void convolve_backward_##suffix(const int* shape, const int32_t* synapse,       \
-                                             const int64_t* offset, const T* grad, T* out) { \
+                                             const int64_t* offset, const int32_t* band,     \
+                                             const T* grad, T* out) {                        \
     const Shape s = shape_of(shape);                                                         \
-    const auto run = s.taps > 1 ? backward_by_synapse<T> : backward_by_time<T>;              \
-    run(s, synapse, offset, grad, out);                                                      \
+    if (s.taps > 1)                                                                          \
+      backward_by_synapse(s, synapse, offset, grad, out);                                    \
+    else                                                                                     \
+      backward_by_time(s, synapse, offset, band, grad, out);                                 \
   }                                                                                          \
   extern "C" void filter_##suffix(const int* shape, double decay, int reverse, const T* x,   \
                                   T* y) {                                                    \

@@ -1,8 +1,9 @@
 // The ELM memory recursion, forward and backward (docs/recurrence.md).
 //
-// Arrays are (rows, duration, units), contiguous. With x = decay m_{t-1}:
-//   a = drive_t + x Wm^T     h = act(a)     p = h Wp^T + bias
-//   u = tanh(2/3 p)          m_t = x + gain 1.7159 u
+// Arrays are (rows, duration, units), contiguous. With x = decay m_{t-1} and z = [x, input_t, 1]:
+//   a = z W^T            h = act(a)     p = h Wp^T + bias
+//   u = tanh(2/3 p)      m_t = x + gain 1.7159 u
+// where W = [Wm, Wi, bias of the hidden units]. Without Wi the input is added to a as it is.
 #if defined(__linux__)
 #include <malloc.h>
 #endif
@@ -23,10 +24,11 @@ constexpr double kScale = 1.7159, kSlope = 2.0 / 3.0;
 enum Activation { kRelu = 0, kSilu = 1 };
 
 struct Shape {
-  int rows, duration, units, hidden, activation, threads;
+  int rows, duration, units, hidden, inputs, activation, threads;  // inputs: 0 without Wi
+  int joint() const { return units + inputs + 1; }                 // the length of z
 };
 
-// Calls work(first row, number of rows) for one block of rows a thread.
+// Calls work(block, first row, number of rows) for one block of rows a thread.
 template <typename Work>
 void over_rows(const Shape& s, const Work& work) {
   const int blocks = s.threads < s.rows ? s.threads : s.rows;
@@ -35,7 +37,7 @@ void over_rows(const Shape& s, const Work& work) {
     const simd::FlushSubnormals flush;
     const int first = static_cast<int>(static_cast<int64_t>(s.rows) * b / blocks);
     const int last = static_cast<int>(static_cast<int64_t>(s.rows) * (b + 1) / blocks);
-    work(first, last - first);
+    work(b, first, last - first);
   }
 }
 
@@ -46,13 +48,16 @@ Buffer<T> padded_copy(const T* from, int n) {
   return to;
 }
 
-// Millisecond t of some rows, between an array (rows, duration, units) and padded scratch. What
-// the pass needs a few ms on is fetched early: it walks through more arrays and rows at once than
-// the hardware can follow.
+// Millisecond t of some rows, between an array (rows, duration, units) and scratch whose rows are
+// `stride` apart. What the pass needs a few ms on is fetched early: it walks through more arrays and
+// rows at once than the hardware can follow.
 template <typename T, int kDirection>
 struct Slice {
   static constexpr int kAheadMs = 6;
-  int duration, units;
+  int duration, units, stride;
+
+  Slice(const Shape& s, int units, int stride = 0)
+      : duration(s.duration), units(units), stride(stride ? stride : simd::padded<T>(units)) {}
 
   size_t at(int row, int t) const { return (static_cast<size_t>(row) * duration + t) * units; }
 
@@ -60,7 +65,7 @@ struct Slice {
     const int next = t + kDirection * kAheadMs;
     for (int r = 0; r < n; ++r) {
       if (next >= 0 && next < duration) fetch<0>(array + at(first + r, next));
-      simd::read(array + at(first + r, t), scratch + r * simd::padded<T>(units), units);
+      simd::read(array + at(first + r, t), scratch + r * stride, units);
     }
   }
 
@@ -68,7 +73,7 @@ struct Slice {
     const int next = t + kDirection * kAheadMs;
     for (int r = 0; r < n; ++r) {
       if (next >= 0 && next < duration) fetch<1>(array + at(first + r, next));
-      simd::write(scratch + r * simd::padded<T>(units), array + at(first + r, t), units);
+      simd::write(scratch + r * stride, array + at(first + r, t), units);
     }
   }
 
@@ -81,60 +86,100 @@ struct Slice {
 
 template <typename T>
 struct Weights {
-  const T *memory, *proposal, *bias, *decay, *gain;
+  const T *memory, *input, *hidden_bias, *proposal, *bias, *decay, *gain;
+
+  // W = [Wm, Wi, bias], (hidden, joint).
+  Buffer<T> first(const Shape& s) const {
+    auto joined = zeros<T>(static_cast<size_t>(s.hidden) * s.joint());
+    for (int k = 0; k < s.hidden; ++k) {
+      T* row = joined.get() + static_cast<size_t>(k) * s.joint();
+      std::copy_n(memory + static_cast<size_t>(k) * s.units, s.units, row);
+      std::copy_n(input + static_cast<size_t>(k) * s.inputs, s.inputs, row + s.units);
+      row[s.units + s.inputs] = hidden_bias[k];
+    }
+    return joined;
+  }
 };
 
-// Forward results beside the memory; null where they are not kept.
+// z of some rows. Its vectors of x and of the input overlap: x has to be there first.
+template <typename T, int kDirection>
+struct Joint {
+  const Shape& s;
+  int stride = simd::padded<T>(s.joint()) + kLanes<T>;
+  Slice<T, kDirection> input{s, s.inputs, stride};
+
+  void complete(const T* array, int first, int n, int t, T* z) const {
+    if (s.inputs) input.read(array, first, n, t, z + s.units);
+    for (int r = 0; r < n; ++r) z[r * stride + s.joint() - 1] = T(1);
+  }
+};
+
+// Forward results beside the memory; null where they are not kept. Only the kernels read them: ms by
+// ms for the rows of each thread, in whole vectors, so that they are worked on where they lie.
 template <typename T>
 struct Saved {
   T *hidden, *squashed;  // h (ReLU) or a (SiLU); u
+
+  // Ms t of n rows, each `wide` long.
+  static T* at(T* array, const Shape& s, int first, int n, int wide, int t) {
+    return array + (static_cast<size_t>(first) * s.duration + static_cast<size_t>(t) * n) * wide;
+  }
 };
 
+// a to h, which may be in one place.
 template <typename T, int kActivation>
-void activate(T* a, int n) {
+void activate(const T* a, T* h, int n) {
   for (int i = 0; i < n; i += kLanes<T>) {
     const Vec<T> x = load(a + i);
     if constexpr (kActivation == kRelu)
-      store(a + i, x < T(0) ? Vec<T>{} : x);
+      store(h + i, x < T(0) ? Vec<T>{} : x);
     else
-      store(a + i, x * simd::sigmoid_of(x));
+      store(h + i, x * simd::sigmoid_of(x));
   }
 }
 
 template <typename T, int kActivation>
-void forward(const Shape& s, const T* drive, const Weights<T>& w, T* memory, Saved<T> saved) {
+void forward(const Shape& s, const T* input, const Weights<T>& w, T* memory, Saved<T> saved) {
   const int d = simd::padded<T>(s.units), h = simd::padded<T>(s.hidden);
-  const Panels<T> to_hidden(w.memory, s.units, s.hidden, 1, s.units);
+  const auto first_layer = w.first(s);
+  const Panels<T> to_hidden(first_layer.get(), s.joint(), s.hidden, 1, s.joint());
   const Panels<T> to_proposal(w.proposal, s.hidden, s.units, 1, s.hidden);
   const auto decay = padded_copy(w.decay, s.units), gain = padded_copy(w.gain, s.units);
   const auto bias = padded_copy(w.bias, s.units);
-  const Slice<T, 1> unit{s.duration, s.units}, wide{s.duration, s.hidden};
+  const Slice<T, 1> unit(s, s.units), wide(s, s.hidden);
+  const Joint<T, 1> joint{s};
 
-  over_rows(s, [&](int first, int n) {
-    const int block = simd::part_size(n, simd::kTileRows);
-    const auto m = zeros<T>(n * d), p = zeros<T>(n * d), a = zeros<T>(n * h);
+  over_rows(s, [&](int, int first, int n) {
+    const int tall = simd::part_size(n, simd::kTileRows);
+    const auto m = zeros<T>(n * d), p = zeros<T>(n * d), scratch = zeros<T>(n * h);
+    const auto z = zeros<T>(n * joint.stride);
     for (int t = 0; t < s.duration; ++t) {
+      T* a = saved.hidden ? saved.at(saved.hidden, s, first, n, h, t) : scratch.get();
+      T* u = saved.squashed ? saved.at(saved.squashed, s, first, n, d, t) : p.get();
+      T* active = kActivation == kRelu ? a : scratch.get();
       for (int r = 0; r < n; ++r)
         for (int i = 0; i < d; i += kLanes<T>) {
-          T* mr = m.get() + r * d + i;
-          store(mr, load(mr) * load(decay.get() + i));
+          const Vec<T> x = load(m.get() + r * d + i) * load(decay.get() + i);
+          store(m.get() + r * d + i, x);
+          store(z.get() + r * joint.stride + i, x);
           store(p.get() + r * d + i, load(bias.get() + i));
         }
-      wide.read(drive, first, n, t, a.get());
-      to_hidden.multiply(m.get(), d, n, block, a.get());
-      if (kActivation == kSilu && saved.hidden) wide.write(a.get(), first, n, t, saved.hidden);
-      activate<T, kActivation>(a.get(), n * h);
-      if (kActivation == kRelu && saved.hidden) wide.write(a.get(), first, n, t, saved.hidden);
-      to_proposal.multiply(a.get(), h, n, block, p.get());
+      joint.complete(input, first, n, t, z.get());
+      if (s.inputs)
+        std::memset(a, 0, n * h * sizeof(T));
+      else
+        wide.read(input, first, n, t, a);
+      to_hidden.multiply(z.get(), joint.stride, n, tall, a);
+      activate<T, kActivation>(a, active, n * h);
+      to_proposal.multiply(active, h, n, tall, p.get());
       for (int r = 0; r < n; ++r)
         for (int i = 0; i < d; i += kLanes<T>) {
-          T *pr = p.get() + r * d + i, *mr = m.get() + r * d + i;
-          const Vec<T> u = simd::tanh_of(load(pr) * T(kSlope));
-          store(pr, u);
-          store(mr, load(mr) + load(gain.get() + i) * T(kScale) * u);
+          const int at = r * d + i;
+          const Vec<T> tanh = simd::tanh_of(load(p.get() + at) * T(kSlope));
+          store(u + at, tanh);
+          store(m.get() + at, load(m.get() + at) + load(gain.get() + i) * T(kScale) * tanh);
         }
-      unit.write(m.get(), first, n, t, memory);
-      if (saved.squashed) unit.write(p.get(), first, n, t, saved.squashed);
+      if (memory) unit.write(m.get(), first, n, t, memory);
     }
   });
 }
@@ -159,93 +204,120 @@ class LongSum {
   Buffer<double> total_;
 };
 
-// What the backward pass writes, per (row, ms) except the last two, which are per row.
+// What the backward pass writes: the gradients of the input (rows, duration, units), of W and Wp for
+// each block of rows (blocks, outputs, inputs), of the rest for each row (rows, units).
 template <typename T>
 struct Gradients {
-  T *drive;              // da, the gradient of the drive
-  T *proposal;           // dp
-  T *decayed;            // x, for the gradient of Wm
-  T *hidden;             // h, for the gradient of Wp (SiLU only)
-  double *decay, *gain;  // (rows, units)
+  T *input, *first, *proposal;
+  double *decay, *gain, *bias;
 };
 
-// dh to da, and for SiLU a to h.
+// The gradients of W and Wp are products over many samples, which are (row, ms): so many of them are
+// gathered first, few enough to stay in cache.
+constexpr int kSamples = 64;
+
+// Matrix (rows, columns), whose rows are `stride` apart, to matrix number `block` of an array of them.
+template <typename T>
+void copy_rows(const T* from, int stride, int rows, int columns, T* to, int block) {
+  for (int r = 0; r < rows; ++r)
+    std::copy_n(from + static_cast<size_t>(r) * stride, columns,
+                to + (static_cast<size_t>(block) * rows + r) * columns);
+}
+
+// dh to da, by a and for ReLU just as well by h. For SiLU also a to h.
 template <typename T, int kActivation>
-void activate_backward(T* dh, T* saved, int n) {
+void activate_backward(T* dh, const T* a, T* h, int n) {
   for (int i = 0; i < n; i += kLanes<T>) {
-    const Vec<T> x = load(saved + i), g = load(dh + i);
+    const Vec<T> x = load(a + i), g = load(dh + i);
     if constexpr (kActivation == kRelu) {
       store(dh + i, x > T(0) ? g : Vec<T>{});
     } else {
       const Vec<T> s = simd::sigmoid_of(x);
       store(dh + i, g * s * (T(1) + x * (T(1) - s)));
-      store(saved + i, x * s);
+      store(h + i, x * s);
     }
   }
 }
 
 template <typename T, int kActivation>
-void backward(const Shape& s, const T* grad, const T* memory, Saved<T> saved, const Weights<T>& w,
-              Gradients<T> out) {
+void backward(const Shape& s, const T* grad, const T* input, const T* memory, Saved<T> saved,
+              const Weights<T>& w, Gradients<T> out) {
   const int d = simd::padded<T>(s.units), h = simd::padded<T>(s.hidden);
+  const int j = simd::padded<T>(s.joint());
+  const auto first_layer = w.first(s);
   const Panels<T> from_proposal(w.proposal, s.units, s.hidden, s.hidden, 1);
-  const Panels<T> from_hidden(w.memory, s.hidden, s.units, s.units, 1);
+  const Panels<T> from_hidden(first_layer.get(), s.hidden, s.joint(), s.joint(), 1);
   const auto decay = padded_copy(w.decay, s.units), gain = padded_copy(w.gain, s.units);
-  const Slice<T, -1> unit{s.duration, s.units}, wide{s.duration, s.hidden};
+  const Slice<T, -1> unit(s, s.units), wide(s, s.hidden), inputs(s, s.inputs, j);
+  const Joint<T, -1> joint{s};
 
-  over_rows(s, [&](int first, int n) {
-    const int block = simd::part_size(n, simd::kTileRows);
-    const auto carry = zeros<T>(n * d), g = zeros<T>(n * d), u = zeros<T>(n * d);
-    const auto dp = zeros<T>(n * d), before = zeros<T>(n * d);
-    const auto da = zeros<T>(n * h), a = zeros<T>(n * h);
-    LongSum<T> decay_sum(n * d), gain_sum(n * d);
+  over_rows(s, [&](int block, int first, int n) {
+    const int tall = simd::part_size(n, simd::kTileRows), gathered = std::max(kSamples / n, 1);
+    const auto carry = zeros<T>(n * d), g = zeros<T>(n * d);
+    const auto before = zeros<T>(n * d), dz = zeros<T>(n * j);
+    const auto first_sum = zeros<T>(s.hidden * j), proposal_sum = zeros<T>(s.units * h);
+    // These of `gathered` ms, in order of time.
+    const int samples = gathered * n;
+    const auto dps = zeros<T>(samples * d), zs = zeros<T>(samples * joint.stride);
+    const auto das = zeros<T>(samples * h), hs = zeros<T>(samples * h);
+    LongSum<T> decay_sum(n * d), gain_sum(n * d), bias_sum(n * d);
     for (int t = s.duration - 1; t >= 0; --t) {
+      const int from = samples - n - (s.duration - 1 - t) % gathered * n;
+      T *dp = dps.get() + from * d, *z = zs.get() + from * joint.stride;
+      T *da = das.get() + from * h, *active = hs.get() + from * h;
+      const T* a = saved.at(saved.hidden, s, first, n, h, t);
+      const T* u = saved.at(saved.squashed, s, first, n, d, t);
       unit.read(grad, first, n, t, g.get());
-      unit.read(saved.squashed, first, n, t, u.get());
-      wide.read(saved.hidden, first, n, t, a.get());
       if (t > 0)
         unit.read(memory, first, n, t - 1, before.get());
       else
         std::memset(before.get(), 0, n * d * sizeof(T));
       for (int r = 0; r < n; ++r)
         for (int i = 0; i < d; i += kLanes<T>) {
-          const int j = r * d + i;
-          const Vec<T> total = load(g.get() + j) + load(carry.get() + j);
-          const Vec<T> tanh = load(u.get() + j), moved = total * T(kScale) * tanh;
+          const int at = r * d + i;
+          const Vec<T> total = load(g.get() + at) + load(carry.get() + at);
+          const Vec<T> tanh = load(u + at), moved = total * T(kScale) * tanh;
           const Vec<T> slope = T(kScale * kSlope) * (T(1) - tanh * tanh);
-          store(g.get() + j, total);
-          store(carry.get() + j, Vec<T>{});
-          store(dp.get() + j, total * load(gain.get() + i) * slope);
-          gain_sum.add(j, moved);
+          const Vec<T> proposed = total * load(gain.get() + i) * slope;
+          store(g.get() + at, total);
+          store(dp + at, proposed);
+          store(z + r * joint.stride + i, load(before.get() + at) * load(decay.get() + i));
+          gain_sum.add(at, moved);
+          bias_sum.add(at, proposed);
         }
-      unit.write(dp.get(), first, n, t, out.proposal);
-      std::memset(da.get(), 0, n * h * sizeof(T));
-      from_proposal.multiply(dp.get(), d, n, block, da.get());
-      activate_backward<T, kActivation>(da.get(), a.get(), n * h);
-      if (kActivation == kSilu) wide.write(a.get(), first, n, t, out.hidden);
-      wide.write(da.get(), first, n, t, out.drive);
-      // Summed apart from what is carried, which may be far larger.
-      from_hidden.multiply(da.get(), h, n, block, carry.get());
+      joint.complete(input, first, n, t, z);
+      std::memset(da, 0, n * h * sizeof(T));
+      from_proposal.multiply(dp, d, n, tall, da);
+      activate_backward<T, kActivation>(da, a, active, n * h);
+      std::memset(dz.get(), 0, n * j * sizeof(T));
+      from_hidden.multiply(da, h, n, tall, dz.get());
+      if (s.inputs)
+        inputs.write(dz.get() + s.units, first, n, t, out.input);
+      else
+        wide.write(da, first, n, t, out.input);
       for (int r = 0; r < n; ++r)
         for (int i = 0; i < d; i += kLanes<T>) {
-          const int j = r * d + i;
-          const Vec<T> total = load(g.get() + j) + load(carry.get() + j);
-          const Vec<T> past = load(before.get() + j);
-          const Vec<T> kept = load(decay.get() + i), pull = total * past;
-          decay_sum.add(j, pull);
-          store(before.get() + j, past * kept);
-          store(carry.get() + j, total * kept);
+          const int at = r * d + i;
+          const Vec<T> total = load(g.get() + at) + load(dz.get() + r * j + i);
+          decay_sum.add(at, total * load(before.get() + at));
+          store(carry.get() + at, total * load(decay.get() + i));
         }
-      unit.write(before.get(), first, n, t, out.decayed);
-      if (t % kFlushEvery == 0) {
-        decay_sum.flush();
-        gain_sum.flush();
+      if (from == 0 || t == 0) {
+        simd::add_outer(da, h, s.hidden, z, joint.stride, s.joint(), samples - from,
+                        first_sum.get());
+        simd::add_outer(dp, d, s.units, kActivation == kRelu ? a : active, h, s.hidden,
+                        samples - from, proposal_sum.get());
       }
+      if (t % kFlushEvery == 0)
+        for (LongSum<T>* sum : {&decay_sum, &gain_sum, &bias_sum}) sum->flush();
     }
+    copy_rows(first_sum.get(), j, s.hidden, s.joint(), out.first, block);
+    copy_rows(proposal_sum.get(), h, s.units, s.hidden, out.proposal, block);
     for (int r = 0; r < n; ++r) {
-      const size_t to = static_cast<size_t>(first + r) * s.units, bytes = s.units * sizeof(double);
-      std::memcpy(out.decay + to, decay_sum.total() + r * d, bytes);
-      std::memcpy(out.gain + to, gain_sum.total() + r * d, bytes);
+      const size_t to = static_cast<size_t>(first + r) * s.units;
+      std::copy_n(decay_sum.total() + r * d, s.units, out.decay + to);
+      std::copy_n(gain_sum.total() + r * d, s.units, out.gain + to);
+      std::copy_n(bias_sum.total() + r * d, s.units, out.bias + to);
     }
   });
 }
@@ -261,23 +333,25 @@ extern "C" void keep_freed_memory() {
 #endif
 }
 
+extern "C" int padded_f32(int n) { return simd::padded<float>(n); }
+extern "C" int padded_f64(int n) { return simd::padded<double>(n); }
+
 // `shape` and the pointers in `arrays` are in the order of the structs above.
 #define EXPORT(T, suffix)                                                                        \
-  extern "C" void memory_forward_##suffix(const int* shape, T* const* arrays) {                  \
-    const Shape s{shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]};                   \
-    const Weights<T> w{arrays[1], arrays[2], arrays[3], arrays[4], arrays[5]};                   \
-    const Saved<T> saved{arrays[7], arrays[8]};                                                  \
+  extern "C" void memory_forward_##suffix(const int* n, T* const* arrays) {                      \
+    const Shape s{n[0], n[1], n[2], n[3], n[4], n[5], n[6]};                                     \
+    const Weights<T> w{arrays[1], arrays[2], arrays[3], arrays[4],                               \
+                       arrays[5], arrays[6], arrays[7]};                                         \
     const auto run = s.activation == kRelu ? forward<T, kRelu> : forward<T, kSilu>;              \
-    run(s, arrays[0], w, arrays[6], saved);                                                      \
+    run(s, arrays[0], w, arrays[8], {arrays[9], arrays[10]});                                    \
   }                                                                                              \
-  extern "C" void memory_backward_##suffix(const int* shape, T* const* arrays, double* decay,    \
-                                           double* gain) {                                       \
-    const Shape s{shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]};                   \
-    const Weights<T> w{arrays[4], arrays[5], arrays[6], arrays[7], arrays[8]};                   \
-    const Saved<T> saved{arrays[2], arrays[3]};                                                  \
-    const Gradients<T> out{arrays[9], arrays[10], arrays[11], arrays[12], decay, gain};          \
+  extern "C" void memory_backward_##suffix(const int* n, T* const* arrays, double* const* sums) { \
+    const Shape s{n[0], n[1], n[2], n[3], n[4], n[5], n[6]};                                     \
+    const Weights<T> w{arrays[1], arrays[2], arrays[3], arrays[4],                               \
+                       arrays[5], arrays[6], arrays[7]};                                         \
+    const Gradients<T> out{arrays[12], arrays[13], arrays[14], sums[0], sums[1], sums[2]};       \
     const auto run = s.activation == kRelu ? backward<T, kRelu> : backward<T, kSilu>;            \
-    run(s, arrays[0], arrays[1], saved, w, out);                                                 \
+    run(s, arrays[11], arrays[0], arrays[8], {arrays[9], arrays[10]}, w, out);                   \
   }
 
 EXPORT(float, f32)

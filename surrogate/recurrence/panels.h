@@ -50,44 +50,70 @@ inline DoubleVector multiply_add(DoubleVector a, DoubleVector b, DoubleVector c)
 #endif
 }
 
-// acc += x w for kRows rows and kVectors vectors of columns, all of acc in registers.
+// Holds a value in its register. GCC may otherwise load it from memory again for each use, and loads
+// then bound the product.
+template <typename V>
+KERNEL_INLINE void keep(V& v) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(v));
+#elif defined(__SSE2__)
+  asm("" : "+x"(v));
+#endif
+}
+
+// A matrix by where it begins, how far apart its rows are, and how far apart its columns.
+template <typename T>
+struct Matrix {
+  const T* at;
+  int row, column;
+};
+
+// acc += x w for kRows rows and kVectors vectors of columns, summed in registers. Row k of w is
+// `w_step` after the one before. Not inlined: each tile has all registers to itself.
 template <typename T, int kRows, int kVectors>
-inline void tile(const T* x, int x_stride, const T* w, int depth, T* acc, int acc_stride) {
+__attribute__((noinline)) void tile(Matrix<T> x, const T* w, int w_step, int depth, T* acc,
+                                    int acc_stride) {
   constexpr int lanes = kLanes<T>;
-  Vec<T> sum[kRows][kVectors];
+  Vec<T> sum[kRows][kVectors];  // cleared one by one: all at once, GCC clears them in memory
   for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = load(acc + r * acc_stride + v * lanes);
-  for (int k = 0; k < depth; ++k, w += kVectors * lanes) {
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = Vec<T>{};
+  for (int k = 0; k < depth; ++k, w += w_step, x.at += x.column) {
     Vec<T> column[kVectors];
-    for (int v = 0; v < kVectors; ++v) column[v] = load(w + v * lanes);
+    for (int v = 0; v < kVectors; ++v) {
+      column[v] = load(w + v * lanes);
+      keep(column[v]);
+    }
     for (int r = 0; r < kRows; ++r) {
-      const Vec<T> value = splat<Vec<T>>(x[r * x_stride + k]);
+      const Vec<T> value = splat<Vec<T>>(x.at[r * x.row]);
       for (int v = 0; v < kVectors; ++v) sum[r][v] = multiply_add(value, column[v], sum[r][v]);
     }
   }
   for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVectors; ++v) store(acc + r * acc_stride + v * lanes, sum[r][v]);
+    for (int v = 0; v < kVectors; ++v) {
+      T* to = acc + r * acc_stride + v * lanes;
+      store(to, load(to) + sum[r][v]);
+    }
 }
 
 template <typename T, int kVectors, int kRows = kTileRows>
-inline void tile_rows(int rows, const T* x, int x_stride, const T* w, int depth, T* acc,
+inline void tile_rows(int rows, Matrix<T> x, const T* w, int w_step, int depth, T* acc,
                       int acc_stride) {
   if constexpr (kRows > 0) {
     if (rows == kRows)
-      tile<T, kRows, kVectors>(x, x_stride, w, depth, acc, acc_stride);
+      tile<T, kRows, kVectors>(x, w, w_step, depth, acc, acc_stride);
     else
-      tile_rows<T, kVectors, kRows - 1>(rows, x, x_stride, w, depth, acc, acc_stride);
+      tile_rows<T, kVectors, kRows - 1>(rows, x, w, w_step, depth, acc, acc_stride);
   }
 }
 
 template <typename T, int kVectors = kTileVectors>
-inline void tile_columns(int vectors, int rows, const T* x, int x_stride, const T* w, int depth,
+inline void tile_columns(int vectors, int rows, Matrix<T> x, const T* w, int w_step, int depth,
                          T* acc, int acc_stride) {
   if constexpr (kVectors > 0) {
     if (vectors == kVectors)
-      tile_rows<T, kVectors>(rows, x, x_stride, w, depth, acc, acc_stride);
+      tile_rows<T, kVectors>(rows, x, w, w_step, depth, acc, acc_stride);
     else
-      tile_columns<T, kVectors - 1>(vectors, rows, x, x_stride, w, depth, acc, acc_stride);
+      tile_columns<T, kVectors - 1>(vectors, rows, x, w, w_step, depth, acc, acc_stride);
   }
 }
 
@@ -122,8 +148,8 @@ class Panels {
       const int first = v * kLanes<T>, width = std::min(width_, vectors_ - v);
       const T* panel = data_.get() + static_cast<size_t>(first) * depth_;
       for (int r = 0; r < rows; r += block)
-        tile_columns<T>(width, std::min(block, rows - r), x + r * x_stride, x_stride, panel,
-                        depth_, acc + r * acc_stride + first, acc_stride);
+        tile_columns<T>(width, std::min(block, rows - r), {x + r * x_stride, x_stride, 1}, panel,
+                        width * kLanes<T>, depth_, acc + r * acc_stride + first, acc_stride);
     }
   }
 
@@ -131,5 +157,20 @@ class Panels {
   int depth_, vectors_, width_;  // width_: vectors of a panel
   Buffer<T> data_;
 };
+
+// acc (n, padded columns) += x^T y, summed over the rows of x (rows, n) and y (rows, columns), whose
+// rows are `x_stride` and `y_stride` apart.
+template <typename T>
+void add_outer(const T* x, int x_stride, int n, const T* y, int y_stride, int columns, int rows,
+               T* acc) {
+  const int vectors = vectors_for<T>(columns), acc_stride = padded<T>(columns);
+  const int wide = part_size(vectors, kTileVectors), tall = part_size(n, kTileRows);
+  for (int v = 0; v < vectors; v += wide) {
+    const int first = v * kLanes<T>;
+    for (int i = 0; i < n; i += tall)
+      tile_columns<T>(std::min(wide, vectors - v), std::min(tall, n - i), {x + i, 1, x_stride},
+                      y + first, y_stride, rows, acc + i * acc_stride + first, acc_stride);
+  }
+}
 
 }  // namespace simd

@@ -22,10 +22,12 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 Layer = tuple[torch.Tensor, torch.Tensor]
 
 
-def event_convolution(events: EventBatch, kernel_nkc: torch.Tensor) -> torch.Tensor:
+def event_convolution(
+    events: EventBatch, kernel_nkc: torch.Tensor, band_n: torch.Tensor | None = None
+) -> torch.Tensor:
     """Causal convolution of the spikes: a spike of synapse n at t adds kernel[n, j] at t + j.
 
-    Shapes as in `recurrence.event_convolution`.
+    Shapes as in `recurrence.event_convolution`; `band_n` is of no effect here.
     """
     _, taps, channels = kernel_nkc.shape
     if taps > 1:
@@ -119,8 +121,10 @@ def membrane_step(
 
 
 def memory_recursion(
-    drive_bth: torch.Tensor,
+    input_btc: torch.Tensor,
     memory_weight_hd: torch.Tensor,
+    input_weight_hc: torch.Tensor | None,
+    hidden_bias_h: torch.Tensor,
     layers: Sequence[Layer],
     decay_d: torch.Tensor,
     gain_d: torch.Tensor,
@@ -131,12 +135,13 @@ def memory_recursion(
     """The ELM memory, one millisecond after the other.
 
     With x = decay m_{t-1}: m_t = x + gain 1.7159 tanh(2/3 MLP(x)), where the first hidden layer of
-    the MLP is act(drive_t + memory_weight x) and `layers` are the (weight, bias) after it.
-    `recompute` is of no effect here: autograd keeps what it needs.
+    the MLP is act(drive_t + memory_weight x), its drive is `hidden_drive`, and `layers` are the
+    (weight, bias) after it. `recompute` is of no effect here: autograd keeps what it needs.
 
     Returns:
         memory, (B, T, d).
     """
+    drive_bth = hidden_drive(input_btc, input_weight_hc, hidden_bias_h)
     memory_bd = drive_bth.new_zeros(drive_bth.shape[0], len(decay_d))
     out = []
     for drive_bh in drive_bth.unbind(1):
@@ -145,6 +150,18 @@ def memory_recursion(
         )
         out.append(memory_bd)
     return torch.stack(out, dim=1)
+
+
+def hidden_drive(
+    input_c: torch.Tensor, weight_hc: torch.Tensor | None, bias_h: torch.Tensor
+) -> torch.Tensor:
+    """What the input (..., C) and the bias add to the first hidden layer, (..., h).
+
+    Without a weight the input is (..., h) and added as it is.
+    """
+    if weight_hc is None:
+        return input_c + bias_h
+    return functional.linear(input_c, weight_hc, bias_h)
 
 
 def memory_step(

@@ -20,7 +20,7 @@ from neuronio.surrogate.models import (
 )
 from neuronio.surrogate.models.elm import BranchElmOptions
 from neuronio.surrogate.models.tcn import TcnOptions
-from neuronio.surrogate.recurrence import reference
+from neuronio.surrogate.recurrence import BAND, reference
 
 SEGMENTS = 30
 MODELS = list(FAMILIES)
@@ -266,6 +266,30 @@ def test_pooled_elm_sums_stretches_of_segments_and_keeps_inhibition_apart(cluste
     assert len(kernel_nf[kernel_nf != 0].unique()) == 1  # no synapse counts more than another
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "banded"),
+    [
+        ("branch_elm", {}, False),
+        ("branch_elm", {"synapses_per_branch": 7}, True),
+        ("branch_elm", {"num_branch": 1, "synapses_per_branch": 2 * SEGMENTS}, False),
+        ("branch_elm", {"num_branch": 9, "synapses_per_branch": 2 * SEGMENTS}, False),
+        ("pooled_elm", {"clusters": 1}, False),
+        ("pooled_elm", {"clusters": 7}, True),
+        ("elm", {}, False),
+    ],
+)
+def test_the_band_of_an_input_holds_all_branches_that_it_reaches(name, options, banded):
+    model = small_model(name, **options)
+    assert (model.input_band is not None) == banded
+    if banded:
+        kernel_nj = model.input_kernel()
+        branch_j, first_n1 = torch.arange(kernel_nj.shape[1]), model.input_band[:, None]
+        outside = (branch_j < first_n1) | (branch_j >= first_n1 + BAND)
+        assert not kernel_nj[outside].any()
+        assert first_n1.min() >= 0
+        assert first_n1.max() <= len(branch_j) - BAND
+
+
 def test_elm_inhibition_opposes_excitation():
     model = small_model("elm")
     one = np.zeros((SEGMENTS, 20), dtype=bool)
@@ -274,7 +298,7 @@ def test_elm_inhibition_opposes_excitation():
     excited, inhibited = InputEvents.from_dense(one, none), InputEvents.from_dense(none, one)
     with torch.no_grad():
         model.mlp[0].weight[:, SEGMENTS + 3] = model.mlp[0].weight[:, 3]
-        drive = model.drive(EventBatch.from_inputs([excited, inhibited])) - model.mlp[0].bias
+        drive = model.traces(EventBatch.from_inputs([excited, inhibited]))
     torch.testing.assert_close(drive[0], -drive[1])
     assert drive[0, 5:].any()
 

@@ -14,33 +14,38 @@ from neuronio.surrogate.recurrence import compiled, reference
 ACTIVATIONS = ("relu", "silu")
 
 
-def recursion_arguments(rows, duration, units, hidden, dtype, seed=0):
+def recursion_arguments(rows, duration, units, hidden, dtype, inputs=0, seed=0):
+    """With `inputs` the input has a weight, without it is added as it is."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape, scale=1.0):
         return torch.randn(*shape, dtype=dtype, generator=generator) * scale
 
     tensors = [
-        normal(rows, duration, hidden),
+        normal(rows, duration, inputs or hidden),
         normal(hidden, units, scale=0.5 * units**-0.5),
+        normal(hidden, inputs, scale=inputs**-0.5) if inputs else None,
+        normal(hidden),
         normal(units, hidden, scale=0.5 * hidden**-0.5),
         normal(units),
         torch.rand(units, dtype=dtype, generator=generator),
         torch.rand(units, dtype=dtype, generator=generator),
     ]
-    return [tensor.requires_grad_() for tensor in tensors]
+    return [None if tensor is None else tensor.requires_grad_() for tensor in tensors]
 
 
-def plain(drive, memory_weight, weight, bias, decay, gain, activation):
+def plain(inputs, *weights_and_activation):
+    *first, weight, bias, decay, gain, activation = weights_and_activation
     layers = [(weight, bias)]
-    return reference.memory_recursion(drive, memory_weight, layers, decay, gain, activation)
+    return reference.memory_recursion(inputs, *first, layers, decay, gain, activation)
 
 
 def value_and_gradients(function, arguments):
     value = function(*arguments)
     generator = torch.Generator().manual_seed(1)
     weights = torch.randn(value.shape, generator=generator).to(value.dtype)
-    return value.detach(), torch.autograd.grad((value * weights).sum(), arguments)
+    learned = [x for x in arguments if x is not None]
+    return value.detach(), torch.autograd.grad((value * weights).sum(), learned)
 
 
 FORMS = {
@@ -50,9 +55,13 @@ FORMS = {
 }
 
 
+def as_double(arguments):
+    return [None if x is None else x.detach().double().requires_grad_() for x in arguments]
+
+
 def truth(arguments, activation):
     """Value and gradients of the plain reference in float64, of the very same numbers."""
-    exact = [x.detach().double().requires_grad_() for x in arguments]
+    exact = as_double(arguments)
     return value_and_gradients(lambda *x: plain(*x, activation), exact)
 
 
@@ -67,8 +76,9 @@ def random_events(rows, duration_ms, n_segments, rate=0.05, seed=0):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("recompute", [False, True])
-def test_memory_gradients_equal_finite_differences(activation, recompute):
-    arguments = recursion_arguments(3, 6, 5, 7, torch.float64)
+@pytest.mark.parametrize("inputs", [0, 4])
+def test_memory_gradients_equal_finite_differences(activation, recompute, inputs):
+    arguments = recursion_arguments(3, 6, 5, 7, torch.float64, inputs)
     assert torch.autograd.gradcheck(
         lambda *x: compiled.memory_recursion(*x, activation, recompute), arguments
     )
@@ -76,8 +86,15 @@ def test_memory_gradients_equal_finite_differences(activation, recompute):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize(
-    ("rows", "duration", "units", "hidden"),
-    [(1, 1, 1, 1), (1, 40, 1, 2), (8, 120, 20, 40), (13, 60, 33, 66), (2, 30, 100, 200)],
+    ("rows", "duration", "units", "hidden", "inputs"),
+    [
+        (1, 1, 1, 1, 0),
+        (1, 40, 1, 2, 1),
+        (8, 120, 20, 40, 45),
+        (13, 60, 33, 66, 0),
+        (70, 5, 7, 14, 9),
+        (2, 30, 100, 200, 45),
+    ],
 )
 @pytest.mark.parametrize(
     ("form", "dtype", "tolerance"),
@@ -90,10 +107,10 @@ def test_memory_gradients_equal_finite_differences(activation, recompute):
     ],
 )
 def test_every_form_equals_the_float64_reference(
-    activation, rows, duration, units, hidden, form, dtype, tolerance
+    activation, rows, duration, units, hidden, inputs, form, dtype, tolerance
 ):
     """In float32 no form is the truth of another: each is held against float64 alone."""
-    arguments = recursion_arguments(rows, duration, units, hidden, dtype)
+    arguments = recursion_arguments(rows, duration, units, hidden, dtype, inputs)
     value, gradients = value_and_gradients(lambda *x: FORMS[form](*x, activation), arguments)
     wanted, wanted_gradients = truth(arguments, activation)
     torch.testing.assert_close(value.double(), wanted, atol=tolerance, rtol=tolerance)
@@ -103,8 +120,8 @@ def test_every_form_equals_the_float64_reference(
 
 def test_long_sums_in_float32_are_harmless():
     """A 6 s trial: float32 gradients stay within 1e-5 of the same sums in float64."""
-    single = recursion_arguments(2, 6000, 4, 8, torch.float32)
-    double = [x.detach().double().requires_grad_() for x in single]
+    single = recursion_arguments(2, 6000, 4, 8, torch.float32, inputs=6)
+    double = as_double(single)
 
     def run(*x):
         return compiled.memory_recursion(*x, "silu", False)
@@ -117,7 +134,7 @@ def test_long_sums_in_float32_are_harmless():
 
 
 def test_only_the_requested_gradients_and_no_grad():
-    arguments = recursion_arguments(2, 20, 3, 6, torch.float64)
+    arguments = recursion_arguments(2, 20, 3, 6, torch.float64, inputs=4)
     with torch.no_grad():
         quiet = compiled.memory_recursion(*arguments, "relu", False)
     assert not quiet.requires_grad
@@ -130,7 +147,7 @@ def test_only_the_requested_gradients_and_no_grad():
 
 
 def test_arguments_need_not_be_contiguous():
-    drive, *rest = recursion_arguments(4, 10, 3, 6, torch.float64)
+    drive, *rest = recursion_arguments(4, 10, 3, 6, torch.float64, inputs=4)
     strided = drive.detach().transpose(0, 1).contiguous().transpose(0, 1).requires_grad_()
     wide = torch.cat([torch.ones_like(rest[0]), rest[0]], dim=1).detach()
     value = compiled.memory_recursion(strided, wide[:, 3:], *rest[1:], "relu", False)
@@ -138,7 +155,7 @@ def test_arguments_need_not_be_contiguous():
 
 
 def test_several_threads_at_once():
-    arguments = [x.detach() for x in recursion_arguments(4, 200, 10, 20, torch.float32)]
+    arguments = [x.detach() for x in recursion_arguments(4, 200, 10, 20, torch.float32, inputs=6)]
     alone = compiled.memory_recursion(*arguments, "silu", False)
     results = [None] * 6
 
@@ -155,9 +172,10 @@ def test_several_threads_at_once():
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_same_bits_for_any_number_of_threads(activation, dtype):
-    """What the kernels compute; weight gradients come from torch's matrix products after them."""
-    arguments = recursion_arguments(7, 50, 10, 20, dtype)
+@pytest.mark.parametrize("inputs", [0, 6])
+def test_same_bits_for_any_number_of_threads(activation, dtype, inputs):
+    """What there is for each row; weight gradients are summed over the rows of a thread first."""
+    arguments = recursion_arguments(7, 50, 10, 20, dtype, inputs)
     events = random_events(7, 60, 20)
     generator = torch.Generator().manual_seed(0)
     kernel = torch.randn(40, 3, 4, dtype=dtype, generator=generator).requires_grad_()
@@ -193,9 +211,10 @@ def test_extreme_drive_stays_finite_and_equals_the_float64_reference(dtype, acti
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_nan_spreads_forward_in_its_row_only(activation):
-    drive, *rest = (x.detach() for x in recursion_arguments(3, 10, 4, 8, torch.float32))
+    drive, *rest = recursion_arguments(3, 10, 4, 8, torch.float32, inputs=5)
+    drive = drive.detach()
     drive[1, 5] = float("nan")
-    value = compiled.memory_recursion(drive, *rest, activation, False)
+    value = compiled.memory_recursion(drive, *rest, activation, False).detach()
     assert torch.isnan(value[1, 5:]).all()
     assert torch.isfinite(value[1, :5]).all()
     assert torch.isfinite(value[[0, 2]]).all()
@@ -219,6 +238,30 @@ def test_event_convolution_gradients(taps):
     events = random_events(2, 20, 4)
     kernel = torch.randn(8, taps, 3, dtype=torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(lambda k: compiled.event_convolution(events, k), kernel)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("channels", [recurrence.BAND, 11])
+def test_a_band_changes_nothing_but_speed(dtype, channels):
+    events = random_events(5, 30, 9, rate=0.3)
+    generator = torch.Generator().manual_seed(1)
+    band = torch.randint(channels - recurrence.BAND + 1, (18,), generator=generator).int()
+    channel = torch.arange(channels)
+    inside = (channel >= band[:, None]) & (channel < band[:, None] + recurrence.BAND)
+    kernel = torch.randn(18, 1, channels, dtype=dtype, generator=generator)
+    kernel = (kernel * inside[:, None]).requires_grad_()
+    weights = torch.randn(5, 30, channels, dtype=dtype, generator=generator)
+    before, results = torch.get_num_threads(), []
+    try:
+        for threads, given in ((1, None), (1, band), (3, band)):
+            torch.set_num_threads(threads)
+            out = compiled.event_convolution(events, kernel, given)
+            (grad,) = torch.autograd.grad((out * weights).sum(), kernel)
+            results.append((out.detach(), grad.squeeze(1)[inside]))
+    finally:
+        torch.set_num_threads(before)
+    for result in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(result, results[0], strict=True))
 
 
 def test_windows_without_events():
@@ -251,19 +294,20 @@ def test_exponential_filter_gradients():
 
 
 def test_more_layers_run_in_the_reference_with_a_notice():
-    drive, memory_weight, weight, bias, decay, gain = recursion_arguments(2, 5, 3, 6, torch.float64)
+    arguments = recursion_arguments(2, 5, 3, 6, torch.float64)
+    *first, weight, bias, decay, gain = arguments
     middle = torch.eye(6, dtype=torch.float64), torch.zeros(6, dtype=torch.float64)
     layers = [middle, (weight, bias)]
     recurrence._notice.cache_clear()
     with pytest.warns(UserWarning, match="only one hidden layer is compiled"):
-        deep = recurrence.memory_recursion(drive, memory_weight, layers, decay, gain, "relu")
-    shallow = recurrence.memory_recursion(drive, memory_weight, layers[1:], decay, gain, "relu")
+        deep = recurrence.memory_recursion(*first, layers, decay, gain, "relu")
+    shallow = recurrence.memory_recursion(*first, layers[1:], decay, gain, "relu")
     torch.testing.assert_close(deep, shallow)  # a ReLU on a ReLU changes nothing
 
 
 def test_without_a_compiler_the_reference_answers_with_a_notice(monkeypatch, tmp_path):
     arguments = recursion_arguments(2, 5, 3, 6, torch.float64)
-    drive, memory_weight, weight, bias, decay, gain = arguments
+    *first, weight, bias, decay, gain = arguments
     wanted = compiled.memory_recursion(*arguments, "relu", False)
     monkeypatch.setattr("neuronio.native.compiler", lambda: "/bin/false")
     monkeypatch.setenv("NEURONIO_CACHE", str(tmp_path))
@@ -271,9 +315,7 @@ def test_without_a_compiler_the_reference_answers_with_a_notice(monkeypatch, tmp
         cached.cache_clear()
     try:
         with pytest.warns(UserWarning, match="plain PyTorch"):
-            value = recurrence.memory_recursion(
-                drive, memory_weight, [(weight, bias)], decay, gain, "relu"
-            )
+            value = recurrence.memory_recursion(*first, [(weight, bias)], decay, gain, "relu")
     finally:
         for cached in (compiled.library, recurrence._compiles, recurrence._notice):
             cached.cache_clear()
