@@ -24,6 +24,7 @@ from neuronio.surrogate.summary import summary_rows
 
 FOLDER = Path(__file__).resolve().parent / "results" / "neuronio"
 BLOCK = "(<!-- {name} -->\n).*?(<!-- end -->)"
+NOTHING = "No fit is kept yet: `make study` makes them."
 COSTS = ("parameters", "multiply_adds", "seconds")
 # Score -> heading and digits.
 SCORES = {
@@ -117,23 +118,36 @@ def with_block(text: str, name: str, lines: Iterator[str]) -> str:
     return text
 
 
-def main() -> None:
-    """Draw and write everything."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, default=FOLDER)
-    folder = parser.parse_args().folder
+def write_results(folder: Path) -> int:
+    """Draw and write everything from the kept fits in a folder; returns how many there are.
+
+    Raises:
+        NeuronIOError: a file of a fit cannot be read, or the page has no place for a table.
+    """
     paths = sorted((folder / "fits").glob("*/evaluation.json"))
-    evaluations = read_evaluations(paths)
+    evaluations = read_evaluations(paths) if paths else []
     histories = {p.parent.name: read_csv(p) for p in (folder / "fits").glob("*/history.csv")}
     drawn = figures(evaluations, COSTS, published=published_surrogates(), histories=histories)
     for name, draw in drawn.items():
         save_figure(draw, folder / "figures" / name)
-    write_table(evaluations, folder / "table")
     rows = summary_rows(evaluations)
+    if evaluations:
+        write_table(evaluations, folder / "table")
     page = folder / "README.md"
-    text = with_block(page.read_text(), "aims", aims_table(rows))
-    write_atomic(page, with_block(text, "fits", fits_table(rows)).encode())
-    print(f"{len(paths)} results: {page}")
+    tables = {"aims": aims_table(rows), "fits": fits_table(rows) if rows else iter([NOTHING])}
+    text = page.read_text()
+    for name, lines in tables.items():
+        text = with_block(text, name, lines)
+    write_atomic(page, text.encode())
+    return len(paths)
+
+
+def main() -> None:
+    """Write the results of the study that is kept with the code, or of another."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    folder = parser.parse_args().folder
+    print(f"{write_results(folder)} results: {folder / 'README.md'}")
 
 
 if __name__ == "__main__":

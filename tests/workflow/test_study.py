@@ -1,5 +1,6 @@
 """`make study`: finished fits are kept with the code, and are never made again."""
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -117,6 +118,49 @@ def test_a_study_makes_what_is_missing_and_goes_on_from_what_is_kept(kept, finis
     assert not [line for line in done.stdout.splitlines() if "Fit tcn" in line]
     assert kept.missing() == []
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.fixture(scope="module")
+def page():
+    spec = importlib.util.spec_from_file_location("study_page", ROOT / "docs" / "study.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_shows_what_is_kept(kept, page):
+    folder = kept.folder.parent
+    kept.folder.rename(folder / "fits")
+    (folder / "README.md").write_text("# Page\n<!-- aims -->\n<!-- end -->\n")
+    with pytest.raises(NeuronIOError, match="no table between '<!-- fits -->'"):
+        page.write_results(folder)
+    text = "# Page\n<!-- aims -->\nold\n<!-- end -->\n<!-- fits -->\n<!-- end -->\nlast\n"
+    (folder / "README.md").write_text(text)
+    assert page.write_results(folder) == 4
+    shown = (folder / "README.md").read_text()
+    assert "old" not in shown
+    assert shown.endswith("<!-- end -->\nlast\n")
+    assert "| Branch-ELM | 2 | 4,708 | 2 |" in shown
+    assert "| 8,002 | published: Branch-ELM v2, 8,002 | .9929 |" in shown
+    assert (folder / "figures" / "accuracy.png").exists()
+    assert len((folder / "table.csv").read_text().splitlines()) > 4
+
+
+def test_the_committed_page_is_that_of_the_kept_fits(page, tmp_path):
+    copy = tmp_path / "neuronio"
+    shutil.copytree(page.FOLDER, copy)
+    page.write_results(copy)
+    assert (copy / "README.md").read_text() == (page.FOLDER / "README.md").read_text()
+
+
+def test_the_study_asks_for_what_the_page_says():
+    run = validate_config(read_yaml(ROOT / "config" / "study.yaml", "configuration"))
+    asked = [fit for fit in Keeper(ROOT / "nothing", run).asked.values() if fit]
+    text = (ROOT / "docs" / "results" / "neuronio" / "README.md").read_text()
+    assert f"{len(asked)} fits" in text
+    trials = run.dataset.trials
+    for count in (trials.train, trials.valid, trials.test):
+        assert f"{count:,} " in text or f"{count} " in text
 
 
 def test_a_scaled_study_has_less_of_everything():
