@@ -13,6 +13,7 @@ from neuronio.sections import Section, read_yaml, sentence, validate
 from neuronio.training import TrainingConfig, with_preset
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+MOST_TRIALS = 10_000_000
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
@@ -74,7 +75,7 @@ class EngineConfig(Section):
     )
     dt_ms: float = Field(
         0.025,
-        gt=0,
+        ge=5e-4,
         le=1 / SAMPLES_PER_MS,
         description="Time step, ms; 0.125 ms must be a whole number of steps.",
     )
@@ -98,6 +99,10 @@ class EngineConfig(Section):
                 f"dt_ms is {self.dt_ms}, but 0.125 ms (the 8 kHz sampling) must hold a whole "
                 "number of steps: take 0.025, 0.0125, 0.0625 or 0.125"
             )
+        if self.name == "neuron" and self.gate_tables:
+            raise ValueError(
+                "gate_tables needs engine ensemble; NEURON computes its gates from the MOD files"
+            )
         if self.name == "ensemble" and self.integrator == "cvode":
             raise ValueError(
                 "integrator cvode needs engine neuron; the ensemble engine takes fixed steps"
@@ -108,9 +113,9 @@ class EngineConfig(Section):
 class TrialCounts(Section):
     """Trials of each split at scale 1."""
 
-    train: int = Field(ge=1, le=10_000_000, description="Trials to fit on.")
-    valid: int = Field(ge=1, le=10_000_000, description="Trials that choose the best weights.")
-    test: int = Field(ge=1, le=10_000_000, description="Trials that are reported on.")
+    train: int = Field(ge=1, le=MOST_TRIALS, description="Trials to fit on.")
+    valid: int = Field(ge=1, le=MOST_TRIALS, description="Trials that choose the best weights.")
+    test: int = Field(ge=1, le=MOST_TRIALS, description="Trials that are reported on.")
 
 
 class DatasetConfig(Section):
@@ -119,7 +124,10 @@ class DatasetConfig(Section):
     duration_ms: int = Field(6000, ge=10, le=60_000, description="Length of a trial, ms.")
     trials: TrialCounts = Field(description="Trials of each split at scale 1.")
     scale: float = Field(
-        1.0, gt=0, le=1000, description="Multiplies the trials of every split (at least one each)."
+        1.0,
+        ge=1e-6,
+        le=1000,
+        description="Multiplies the trials of every split (at least one each).",
     )
     trials_per_shard: int = Field(128, ge=1, le=10_000, description="Trials in one HDF5 file.")
     test_generator: InputsConfig | None = Field(
@@ -238,6 +246,23 @@ class RunConfig(Section):
         return TrainingConfig.model_validate(values)
 
     @model_validator(mode="after")
+    def _possible(self) -> RunConfig:
+        trials = self.dataset.trials.model_dump()
+        for split, count in trials.items():
+            if count * self.dataset.scale > MOST_TRIALS:
+                raise ValueError(
+                    f"dataset.scale {self.dataset.scale:g} makes {count * self.dataset.scale:.3g} "
+                    f"trials of {split}, but a split holds at most {MOST_TRIALS:,}"
+                )
+        duration_ms, ignore_ms = self.dataset.duration_ms, self.evaluation.ignore_ms
+        if self.fits and ignore_ms >= duration_ms:
+            raise ValueError(
+                f"evaluation.ignore_ms is {ignore_ms}, but trials last dataset.duration_ms, "
+                f"{duration_ms}: nothing would be scored"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _name(self) -> RunConfig:
         if self.name == MADE:
             raise ValueError(f"name is {MADE}, but results/{MADE} holds the products of every run")
@@ -251,6 +276,13 @@ class RunConfig(Section):
             except ValidationError as error:
                 message = sentence(error, TrainingConfig, f"fits.{i}.training")
                 raise ValueError(f"!{message}") from error
+            left_ms = self.dataset.duration_ms - self.evaluation.ignore_ms
+            if training.window_ms > left_ms:
+                raise ValueError(
+                    f"training.window_ms of {fit.model} is {training.window_ms}, but of a trial's "
+                    f"{self.dataset.duration_ms} ms only {left_ms} come after ignore_ms, "
+                    f"{self.evaluation.ignore_ms}: take a shorter window or longer trials"
+                )
             if training.dendrites and not self.dataset.record_segments:
                 raise ValueError(
                     f"training.dendrites of {fit.model} is {training.dendrites}, but no dendritic "

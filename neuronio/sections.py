@@ -18,7 +18,7 @@ from neuronio.errors import NeuronIOError
 class Section(BaseModel):
     """A part of the configuration: frozen, strict, and closed to unknown keys."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 AnySection = TypeVar("AnySection", bound=BaseModel)
@@ -35,6 +35,10 @@ NumberLoader.add_implicit_resolver(
 )
 
 
+# ValueError: numbers of thousands of digits, days that do not exist; RecursionError: deep nesting.
+NOT_YAML = (yaml.YAMLError, ValueError, RecursionError)
+
+
 def read_yaml(path: str | Path, what: str) -> Any:
     """What a YAML file holds.
 
@@ -45,10 +49,12 @@ def read_yaml(path: str | Path, what: str) -> Any:
         NeuronIOError: the file cannot be read or is not YAML.
     """
     try:
-        return yaml.load(Path(path).read_text(), NumberLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise NeuronIOError(f"cannot read the {what} {path}: {error}") from error
-    except yaml.YAMLError as error:
+        text = Path(path).read_text()
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or NUL in the path
+        raise NeuronIOError(f"cannot read the {what} {str(path)!r}: {error}") from error
+    try:
+        return yaml.load(text, NumberLoader)
+    except NOT_YAML as error:
         raise NeuronIOError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
@@ -70,7 +76,7 @@ def key_values(texts: Iterable[str] | None) -> dict[str, Any]:
             raise NeuronIOError(f"'{key}' is given twice; keep one")
         try:
             out[key] = yaml.load(value, NumberLoader)
-        except yaml.YAMLError as error:
+        except NOT_YAML as error:
             raise NeuronIOError(f"the value of '{text}' cannot be read; quote it") from error
     return out
 
@@ -82,7 +88,8 @@ def validate(model: type[AnySection], document: Any, name: str) -> AnySection:
     try:
         return model.model_validate(dict(document))
     except ValidationError as error:
-        raise NeuronIOError(f"{name}: {sentence(error, model)}") from error
+        # A key or a value may hold line breaks.
+        raise NeuronIOError(" ".join(f"{name}: {sentence(error, model)}".split())) from error
 
 
 def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:

@@ -72,7 +72,7 @@ class TrainingConfig(Section):
         150, ge=0, lt=60_000, description="Start of a window that the loss leaves out, ms."
     )
     learning_rate: float = Field(
-        5e-4, gt=0, le=1, description="Adam's first learning rate; it falls to 0 along a cosine."
+        5e-4, gt=0, le=0.1, description="Adam's first learning rate; it falls to 0 along a cosine."
     )
     gradient_clip: float = Field(1.0, gt=0, description="Largest norm of the whole gradient.")
     spike_weight: float = Field(
