@@ -142,7 +142,7 @@ def put(document, where, value):
     """Put a value at a place, with sections on the way to it; nothing where a list has none."""
     section = document
     for key in where[:-1]:
-        if isinstance(section, list) != isinstance(key, int) or key == 0 and not section:
+        if isinstance(section, list) != isinstance(key, int) or (key == 0 and not section):
             return
         inside = section[key] if key == 0 else section.get(key)
         if not isinstance(inside, dict | list):
