@@ -124,9 +124,11 @@ def write_results(folder: Path) -> int:
     Raises:
         NeuronIOError: a file of a fit cannot be read, or the page has no place for a table.
     """
-    paths = sorted((folder / "fits").glob("*/evaluation.json"))
+    # kept.json is written last: a folder without it was left half copied.
+    kept = [path.parent for path in sorted((folder / "fits").glob("*/kept.json"))]
+    paths = [path / "evaluation.json" for path in kept]
     evaluations = read_evaluations(paths) if paths else []
-    histories = {p.parent.name: read_csv(p) for p in (folder / "fits").glob("*/history.csv")}
+    histories = {p.name: read_csv(h) for p in kept if (h := p / "history.csv").exists()}
     drawn = figures(evaluations, COSTS, published=published_surrogates(), histories=histories)
     for name, draw in drawn.items():
         save_figure(draw, folder / "figures" / name)

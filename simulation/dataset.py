@@ -70,6 +70,8 @@ def simulate_shards(
     """
     job, ranges = Job.of(config, split), shard_trials(config, split)
     there = {shard for shard, out in outs.items() if out.exists()}
+    for i in there:  # what was killed between writing the shard and removing its parts
+        OpenShard(job, outs[i], ranges[i]).clear()
     shards = [OpenShard(job, out, ranges[i]) for i, out in outs.items() if i not in there]
     if not shards:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class OpenShard:
         self.missing.discard(draw.index)
 
     def write(self, segments: SegmentTable) -> None:
-        """Write the shard from its parts, then remove them.
+        """Write the shard from its parts.
 
         Raises:
             NeuronIOError: every trial failed, or the disk refuses.
@@ -64,7 +65,19 @@ class OpenShard:
             reason = next(iter(info["failed"].values()))
             raise NeuronIOError(f"every trial of {self.out} failed; the first because {reason}")
         write_shard(self.out, self._trials(), info, segments)
-        shutil.rmtree(self.parts.folder)
+
+    def clear(self) -> None:
+        """Remove the parts, which nobody may be writing to.
+
+        Raises:
+            NeuronIOError: the file system refuses.
+        """
+        try:
+            shutil.rmtree(self.parts.folder)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise NeuronIOError(f"cannot remove {self.parts.folder}: {error}") from error
 
     def _trials(self) -> Iterator[tuple[int, InputEvents, Recording]]:
         for index in self.indices:
@@ -98,7 +111,9 @@ def make_shards(
     Raises:
         NeuronIOError: as `OpenShard.write` and `WorkerPool`, or a trial was rejected too often.
     """
-    open_shards, queue = list(shards), Queue(generator)
+    open_shards, written, queue = list(shards), set[OpenShard](), Queue(generator)
+    # Draws under way of each shard: an early draw may end when its shard is already written.
+    under_way: Counter[OpenShard] = Counter()
     shard_of = {index: shard for shard in shards for index in shard.missing}
     known = {i: found for shard in shards for i, found in shard.parts.verdicts().items()}
     for draw in draws:
@@ -110,16 +125,26 @@ def make_shards(
         total = sum(len(shard.indices) for shard in shards)
         progress(total - sum(len(shard.missing) for shard in shards), total, "")
 
+    def next_task() -> list[Draw] | None:
+        task = queue.next_task(size)
+        under_way.update(shard_of[draw.index] for draw in task or ())
+        return task
+
     def write_complete() -> None:
         for shard in [shard for shard in open_shards if not shard.missing]:
-            shard.write(segments)
-            open_shards.remove(shard)
+            if shard not in written:
+                shard.write(segments)
+                written.add(shard)
+            if not under_way[shard]:
+                shard.clear()
+                open_shards.remove(shard)
 
     tell()
     with WorkerPool(*serve, workers or available_cores(), job.trial_limit_s) as pool:
         segments, size = pool.ready.segments, pool.ready.batch_size
         write_complete()
-        for task, answer in pool.run(lambda: queue.next_task(size)):
+        for task, answer in pool.run(next_task):
+            under_way.subtract(shard_of[draw.index] for draw in task)
             for done in queue.settle(task, answer):
                 shard = shard_of[done.draw.index]
                 if done.failure:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from neuronio.data.trial import InputEvents, Recording
+from neuronio.errors import NeuronIOError
 from neuronio.files import write_atomic, write_npz
 from neuronio.simulation.engines.base import TrialFailure
 from neuronio.simulation.queue import DONE, REJECTED, Draw
@@ -49,8 +50,20 @@ class Parts:
         write_atomic(self._draw(draw, ".rejected"), b"")
 
     def keep(self, draw: Draw) -> None:
-        """Make a draw that was put by the finished trial."""
-        self._draw(draw, ".npz").replace(self.path(draw.index))
+        """Make a draw that was put by the finished trial.
+
+        Raises:
+            NeuronIOError: it is gone, as where two runs make the same shard.
+        """
+        try:
+            self._draw(draw, ".npz").replace(self.path(draw.index))
+        except OSError as error:
+            if self.path(draw.index).exists():  # the other run was first, with the same trial
+                return
+            raise NeuronIOError(
+                f"cannot keep trial {draw.index} in {self.folder}: {error}; is another run at work "
+                "on the same folder?"
+            ) from error
 
     def verdicts(self) -> dict[int, dict[int, str]]:
         """The verdicts on the draws of trials, by index and attempt."""

@@ -120,7 +120,7 @@ class Queue:
 
     def _move_on(self, trial: _Trial, line: deque[int]) -> Iterator[Finished]:
         """Go through the known verdicts in the order of the draws, then wait in line."""
-        while verdict := trial.verdicts.pop(trial.next.attempt, ""):
+        while (verdict := trial.verdicts.pop(trial.next.attempt, None)) is not None:
             index, attempt = trial.next.index, trial.next.attempt + 1
             if verdict == DONE:
                 del self._trials[index]

@@ -25,6 +25,7 @@ from plan import FLOOR, Plan, asked_fits
 from neuronio.config import RunConfig, validate_config
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_atomic
+from neuronio.recipe import digest
 from neuronio.sections import read_yaml
 
 POLL_S = 20.0
@@ -32,10 +33,16 @@ LEAST_STEPS = 20
 
 
 def scaled(document: dict[str, Any], scale: float) -> dict[str, Any]:
-    """A configuration of so many times the trials and the steps."""
+    """A configuration of so many times the trials and the steps.
+
+    Raises:
+        NeuronIOError: the scale is no positive number, or the configuration is wrong.
+    """
+    if not 0 < scale < 1000:
+        raise NeuronIOError(f"the scale is {scale}; give a number above 0, such as 0.01")
     run = validate_config(document)
     fits = []
-    for section, given in zip(run.fits, document["fits"], strict=True):
+    for section, given in zip(run.fits, document.get("fits", []), strict=True):
         training = run.training_of(section)
         steps = max(LEAST_STEPS, round(scale * training.steps))
         shorter = {"steps": steps, "validate_every": max(1, steps // 20)}
@@ -69,8 +76,14 @@ def in_turn(missing: list[str], keeper: Keeper) -> list[list[str]]:
     return [names for names in ([n for n in missing if n not in labelled], labelled) if names]
 
 
-def make(document: dict[str, Any], keeper: Keeper, config: Path, rest: list[str]) -> int:
-    """Run the workflow on what is missing and keep what it finishes; returns the exit code."""
+def make(document: dict[str, Any], keeper: Keeper, rest: list[str]) -> int:
+    """Run the workflow on what is missing and keep what it finishes; returns the exit code.
+
+    Raises:
+        NeuronIOError: what is finished cannot be kept.
+    """
+    # Named by its content: another study at work in this folder has another.
+    config = Path("results") / f"{document['name']}-{digest(document)}.yaml"
     write_atomic(config, yaml.safe_dump(document, sort_keys=False).encode())
     plan = Plan(validate_config(document, name=str(config)), str(config))
 
@@ -85,37 +98,48 @@ def make(document: dict[str, Any], keeper: Keeper, config: Path, rest: list[str]
         while run.poll() is None:
             time.sleep(POLL_S)
             keep()
-    except KeyboardInterrupt:
+    except BaseException as error:
+        if not isinstance(error, KeyboardInterrupt):  # which the run has had too
+            run.terminate()
         run.wait()
-    keep()
+        raise
+    finally:
+        if run.returncode is not None:
+            keep()
     return run.returncode
 
 
+def study(given: argparse.Namespace, rest: list[str]) -> int:
+    """Make what is missing; returns the exit code.
+
+    Raises:
+        NeuronIOError: an argument or the configuration is wrong, or a result cannot be kept.
+    """
+    if any(option.partition("=")[0] in ("--directory", "-d") for option in rest):
+        raise NeuronIOError("a study is made where it is started; leave --directory out")
+    document = read_yaml(given.configfile, "configuration")
+    if given.scale != 1.0:
+        document = scaled(document, given.scale)
+        given.keep = Path("results") / document["name"] / "kept"
+    run = validate_config(document, name=str(given.configfile))
+    keeper = Keeper(given.keep, run)
+    missing = keeper.missing()
+    there = len(keeper.asked) - len(missing)
+    print(f"{there} of {len(keeper.asked)} results are kept in {keeper.folder}", flush=True)
+    for names in in_turn(missing, keeper):
+        if code := make(remaining(document, run, names), keeper, rest):
+            return code
+    return 0
+
+
 def main() -> int:
-    """Make what is missing; returns the exit code."""
+    """Read the arguments and make the study; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--configfile", type=Path, required=True)
     parser.add_argument("--keep", type=Path, required=True, help="folder of the kept fits")
     parser.add_argument("--scale", type=float, default=1.0)
-    given, rest = parser.parse_known_args()
     try:
-        document = read_yaml(given.configfile, "configuration")
-        if given.scale != 1.0:
-            document = scaled(document, given.scale)
-            given.keep = Path("results") / document["name"] / "kept"
-        run = validate_config(document, name=str(given.configfile))
-        keeper = Keeper(given.keep, run)
-        missing = keeper.missing()
-        there = len(keeper.asked) - len(missing)
-        print(f"{there} of {len(keeper.asked)} results are kept in {keeper.folder}", flush=True)
-        if not missing:
-            return 0
-        config = Path("results") / f"{run.name}-missing.yaml"
-        codes = [
-            make(remaining(document, run, names), keeper, config, rest)
-            for names in in_turn(missing, keeper)
-        ]
-        return max(codes)
+        return study(*parser.parse_known_args())
     except NeuronIOError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -13,6 +13,7 @@ scored: it begins without a past, as it did in every training window.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -150,8 +151,10 @@ def agreement(theirs: Raster, ours: Raster) -> str:
     if scores["spike_f1_5ms"] is None:
         return "NEURON's cells are silent: a longer run, or more of them, would have spikes"
     within = " ".join(f"{scores[f'spike_f1_{ms}ms']:.2f} within {ms} ms" for ms in (2, 5))
-    correlation = np.corrcoef(true.per_trial(), called.per_trial())[0, 1]
-    return f"F1 of spikes {within}; correlation of counts {correlation:.2f}"
+    counts = true.per_trial(), called.per_trial()
+    alike = any(len(set(of_neurons)) == 1 for of_neurons in counts)
+    correlation = "undefined" if alike else f"{np.corrcoef(counts)[0, 1]:.2f}"
+    return f"F1 of spikes {within}; correlation of counts {correlation}"
 
 
 def by_neuron(raster: Raster) -> SpikeList:
@@ -210,4 +213,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except NeuronIOError as error:
+        sys.exit(f"error: {error}")

@@ -243,6 +243,7 @@ def test_trials_are_those_of_draws_one_after_another(generator, own_files):
                 np.testing.assert_array_equal(shard.nexus_mV(i), recording.nexus_mV)
                 np.testing.assert_array_equal(shard.spike_ms(i), recording.spike_ms)
                 attempts.append(attempt)
+    assert not list(own_files.rglob("*.parts"))
     assert len(attempts) == 23
     assert (max(attempts) >= 3) == (generator == "ergodic")
 

@@ -159,8 +159,50 @@ def test_the_study_asks_for_what_the_page_says():
     text = (ROOT / "docs" / "results" / "neuronio" / "README.md").read_text()
     assert f"{len(asked)} fits" in text
     trials = run.dataset.trials
-    for count in (trials.train, trials.valid, trials.test):
-        assert f"{count:,} " in text or f"{count} " in text
+    words = (
+        f"{trials.train:,} training and {trials.valid} validation\ntrials",
+        f"{trials.test:,} test",
+    )
+    assert all(said in text for said in words)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--scale", "nan"), "the scale is nan"),
+        (("--scale", "-1"), "the scale is -1"),
+        (("--directory", "there"), "leave --directory out"),
+    ],
+)
+def test_what_a_study_cannot_do_is_one_sentence(tmp_path, options, said):
+    done = study(tmp_path, "--configfile", str(SMOKE), *options)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_ones_own_is_not_kept(tmp_path):
+    for change in (
+        {"cell": {"model": "mine.yaml"}},
+        {"inputs": {"generator": "own/mine.py:level"}},
+        {"fits": [{"model": "mine.py:net", "sizes": [2]}]},
+    ):
+        with pytest.raises(NeuronIOError, match="is a file of your own"):
+            Keeper(tmp_path, smoke(**change))
+
+
+def test_what_is_damaged_or_half_copied_is_not_kept(finished, tmp_path, monkeypatch, page):
+    monkeypatch.chdir(finished[0])
+    plan, keeper = Plan(smoke()), Keeper(tmp_path / "fits", smoke())
+    monkeypatch.setattr(type(plan.fits[NAMES[0]]), "fault", lambda self: "it is damaged")
+    assert keeper.keep_finished(plan) == []
+    monkeypatch.undo()
+    (tmp_path / "fits" / NAMES[0]).mkdir(parents=True)
+    (tmp_path / "fits" / NAMES[0] / "evaluation.json").write_text("{")
+    text = "<!-- aims -->\n<!-- end -->\n<!-- fits -->\n<!-- end -->\n"
+    (tmp_path / "README.md").write_text(text)
+    assert page.write_results(tmp_path) == 0
 
 
 def test_a_scaled_study_has_less_of_everything():

@@ -9,7 +9,6 @@ A fit is kept for what was asked, not for the code that made it: the receipts sa
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from plan import FLOOR, Fit, Plan, asked_fits, shown
 
 from neuronio.config import InputsConfig, RunConfig, validate_config
 from neuronio.errors import NeuronIOError
-from neuronio.files import read_json, write_json
+from neuronio.files import read_json, write_atomic, write_json
 from neuronio.made import Product, changed_file
 from neuronio.simulation.inputs.draw import make_generator
 from neuronio.simulation.inputs.splits import trial_counts
@@ -92,10 +91,22 @@ class Keeper:
     Args:
         folder: where they are kept, one folder a fit.
         run: the configuration.
+
+    Raises:
+        NeuronIOError: the configuration names a file of the user's own.
     """
 
     def __init__(self, folder: Path, run: RunConfig) -> None:
         self.folder, self.run, self.asked = folder, run, fits_by_name(run)
+        generators = [run.inputs, run.dataset.test_generator]
+        named = [run.cell.model, *(fit.model for fit in run.fits)]
+        named += [inputs.generator for inputs in generators if inputs]
+        named += [run.cell.variant.morphology or ""]
+        if own := next((name for name in named if Path(name.partition(":")[0]).suffix), None):
+            raise NeuronIOError(
+                f"{own} is a file of your own, which a kept fit cannot name: its content would be "
+                "missing; run this configuration with `make run`"
+            )
 
     def missing(self) -> list[str]:
         """The names of what is asked for and not kept.
@@ -129,14 +140,22 @@ class Keeper:
         return True
 
     def keep_finished(self, plan: Plan) -> list[str]:
-        """Copy what the run of a plan has finished and evaluated since; returns the names."""
+        """Copy what the run of a plan has finished and evaluated since; returns the names.
+
+        Raises:
+            NeuronIOError: the disk refuses.
+        """
         kept = []
         for name, evaluation in plan.judged.items():
             made = {"evaluation": evaluation}
             made |= {"fit": plan.fits[name]} if name in plan.fits else {}
+            kept_before = (self.folder / name / KEPT).exists()
             there = all(product.receipt.exists() for product in made.values())
-            if there and not (self.folder / name / KEPT).exists():
-                self._keep(name, made)
+            if there and not kept_before and not any(p.fault() for p in made.values()):
+                try:
+                    self._keep(name, made)
+                except OSError as error:
+                    raise NeuronIOError(f"cannot keep {name} in {self.folder}: {error}") from error
                 kept.append(name)
         return kept
 
@@ -151,7 +170,7 @@ class Keeper:
                 if (product.folder / file).stat().st_size > LARGEST_BYTES:
                     left_out.append(file)
                     continue
-                shutil.copyfile(product.folder / file, folder / file)
+                write_atomic(folder / file, (product.folder / file).read_bytes())
                 files[file] = checksum
         configuration = question(self.run, self.asked[name])
         document = {"configuration": configuration, "files": files, "left_out": left_out}
