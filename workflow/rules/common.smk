@@ -21,6 +21,8 @@ from neuronio.surrogate.protocol import Protocol
 
 STARTED = time.time()
 STORE = f"results/{MADE}"
+# Of the ensemble engine in float32 on vectors of 512 bits; elsewhere fewer.
+LANES = 16
 # A path says everything that decides what is at it, so that nothing is made again for a younger
 # time stamp, a touched script or another number of threads. (The settings that hold these triggers
 # are not there yet while this file is read, and a profile would not reach plain Snakemake.)
@@ -113,9 +115,11 @@ def simulation_threads(wildcards):
 
 
 def shard_threads(wildcards):
-    """Cores of one shard: the fewer, the fewer lanes idle while its last trials are redrawn."""
-    together = sum(not there(path) for path in SHARDS)
-    return PLAN.run.engine.threads or max(1, (workflow.cores or 1) // max(1, together))
+    """Cores of one shard: no more than it has groups of lanes; the others take another shard."""
+    path = f"{STORE}/{wildcards.split}/shard-{wildcards.shard}.h5"
+    trials = next(count for other, _, _, count in PLAN.wanted() if other == path)
+    cores = PLAN.run.engine.threads or workflow.cores or 1
+    return min(cores, -(-trials // LANES))
 
 
 def report_and_tell():
