@@ -97,7 +97,6 @@ class Keeper:
     """
 
     def __init__(self, folder: Path, run: RunConfig) -> None:
-        self.folder, self.run, self.asked = folder, run, fits_by_name(run)
         generators = [run.inputs, run.dataset.test_generator]
         named = [run.cell.model, *(fit.model for fit in run.fits)]
         named += [inputs.generator for inputs in generators if inputs]
@@ -107,6 +106,7 @@ class Keeper:
                 f"{own} is a file of your own, which a kept fit cannot name: its content would be "
                 "missing; run this configuration with `make run`"
             )
+        self.folder, self.run, self.asked = folder, run, fits_by_name(run)
 
     def missing(self) -> list[str]:
         """The names of what is asked for and not kept.
