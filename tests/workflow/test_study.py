@@ -53,7 +53,7 @@ def test_what_is_kept_is_not_missing_whatever_it_is_called_or_how_fast_it_is_mad
         {"seed": 8},
         {"inputs": {"generator": "ergodic"}},
         {"engine": {"precision": "float64"}},
-        {"training": {"steps": 7}},
+        {"training": read_yaml(SMOKE, "configuration")["training"] | {"steps": 7}},
         {"fits": [{"model": "branch_elm", "sizes": [2], "options": {"num_branch": 50}}]},
         {"evaluation": {"ignore_ms": 50}},
         {"dataset": {"duration_ms": 400, "trials": {"train": 3, "valid": 2, "test": 3}}},
