@@ -1,11 +1,11 @@
 """A fitted neuron in a NEURON simulation (docs/examples/in_neuron.py)."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scripts import load_script
 
 from neuronio.surrogate.network import Connections, Firing, Network
 from neuronio.surrogate.streaming import Moment
@@ -17,10 +17,7 @@ TIMES_MS, DELAY_MS = (3.0, 4.5, 20.25, 21.0, 22.0), 1.5
 
 @pytest.fixture(scope="module")
 def example():
-    spec = importlib.util.spec_from_file_location("in_neuron", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(EXAMPLE)
 
 
 class Counters:

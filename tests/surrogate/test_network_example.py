@@ -1,10 +1,10 @@
 """A network of fitted neurons beside NEURON's (docs/examples/network.py)."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import load_script
 
 import neuronio
 from neuronio.simulation.cell import build_cell
@@ -20,10 +20,7 @@ DRIVE = {"excitation_basal_per_100ms": 700.0, "excitation_apical_per_100ms": 700
 
 @pytest.fixture(scope="module")
 def example():
-    spec = importlib.util.spec_from_file_location("network_example", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(EXAMPLE)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """`make study`: finished fits are kept with the code, and are never made again."""
 
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import yaml
 from kept import KEPT, Keeper, question
 from plan import Plan, asked_fits
 from running import ROOT, SMOKE
+from scripts import load_script
 
 from neuronio.config import validate_config
 from neuronio.errors import NeuronIOError
@@ -122,10 +122,7 @@ def test_a_study_makes_what_is_missing_and_goes_on_from_what_is_kept(kept, finis
 
 @pytest.fixture(scope="module")
 def page():
-    spec = importlib.util.spec_from_file_location("study_page", ROOT / "docs" / "study.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "docs" / "study.py")
 
 
 def test_the_page_shows_what_is_kept(kept, page):
