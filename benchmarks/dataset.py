@@ -29,7 +29,7 @@ from neuronio.files import write_json
 from neuronio.simulation.dataset import simulate_shard
 from neuronio.simulation.engines.ensemble.kernel import library
 from neuronio.simulation.jobs import Job
-from neuronio.simulation.mechanisms import compile_mechanisms
+from neuronio.simulation.mechanisms import load_mechanisms
 from neuronio.simulation.queue import Draw
 
 ENGINES = ("ensemble", "neuron")
@@ -50,7 +50,7 @@ def run(
     """
     if quick:
         duration_ms, trials = 20, (2, 1)
-    compile_mechanisms()
+    load_mechanisms()
     library()
     seconds = {
         engine: seconds_a_trial(engine, n, duration_ms)
@@ -83,7 +83,7 @@ def run_kernel(
     *, cell: str = "packaged", duration_ms: int = 1000, trials: int = SHARD_TRIALS
 ) -> dict[str, Any]:
     """CPU time of a shard of either generator against the kernel's own, and the dry runs."""
-    compile_mechanisms()
+    load_mechanisms()
     rows = [against_kernel(cell, generator, trials, duration_ms) for generator in GENERATORS]
     lanes = int(library().ensemble_lanes(4))
     dry = []

@@ -36,7 +36,7 @@ CARRIERS = {
     f"{PACKAGE}.surrogate.models",
 }
 SOURCES = {".h", ".cpp", ".mod"}
-SOURCE_FOLDERS = (".", "mod", "source")
+SOURCE_FOLDERS = (".", "builtin", "mod", "source")
 
 
 def digest(document: Any) -> str:

@@ -12,16 +12,20 @@ import numpy as np
 
 from neuronio.data.shard import SegmentTable
 from neuronio.errors import NeuronIOError
-from neuronio.simulation.cell_spec import CellSpec, Region
+from neuronio.simulation.built_cell import built_by
+from neuronio.simulation.cell_spec import (
+    AxonStub,
+    CellSpec,
+    PointSynapse,
+    Region,
+    SynapseComponent,
+)
 from neuronio.simulation.expressions import evaluate
 from neuronio.simulation.mechanisms import load_mechanisms
+from neuronio.simulation.morphology import find_morphology
+from neuronio.simulation.morphology_reader import read_morphology
 
-load_mechanisms()
-
-from neuron import h  # noqa: E402
-
-from neuronio.simulation.morphology import find_morphology  # noqa: E402
-from neuronio.simulation.morphology_reader import read_morphology  # noqa: E402
+from neuron import h  # isort: skip
 
 NEXUS_X = 0.9
 
@@ -33,13 +37,13 @@ class SynapseGroup:
     Attributes:
         name: as in the cell file, such as 'nmda'.
         excitatory: whether excitatory inputs drive it, else inhibitory ones do.
-        weight_uS: weight of one event, its peak conductance, uS.
-        points: S NEURON point processes (Exp2Syn or NMDA) in segment order.
+        weight: of one event in the point process's unit: its peak conductance in uS for our own.
+        points: S NEURON point processes in segment order.
     """
 
     name: str
     excitatory: bool
-    weight_uS: float
+    weight: float
     points: list
 
 
@@ -48,46 +52,129 @@ class Cell:
 
     Attributes:
         spec: the model it was built from.
-        soma: the soma section; axon: list of axon sections; basal, apical: lists of sections.
-        segments: S dendritic segments, basal sections then apical ones, each from its 0 end.
+        soma: the soma section that is recorded.
+        segments: S dendritic segments, basal sections then apical ones, then those of other
+            regions; each section from its 0 end.
         nexus: the nexus recording site, a NEURON segment.
         synapses: list of SynapseGroup.
+        mechanism_files: MOD file of every mechanism that is not NEURON's own, by name.
     """
 
     def __init__(self, spec: CellSpec):
         self.spec = spec
-        tree = read_morphology(find_morphology(spec.morphology))
-        self._tree = tree
-        self.soma, self.basal, self.apical = tree.soma[0], tree.dend, tree.apic
-        for section in self._reconstructed():
-            section.nseg = 1 + 2 * int(section.L / spec.um_per_segment_pair)
-        self._replace_axon()
-        self.segments = [seg for section in [*self.basal, *self.apical] for seg in section]
-        self._insert_membrane()
+        self.mechanism_files = load_mechanisms(spec.mod_paths())
+        if spec.built_by:
+            self._holder, self._regions = built_by(spec.built_by)
+        else:
+            path, keeps_axon = find_morphology(spec.morphology), spec.axon == "keep"
+            self._holder, self._regions = read_morphology(path, spec.section_types, keeps_axon)
+            self._check_regions(path.name)
+        self.soma = self._regions["soma"][0]
+        if not spec.built_by:
+            self._set_segments()
+            self._replace_axon()
+        self.segments = [seg for section in self.dendrites for seg in section]
+        self.set_globals()
+        if not spec.built_by:
+            self._insert_membrane()
         self.nexus = self._find_nexus()
         self.synapses = self._place_synapses()
+        # Once more, now that every ion is there.
+        self.set_globals()
 
     @property
     def sections(self) -> list:
-        """Every section: soma, axon, basal, apical."""
+        """Every section: soma, axon, then the dendrites."""
         return [section for _, sections in self.regions() for section in sections]
 
     def regions(self) -> Iterator[tuple[str, list]]:
         """Region names with their sections."""
-        yield "soma", [self.soma]
-        yield "axon", self.axon
-        yield "basal", self.basal
-        yield "apical", self.apical
+        for name in ("soma", "axon", *self._dendritic()):
+            if name in self._regions:
+                yield name, self._regions[name]
 
-    def _reconstructed(self) -> list:
-        return [*self._tree.soma, *self.basal, *self.apical]
+    def region(self, name: str) -> list:
+        """The sections of a region; none where the cell lacks it."""
+        return self._regions.get(name, [])
+
+    @property
+    def axon(self) -> list:
+        """The axon's sections."""
+        return self.region("axon")
+
+    @property
+    def basal(self) -> list:
+        """The basal dendrite's sections."""
+        return self.region("basal")
+
+    @property
+    def apical(self) -> list:
+        """The apical dendrite's sections."""
+        return self.region("apical")
+
+    @property
+    def dendrites(self) -> list:
+        """The sections with synapses, in order."""
+        return [section for name in self._dendritic() for section in self.region(name)]
+
+    def _dendritic(self) -> list[str]:
+        names = [n for n in self._regions if n not in ("soma", "axon")]
+        wanted = self.spec.dendrites or ["basal", "apical"]
+        return [n for n in wanted if n in names] + [n for n in names if n not in wanted]
+
+    def _check_regions(self, name: str) -> None:
+        if self.spec.axon != "keep":
+            for section in self._regions.pop("axon", []):
+                h.delete_section(sec=section)
+        if missing := sorted(self._regions.keys() - self.spec.regions.keys()):
+            raise NeuronIOError(
+                f"the morphology {name} has a region {missing[0]}, of which the cell "
+                f"{self.spec.name} says nothing"
+            )
+        if not self._dendritic():
+            raise NeuronIOError(f"the morphology {name} has no dendrites; a cell needs some")
+
+    def set_globals(self) -> None:
+        """Set what NEURON has once for all cells: temperature, concentrations, GLOBAL variables.
+
+        Raises:
+            NeuronIOError: a variable does not exist.
+        """
+        h.celsius = self.spec.celsius_degC
+        for ion, held in self.spec.ions.items():
+            for name, value in (("i0", held.inside_mM), ("o0", held.outside_mM)):
+                if hasattr(h, f"{ion}{name}_{ion}_ion"):
+                    setattr(h, f"{ion}{name}_{ion}_ion", value)
+        for name, value in self.spec.globals.items():
+            if not hasattr(h, name):
+                raise NeuronIOError(
+                    f"NEURON has no global variable {name}, which the cell {self.spec.name} sets"
+                )
+            setattr(h, name, value)
+
+    def _set_segments(self) -> None:
+        spec = self.spec
+        for section in self.sections:
+            if spec.lambda_fraction is None:
+                section.nseg = 1 + 2 * int(section.L / (spec.um_per_segment_pair or 40))
+        if spec.lambda_fraction is not None:
+            h.load_file("stdlib.hoc")
+            for name, sections in self.regions():
+                for section in sections:
+                    self._set_cable(section, spec.regions[name])
+                    length = h.lambda_f(100, sec=section) * spec.lambda_fraction
+                    section.nseg = 1 + 2 * int((section.L / length + 0.9) / 2)
+
+    def _set_cable(self, section, region: Region) -> None:
+        if isinstance(region.Ra_ohm_cm, float) and isinstance(region.cm_uF_cm2, float):
+            section.Ra, section.cm = region.Ra_ohm_cm, region.cm_uF_cm2
 
     def _replace_axon(self) -> None:
-        stub = self.spec.axon_stub
-        for section in self._tree.axon:
-            h.delete_section(sec=section)
-        self._tree.axon = self.axon = [
-            h.Section(f"axon[{i}]", self._tree) for i in range(stub.sections)
+        stub = self.spec.axon
+        if not isinstance(stub, AxonStub):
+            return
+        self._regions["axon"] = self._holder.axon = [
+            h.Section(f"axon[{i}]", self._holder) for i in range(stub.sections)
         ]
         parent = self.soma(0.5)
         for section in self.axon:
@@ -95,35 +182,48 @@ class Cell:
             section.connect(parent, 0)
             parent = section(1)
 
+    def _origin(self):
+        if self.spec.distance_origin == "soma":
+            return self.soma(0.5)
+        if not self.apical:
+            raise NeuronIOError(
+                f"the cell {self.spec.name} has no apical dendrite; set distance_origin to soma"
+            )
+        return self.apical[0](0)
+
     def _insert_membrane(self) -> None:
-        origin = self.soma(0.5) if self.spec.distance_origin == "soma" else self.apical[0](0)
-        farthest = max(h.distance(origin, section(1)) for section in self.apical)
+        origin = self._origin()
+        tips = self.apical or self.dendrites
+        farthest = max(h.distance(origin, section(1)) for section in tips)
         for name, sections in self.regions():
-            region: Region = getattr(self.spec.regions, name)
+            region = self.spec.regions[name]
             for section in sections:
-                section.Ra, section.cm = region.Ra_ohm_cm, region.cm_uF_cm2
                 for mechanism in region.mechanisms:
                     self._insert(section, mechanism)
-                self._set_reversals(section)
+                self._set_reversals(section, region)
                 for i, segment in enumerate(section):
                     last = self.spec.sample_last_segment_at_end and i == section.nseg - 1
                     d = h.distance(origin, section(1) if last else segment)
-                    self._set_parameters(segment, region, d=d, D=farthest)
+                    names = {"d": d, "D": farthest, "diam": segment.diam}
+                    if i == 0:
+                        section.Ra = self._value(region.Ra_ohm_cm, names)
+                    segment.cm = self._value(region.cm_uF_cm2, names)
+                    self._set_parameters(segment, region, names)
 
     def _insert(self, section, mechanism: str) -> None:
         if not hasattr(h, mechanism):
             raise NeuronIOError(
-                f"the cell {self.spec.name} asks for the mechanism {mechanism}, which is not in "
-                "simulation/mod"
+                f"the cell {self.spec.name} asks for the mechanism {mechanism}, which is neither "
+                "NEURON's nor in mod_files nor in simulation/mod"
             )
         section.insert(mechanism)
 
-    def _set_reversals(self, section) -> None:
-        for name, value in self.spec.reversal_mV.items():
+    def _set_reversals(self, section, region: Region) -> None:
+        for name, value in (self.spec.reversal_mV | region.reversal_mV).items():
             if h.ismembrane(f"{name[1:]}_ion", sec=section):
                 setattr(section, name, value)
 
-    def _set_parameters(self, segment, region: Region, **distances: float) -> None:
+    def _set_parameters(self, segment, region: Region, distances: dict[str, float]) -> None:
         for mechanism, parameters in region.mechanisms.items():
             for name, value in parameters.items():
                 try:
@@ -142,7 +242,9 @@ class Cell:
     def _find_nexus(self):
         site = self.spec.nexus
         if site is None:
-            return _main_fork(self.apical)(NEXUS_X)
+            if self.apical and (fork := _main_fork(self.apical)):
+                return fork(NEXUS_X)
+            return max(self.dendrites, key=lambda s: h.distance(self.soma(0.5), s(1)))(NEXUS_X)
         sections = self.apical if site.section == "apic" else self.basal
         if site.index >= len(sections):
             raise NeuronIOError(
@@ -152,24 +254,51 @@ class Cell:
         return sections[site.index](site.x)
 
     def _place_synapses(self) -> list[SynapseGroup]:
-        groups = []
-        for name, component in self.spec.synapses.items():
-            points = []
-            for segment in self.segments:
-                point = h.Exp2Syn(segment) if component.magnesium_mM is None else h.NMDA(segment)
-                point.tau1, point.tau2 = component.tau_rise_ms, component.tau_decay_ms
-                point.e = component.reversal_mV
-                if component.magnesium_mM is not None:
-                    point.mg = component.magnesium_mM
-                points.append(point)
-            weight_uS = component.gmax_nS * 1e-3
-            groups.append(SynapseGroup(name, component.excitatory, weight_uS, points))
-        return groups
+        return [
+            SynapseGroup(name, c.excitatory, *self._points(name, c))
+            for name, c in self.spec.synapses.items()
+        ]
+
+    def _points(self, name: str, component: SynapseComponent | PointSynapse) -> tuple[float, list]:
+        """The weight of an event and a point process on every dendritic segment."""
+        if isinstance(component, PointSynapse):
+            kind, values, weight = (
+                component.point_process,
+                component.parameters,
+                component.weight,
+            )
+        else:
+            kind = "Exp2Syn" if component.magnesium_mM is None else "NMDA"
+            values = {
+                "tau1": component.tau_rise_ms,
+                "tau2": component.tau_decay_ms,
+                "e": component.reversal_mV,
+            }
+            if component.magnesium_mM is not None:
+                values["mg"] = component.magnesium_mM
+            weight = component.gmax_nS * 1e-3
+        if not hasattr(h, kind):
+            raise NeuronIOError(
+                f"the synapse {name} of the cell {self.spec.name} is a {kind}, which is neither "
+                "NEURON's nor in mod_files"
+            )
+        points = [getattr(h, kind)(segment) for segment in self.segments]
+        for point in points:
+            for parameter, value in values.items():
+                if not hasattr(point, parameter):
+                    raise NeuronIOError(
+                        f"{kind} has no parameter {parameter}, which the synapse {name} of the "
+                        f"cell {self.spec.name} sets"
+                    )
+                setattr(point, parameter, value)
+        return weight, points
 
     def segment_table(self) -> SegmentTable:
-        """Type, length, distance and section of every dendritic segment."""
-        sections = [*self.basal, *self.apical]
-        index = {section: i for i, section in enumerate(sections)}
+        """Type, length, distance and section of every dendritic segment.
+
+        Regions beyond basal and apical count as apical, which is how inputs are drawn for them.
+        """
+        index = {section: i for i, section in enumerate(self.dendrites)}
         n_basal = sum(section.nseg for section in self.basal)
         kinds = ["basal"] * n_basal + ["apical"] * (len(self.segments) - n_basal)
         return SegmentTable(
@@ -183,14 +312,14 @@ class Cell:
         """Counts, lengths (um), area (um2) and the sum of every conductance (S/cm2) by region."""
         facts: dict = {
             "cell": self.spec.name,
-            "dendritic_sections": len(self.basal) + len(self.apical),
+            "dendritic_sections": len(self.dendrites),
             "dendritic_segments": len(self.segments),
             "segments": sum(section.nseg for section in self.sections),
             "synapses": 2 * len(self.segments),
             "area_um2": sum(seg.area() for section in self.sections for seg in section),
             "nexus": f"{self.nexus.sec.name().removeprefix('cell.')}({self.nexus.x:g})",
             "nexus_distance_um": h.distance(self.soma(0.5), self.nexus),
-            "farthest_apical_um": max(h.distance(self.apical[0](0), s(1)) for s in self.apical),
+            **self._farthest_apical(),
             "celsius_degC": self.spec.celsius_degC,
             "v_init_mV": self.spec.v_init_mV,
             "regions": {},
@@ -204,6 +333,12 @@ class Cell:
                 "conductance_sum_S_cm2": _conductance_sums(sections, name, self.spec),
             }
         return facts
+
+    def _farthest_apical(self) -> dict[str, float]:
+        if not self.apical:
+            return {}
+        start = self.apical[0](0)
+        return {"farthest_apical_um": max(h.distance(start, s(1)) for s in self.apical)}
 
 
 def build_cell(spec: CellSpec) -> Cell:
@@ -233,8 +368,10 @@ def _segment_table(spec: str) -> SegmentTable:
 
 
 def _conductance_sums(sections: list, region: str, spec: CellSpec) -> dict[str, float]:
-    sums = {}
-    for mechanism, parameters in getattr(spec.regions, region).mechanisms.items():
+    sums: dict[str, float] = {}
+    if region not in spec.regions:
+        return sums
+    for mechanism, parameters in spec.regions[region].mechanisms.items():
         for name in (name for name in parameters if name == "g" or name.endswith("bar")):
             label = f"{name}_{mechanism}" if name == "g" else name
             segments = (seg for section in sections for seg in section)
@@ -243,15 +380,15 @@ def _conductance_sums(sections: list, region: str, spec: CellSpec) -> dict[str, 
 
 
 def _main_fork(apical: list):
-    """The apical section that ends in the main fork, with the longest second daughter tree."""
+    """The apical section that ends in the main fork, with the longest second daughter tree; or None."""
     length: dict[Any, float] = {}
     for section in reversed(apical):
         length[section] = section.L + sum(length.get(child, 0) for child in section.children())
     forks = {}
     for section in apical:
-        daughters = sorted((length[child] for child in section.children()), reverse=True)
+        daughters = sorted((length.get(c, 0) for c in section.children()), reverse=True)
         if len(daughters) > 1:
             forks[section] = daughters[1]
     if not forks:
-        raise NeuronIOError("the apical dendrite never forks; name a nexus site in the cell file")
+        return None
     return max(forks, key=lambda section: forks[section])

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
 from neuronio.config import Variant
-from neuronio.data.fetch import refuse_shadow, sources
+from neuronio.data.fetch import fetch, refuse_shadow, sources
 from neuronio.errors import NeuronIOError
+from neuronio.recipe import code, digest, file_sha256
 from neuronio.registry import load_entry_point
 from neuronio.sections import Section, near_miss, read_yaml, validate
 
 CELLS = Path(__file__).parent / "cells"
 PASSIVE = "pas"
+Positive = Annotated[float, Field(gt=0)]
+Reversal = Annotated[str, StringConstraints(pattern=r"^e\w+$")]
 
 
 class AxonStub(Section):
@@ -37,10 +41,11 @@ class NexusSite(Section):
 
 
 class Region(Section):
-    """Membrane of one region; a parameter is a number or an expression of d and D (um)."""
+    """Membrane of one region; a parameter is a number or an expression of d, D and diam (um)."""
 
-    Ra_ohm_cm: float = Field(gt=0, description="Axial resistivity, ohm cm.")
-    cm_uF_cm2: float = Field(gt=0, description="Membrane capacitance, uF/cm2.")
+    Ra_ohm_cm: Positive | str = Field(description="Axial resistivity, ohm cm.")
+    cm_uF_cm2: Positive | str = Field(description="Membrane capacitance, uF/cm2.")
+    reversal_mV: dict[Reversal, float] = Field({}, description="ek, ... where they differ, mV.")
     mechanisms: dict[str, dict[str, float | str]] = Field(
         description="Parameters of every mechanism inserted, in the mechanism's own units."
     )
@@ -57,13 +62,20 @@ class SynapseComponent(Section):
     magnesium_mM: float | None = Field(None, ge=0, description="Block by magnesium, mM; or none.")
 
 
-class Regions(Section):
-    """The four regions of a cell."""
+class PointSynapse(Section):
+    """A component of the synapses that is any point process with a NET_RECEIVE."""
 
-    soma: Region
-    axon: Region
-    basal: Region
-    apical: Region
+    excitatory: bool = Field(description="Driven by excitatory inputs, else by inhibitory ones.")
+    point_process: str = Field(description="Its name, of NEURON's own or of a MOD file.")
+    parameters: dict[str, float] = Field({}, description="Its parameters, in its own units.")
+    weight: float = Field(description="Weight of an event, in the mechanism's unit.")
+
+
+class Concentrations(Section):
+    """What an ion's concentrations begin with."""
+
+    inside_mM: float = Field(gt=0, description="In the cell, mM.")
+    outside_mM: float = Field(gt=0, description="Outside, mM.")
 
 
 class CellSpec(Section):
@@ -72,9 +84,27 @@ class CellSpec(Section):
     name: str = Field(description="Name of the cell; a file's own name when it gives none.")
     title: str = Field("", description="What the cell is.")
     source: str = Field("", description="Papers that its figures come from.")
-    morphology: str = Field(description="A file of data/sources.tsv, or a path (.asc or .swc).")
-    um_per_segment_pair: float = Field(40, gt=0, description="nseg = 1 + 2 int(L / this), um.")
-    axon_stub: AxonStub = Field(description="What replaces the reconstructed axon.")
+    morphology: str = Field("", description="A file of data/sources.tsv, or a path (.asc or .swc).")
+    built_by: str = Field(
+        "",
+        description="In place of a morphology and regions: FILE.py:function or FILE.hoc:Template.",
+    )
+    mod_files: list[str] = Field(
+        [],
+        description="MOD files, folders of them, or sources; beside ours, and before those of a name.",
+    )
+    section_types: dict[int, str] = Field(
+        {}, description="Regions of SWC types beyond soma, axon, basal and apical (1 to 4)."
+    )
+    um_per_segment_pair: float | None = Field(
+        None, gt=0, description="nseg = 1 + 2 int(L / this), um; 40 where nothing else is said."
+    )
+    lambda_fraction: float | None = Field(
+        None, gt=0, le=1, description="nseg by NEURON's d_lambda rule at 100 Hz instead."
+    )
+    axon: AxonStub | Literal["keep", "none"] = Field(
+        "none", description="What replaces the reconstructed axon; or keep it, or have none."
+    )
     distance_origin: Literal["soma", "apical_trunk"] = Field(
         "soma", description="Where d is 0: the middle of the soma, or the start of the apical tree."
     )
@@ -90,23 +120,92 @@ class CellSpec(Section):
     )
     celsius_degC: float = Field(ge=0, le=60, description="NEURON's celsius, degC.")
     v_init_mV: float = Field(ge=-120, le=0, description="Voltage at t = 0, mV.")
-    reversal_mV: dict[Literal["ek", "ena"], float] = Field(description="ek and ena, mV.")
-    regions: Regions = Field(description="The membrane.")
-    synapses: dict[str, SynapseComponent] = Field(description="Components of the synapses.")
+    reversal_mV: dict[Reversal, float] = Field({}, description="ek, ena, ..., mV.")
+    ions: dict[str, Concentrations] = Field({}, description="Concentrations at t = 0 by ion.")
+    globals: dict[str, float] = Field(
+        {}, description="GLOBAL variables of mechanisms by their hoc names, such as q10_Ih."
+    )
+    regions: dict[str, Region] = Field(
+        {}, description="The membrane: soma, axon, basal, apical, and any others of section_types."
+    )
+    synapses: dict[str, SynapseComponent | PointSynapse] = Field(
+        description="Components of the synapses."
+    )
     variant: Variant = Field(Variant(), description="Changes that were applied.")
 
+    @model_validator(mode="after")
+    def _whole(self) -> CellSpec:
+        if bool(self.morphology) == bool(self.built_by):
+            raise ValueError("a cell has either a morphology or built_by; give one of them")
+        if self.built_by:
+            if self.regions or self.section_types or self.axon != "none":
+                raise ValueError("built_by makes the whole cell; leave out regions and axon")
+            if not re.fullmatch(r".+\.(py|hoc):\w+", self.built_by):
+                raise ValueError("built_by must be FILE.py:function or FILE.hoc:Template")
+            return self
+        if "soma" not in self.regions:
+            raise ValueError("regions must have a soma")
+        if (self.axon == "none") == ("axon" in self.regions):
+            raise ValueError("regions must have an axon exactly where the cell has one (axon)")
+        if not self.dendrites:
+            raise ValueError("regions must have a dendrite, such as basal")
+        if unknown := sorted(set(self.section_types.values()) - self.regions.keys()):
+            raise ValueError(f"section_types names {unknown[0]}, which is not one of the regions")
+        if self.um_per_segment_pair and self.lambda_fraction:
+            raise ValueError("um_per_segment_pair and lambda_fraction both set nseg; give one")
+        return self
+
+    @property
+    def dendrites(self) -> list[str]:
+        """Regions with synapses, in the order of the segments: basal, apical, then the others."""
+        first = [name for name in ("basal", "apical") if name in self.regions]
+        return first + [n for n in self.regions if n not in ("soma", "axon", *first)]
+
+    def mod_paths(self) -> list[Path]:
+        """The MOD files of `mod_files`; what is not at hand is fetched.
+
+        Raises:
+            NeuronIOError: there is no such file, or a folder without any.
+        """
+        return [path for name in self.mod_files for path in _mod_files(name)]
+
     def digest(self) -> str:
-        """Hash of the model, variant included, wherever its files lie.
+        """Hash of the model, variant and MOD files included, wherever its files lie.
 
         Of a morphology it holds the file's name; its content has a checksum of its own
         (`morphology_sha256`).
         """
-        named: dict[str, Any] = {"morphology": os.path.basename(self.morphology)}
+        named: dict[str, Any] = {
+            "morphology": os.path.basename(self.morphology),
+            "mod_files": sorted(f"{p.name} {file_sha256(p)}" for p in self.mod_paths()),
+        }
+        if self.built_by:
+            path, _, what = self.built_by.rpartition(":")
+            named["built_by"] = f"{what} {_code_of(path)}"
         if self.variant.morphology:
             own = {"morphology": os.path.basename(self.variant.morphology)}
             named["variant"] = self.variant.model_copy(update=own)
         model = self.model_copy(update=named)
         return hashlib.sha256(model.model_dump_json().encode()).hexdigest()[:16]
+
+
+def _mod_files(name: str) -> list[Path]:
+    if name in sources():
+        return [fetch(name)]
+    if name.endswith("/") and (found := [n for n in sources() if n.startswith(name)]):
+        return [fetch(n) for n in found if n.endswith(".mod")]
+    path = Path(name)
+    files = sorted(path.glob("*.mod")) if path.is_dir() else [path]
+    if not files or not all(file.is_file() for file in files):
+        raise NeuronIOError(f"there is no MOD file at {name}; give a .mod file or a folder of them")
+    return files
+
+
+def _code_of(path: str) -> str:
+    """Hash of a user's code, with what it imports from its own folder."""
+    if not os.path.isfile(path):
+        raise NeuronIOError(f"there is no file {path} to build the cell by")
+    return digest(code(path)) if path.endswith(".py") else file_sha256(path)
 
 
 def cell_names() -> list[str]:
@@ -136,6 +235,7 @@ def load_cell(name: str | Path, variant: Variant | None = None) -> CellSpec:
     document = read_yaml(path, "cell file")
     if isinstance(document, dict):
         document = _with_morphology_beside(path, {"name": path.stem, **document})
+        document = _with_code_beside(path, document)
     return apply_variant(validate(CellSpec, document, str(path)), variant or Variant())
 
 
@@ -150,6 +250,24 @@ def _with_morphology_beside(path: Path, document: dict) -> dict:
     # Joined as text: a Path would drop the "./" that tells a user's file from a source.
     beside = os.path.join(path.parent, name)
     return {**document, "morphology": beside} if os.path.isfile(beside) else document
+
+
+def _with_code_beside(path: Path, document: dict) -> dict:
+    """The same for MOD files and for what builds the cell."""
+    beside = dict(document)
+    if isinstance(names := document.get("mod_files"), list):
+        beside["mod_files"] = [_beside(path, name) for name in names]
+    if isinstance(built_by := document.get("built_by"), str):
+        file, colon, what = built_by.rpartition(":")
+        beside["built_by"] = f"{_beside(path, file)}{colon}{what}"
+    return beside
+
+
+def _beside(path: Path, name: Any) -> Any:
+    if not isinstance(name, str) or name in sources():
+        return name
+    joined = os.path.join(path.parent, name)
+    return joined if os.path.exists(joined) else name
 
 
 def _cell_file(name: str | Path) -> Path:
@@ -176,7 +294,7 @@ def apply_variant(spec: CellSpec, variant: Variant) -> CellSpec:
         model["nexus"] = None
     for region, membrane in model["regions"].items():
         mechanisms = membrane["mechanisms"]
-        if variant.passive_dendrites and region in ("basal", "apical"):
+        if variant.passive_dendrites and region not in ("soma", "axon"):
             membrane["mechanisms"] = {PASSIVE: mechanisms[PASSIVE]} if PASSIVE in mechanisms else {}
             continue
         if "SK_E2" in mechanisms:
@@ -198,7 +316,9 @@ def _variant_synapses(synapses: dict[str, dict], variant: Variant) -> dict[str, 
     if variant.gaba_b and "gaba_b" not in synapses:
         raise NeuronIOError("the variant gaba_b needs a cell whose synapses include gaba_b")
     kept = {name: dict(component) for name, component in synapses.items() if name not in dropped}
-    if "nmda" in kept:
+    if "nmda" in kept and variant.nmda_ratio != 1:
+        if "gmax_nS" not in kept["nmda"]:
+            raise NeuronIOError("the variant nmda_ratio needs a component nmda with a gmax_nS")
         kept["nmda"]["gmax_nS"] *= variant.nmda_ratio
     return kept
 

@@ -1,14 +1,16 @@
-"""Our NMODL mechanisms: compiled once per machine and NEURON version, then loaded."""
+"""NMODL mechanisms: compiled once per machine and NEURON version, then made known to NEURON."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
@@ -19,18 +21,76 @@ from neuronio.errors import NeuronIOError
 from neuronio.native import cache_dir, compiler
 
 MOD = Path(__file__).parent / "mod"
+_loaded: dict[str, str] = {}
+"""Checksum of the source of every mechanism that this process's NEURON has from here."""
 
 
-def mechanism_hash() -> str:
-    """Hash of the NMODL sources, the NEURON version and the processor architecture."""
-    digest = hashlib.sha256(f"{neuron.__version__} {platform.machine()}".encode())
-    for path in sorted(MOD.glob("*.mod")):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+def suffix(path: Path) -> str:
+    """What NEURON calls the mechanism of a MOD file.
+
+    Raises:
+        NeuronIOError: the file cannot be read, or declares no mechanism.
+    """
+    try:
+        source = path.read_text(errors="replace")
+    except OSError as error:
+        raise NeuronIOError(f"cannot read the MOD file {path}: {error.strerror}") from error
+    found = re.search(r"^[^:?\n]*\b(SUFFIX|POINT_PROCESS|ARTIFICIAL_CELL)\s+(\w+)", source, re.M)
+    if not found:
+        raise NeuronIOError(f"{path} declares no mechanism; is it a MOD file?")
+    return found.group(2)
 
 
-def compile_mechanisms() -> Path:
-    """Compile the mechanisms unless this was done before; returns the library's path.
+def mechanisms_by_name(files: Iterable[Path]) -> dict[str, Path]:
+    """Mechanisms' names with their files: those given, and ours where none of them has the name.
+
+    Raises:
+        NeuronIOError: two files define one mechanism, or a file defines none.
+    """
+    named: dict[str, Path] = {}
+    for path in files:
+        name = suffix(path)
+        if name in named:
+            raise NeuronIOError(f"{path} and {named[name]} both define the mechanism {name}")
+        named[name] = path
+    return {suffix(path): path for path in sorted(MOD.glob("*.mod"))} | named
+
+
+def load_mechanisms(files: Iterable[Path] = ()) -> dict[str, Path]:
+    """Make mechanisms known to this process's NEURON, compiling them first if need be.
+
+    Args:
+        files: MOD files; those of ours of which they define no mechanism come with them.
+
+    Returns:
+        Every mechanism's name with its file.
+
+    Raises:
+        NeuronIOError: a file defines no mechanism or cannot be compiled, or this process already
+            has another mechanism of the name.
+    """
+    named = mechanisms_by_name(files)
+    wanted = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items()}
+    for name, checksum in wanted.items():
+        if _loaded.get(name, checksum) != checksum:
+            raise NeuronIOError(
+                f"this process's NEURON already has another mechanism {name} than that of "
+                f"{named[name]}; run this cell in a process of its own"
+            )
+    missing = [name for name in named if name not in _loaded]
+    for ours in (True, False):
+        if mine := [name for name in missing if (named[name].parent == MOD) == ours]:
+            neuron.h.nrn_load_dll(str(compiled([named[name] for name in mine])))
+            _loaded.update({name: wanted[name] for name in mine})
+    for name in missing:
+        # The equations themselves, in every engine, and not NMODL's tables of them.
+        if hasattr(neuron.h, f"usetable_{name}"):
+            setattr(neuron.h, f"usetable_{name}", 0)
+    return named
+
+
+def compiled(files: list[Path]) -> Path:
+    """The library of some MOD files, compiled unless this was done before.
 
     Safe when several processes start at once: each builds in a folder of its own and the first to
     finish wins.
@@ -38,12 +98,12 @@ def compile_mechanisms() -> Path:
     Raises:
         NeuronIOError: there is no compiler, or it refuses a mechanism.
     """
-    target = cache_dir() / f"mechanisms-{mechanism_hash()}"
+    target = cache_dir() / f"mechanisms-{_hash(files)}"
     if not (library := _library(target)):
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             built = Path(folder) / "build"
-            _build(built)
+            _build(files, built)
             try:
                 built.rename(target)
             except OSError:
@@ -55,19 +115,24 @@ def compile_mechanisms() -> Path:
     return library
 
 
-def load_mechanisms() -> None:
-    """Make the mechanisms known to this process's NEURON, compiling them first if need be."""
-    if not hasattr(neuron.h, "SKv3_1"):
-        neuron.h.nrn_load_dll(str(compile_mechanisms()))
+def _hash(files: list[Path]) -> str:
+    """Hash of NMODL sources, the NEURON version and the processor architecture."""
+    digest = hashlib.sha256(f"{neuron.__version__} {platform.machine()}".encode())
+    for name, path in sorted((suffix(path), path) for path in files):
+        digest.update(name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _library(folder: Path) -> Path | None:
     return next(iter(sorted(folder.glob("*/libnrnmech.*")) + sorted(folder.glob("*/*.so"))), None)
 
 
-def _build(folder: Path) -> None:
+def _build(files: list[Path], folder: Path) -> None:
     compiler()
-    shutil.copytree(MOD, folder)
+    folder.mkdir()
+    for path in files:
+        # NEURON names functions after the file, so two files of one name from two folders may not.
+        shutil.copyfile(path, folder / f"{suffix(path)}.mod")
     nrnivmodl = Path(sys.executable).with_name("nrnivmodl")
     command = str(nrnivmodl) if nrnivmodl.exists() else shutil.which("nrnivmodl")
     if not command:
@@ -81,6 +146,16 @@ def _build(folder: Path) -> None:
         env={**os.environ, "PATH": path},
     )
     if result.returncode:
-        lines = (result.stdout + result.stderr).splitlines()
-        wrong = [line.strip() for line in lines if "rror" in line]
-        raise NeuronIOError(f"nrnivmodl refused a mechanism: {(wrong or lines or ['?'])[0]}")
+        raise NeuronIOError(f"NEURON cannot compile {_complaint(result.stdout + result.stderr)}")
+
+
+def _complaint(output: str) -> str:
+    """What nrnivmodl says against a MOD file, in one line."""
+    lines = [line.strip() for line in output.splitlines()]
+    names = re.findall(r"Translating (\S+)", output)
+    wrong = [line for line in lines if "rror" in line and not line.startswith(("NOTE", "make"))]
+    complaint = (wrong or lines or ["it says nothing"])[0]
+    named = [
+        name for name in names if name in complaint or name.replace(".mod", ".cpp") in complaint
+    ]
+    return f"{named[0]}: {complaint}" if named else f"a MOD file: {complaint}"

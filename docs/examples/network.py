@@ -88,7 +88,7 @@ def simulate_cells(cells: list[Cell], connections: Connections, background: list
 def connect(cell: Cell) -> list[list]:
     """Of each synapse, the NetCons of its components, for events from outside."""
     return [
-        [netcon_to(None, point, group.weight_uS, 0.0) for group, point in components(cell, s)]
+        [netcon_to(None, point, group.weight, 0.0) for group, point in components(cell, s)]
         for s in range(2 * len(cell.segments))
     ]
 
@@ -99,7 +99,7 @@ def linked(source: Cell, target: Cell, synapse: int, delay_ms: float) -> list:
     for group, point in components(target, synapse):
         netcon = h.NetCon(source.soma(0.5)._ref_v, point, sec=source.soma)
         netcon.threshold = SPIKE_THRESHOLD_MV
-        netcon.weight[0], netcon.delay = group.weight_uS, delay_ms
+        netcon.weight[0], netcon.delay = group.weight, delay_ms
         made.append(netcon)
     return made
 

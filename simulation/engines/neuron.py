@@ -67,7 +67,7 @@ class NeuronEngine(Engine):
 
     def _configure(self) -> None:
         """Set NEURON's global state, which any other cell in the process may have changed."""
-        h.celsius = self.spec.celsius_degC
+        self.cell.set_globals()
         h.dt = self.settings.dt_ms
         h.steps_per_ms = 1 / self.settings.dt_ms
         fixed = self.settings.integrator == "fixed"
@@ -136,7 +136,7 @@ def _connect(cell: Cell) -> list[tuple[bool, list]]:
         netcons = []
         for point in group.points:
             netcon = h.NetCon(None, point)
-            netcon.weight[0], netcon.delay = group.weight_uS, 0
+            netcon.weight[0], netcon.delay = group.weight, 0
             netcons.append(netcon)
         connections.append((group.excitatory, netcons))
     return connections

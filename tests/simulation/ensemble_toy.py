@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,9 +12,9 @@ from neuronio.config import EngineConfig
 from neuronio.conventions import SAMPLES_PER_MS
 from neuronio.data.trial import InputEvents
 from neuronio.simulation.cell import SynapseGroup, h
-from neuronio.simulation.engines.ensemble.export import MechanismLayout, export_cell
-from neuronio.simulation.engines.ensemble.kernel import library
+from neuronio.simulation.engines.ensemble.export import export_cell
 from neuronio.simulation.engines.ensemble.lanes import LaneGroup
+from neuronio.simulation.mechanisms import load_mechanisms
 
 CONDUCTANCE = {
     "Ih": 2e-4,
@@ -40,6 +41,11 @@ class Toy:
     soma: object
     nexus: object
     synapses: list[SynapseGroup]
+    mechanism_files: dict[str, Path]
+
+    def set_globals(self) -> None:
+        """As a cell's."""
+        h.celsius = self.spec.celsius_degC
 
 
 def make_toy(mechanisms: tuple[str, ...] = (), *, celsius: float = 34.0, v_init: float = -70.0):
@@ -47,6 +53,7 @@ def make_toy(mechanisms: tuple[str, ...] = (), *, celsius: float = 34.0, v_init:
 
     The soma and the first dendrite have the mechanisms, the rest is passive.
     """
+    files = load_mechanisms()
     soma = _section("soma", 20, 20, 1)
     trunk = _section("trunk", 200, 2, 5, soma(1))
     basal = _section("basal", 100, 1, 3, soma(0))
@@ -70,7 +77,7 @@ def make_toy(mechanisms: tuple[str, ...] = (), *, celsius: float = 34.0, v_init:
         _group("nmda", True, 2e-3, segments, h.NMDA, 2, 70, 0),
     ]
     spec = SimpleNamespace(name="toy", celsius_degC=celsius, v_init_mV=v_init)
-    return Toy(spec, [soma, *dendrites], segments, soma, trunk(0.5), synapses)
+    return Toy(spec, [soma, *dendrites], segments, soma, trunk(0.5), synapses, dict(files))
 
 
 def toy_inputs(toy: Toy, duration_ms: int = 60, events: int = 300, seed: int = 0) -> InputEvents:
@@ -90,7 +97,7 @@ def run_in_neuron(toy: Toy, inputs: InputEvents, dt_ms: float = 0.025, order: in
     for group in toy.synapses:
         for s, point in enumerate(group.points):
             netcon = h.NetCon(None, point)
-            netcon.weight[0], netcon.delay = group.weight_uS, 0
+            netcon.weight[0], netcon.delay = group.weight, 0
             synapse = s if group.excitatory else n + s
             times = inputs.time_ms[inputs.synapse == synapse].astype(float)
             netcons.append((netcon, times))
@@ -104,16 +111,15 @@ def run_in_neuron(toy: Toy, inputs: InputEvents, dt_ms: float = 0.025, order: in
     return soma.as_numpy()[:-1:every].copy()
 
 
-def export_toy(toy: Toy, dt_ms: float = 0.025):
+def export_toy(toy: Toy):
     """The toy as the kernel sees it."""
-    layout = MechanismLayout.parse(library().ensemble_layout().decode())
-    return export_cell(toy, layout, library().ensemble_synapse_kinds(), dt_ms)
+    return export_cell(toy)
 
 
 def run_in_kernel(toy: Toy, inputs: InputEvents, **settings):
     """Soma voltage at 8 kHz (float32, as recorded)."""
     config = EngineConfig(name="ensemble", **({"precision": "float64"} | settings))
-    group = LaneGroup(export_toy(toy, config.dt_ms), config)
+    group = LaneGroup(export_toy(toy), config)
     return group.run([(0, inputs)])[0].soma_8khz_mV
 
 

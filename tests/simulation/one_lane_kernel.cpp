@@ -4,21 +4,9 @@
 
 using namespace ensemble;
 
-template <class V, class Gates>
-static void step_of(const Cell<V>& cell, const Variables<V>& at) {
-  eliminate<V, Gates, true>(cell, at);
-  substitute(cell, at);
-  finish_step<V, Gates>(cell, at);
-}
-
-extern "C" {
-void step_float(const Cell<float>* cell, const Variables<float>* at) {
-  step_of<float, ExactGates<float>>(*cell, *at);
-}
-void step_float_tables(const Cell<float>* cell, const Variables<float>* at) {
-  step_of<float, TabulatedGates<float>>(*cell, *at);
-}
-void step_double(const Cell<double>* cell, const Variables<double>* at) {
-  step_of<double, ExactGates<double>>(*cell, *at);
-}
+extern "C" void one_step(const Cell<LANE_REAL>* cell, const Variables<LANE_REAL>* at) {
+  sum_currents<LANE_REAL, true>(*cell, *at);
+  eliminate(*cell, *at);
+  substitute(*cell, *at);
+  finish_step(*cell, *at);
 }

@@ -75,19 +75,18 @@ def test_there_are_as_many_synapses_of_each_kind_as_segments(packaged):
         (
             {"passive_dendrites": True},
             lambda s: (
-                list(s.regions.apical.mechanisms) == ["pas"]
-                and "NaTs2_t" in s.regions.soma.mechanisms
+                list(s.regions["apical"].mechanisms) == ["pas"]
+                and "NaTs2_t" in s.regions["soma"].mechanisms
             ),
         ),
         (
             {"sk_multiplier": 2.0},
-            lambda s: s.regions.soma.mechanisms["SK_E2"]["gSK_E2bar"] == 2 * 0.008407,
+            lambda s: s.regions["soma"].mechanisms["SK_E2"]["gSK_E2bar"] == 2 * 0.008407,
         ),
         (
             {"ih_vshift_mV": -10.0},
             lambda s: all(
-                s.regions.model_dump()[r]["mechanisms"]["Ih"]["vshift"] == -10
-                for r in ("soma", "basal", "apical")
+                s.regions[r].mechanisms["Ih"]["vshift"] == -10 for r in ("soma", "basal", "apical")
             ),
         ),
         ({"synapses": "ampa"}, lambda s: list(s.synapses) == ["ampa", "gaba_a"]),
@@ -108,7 +107,7 @@ def test_an_expression_is_scaled_by_the_sk_multiplier(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(document))
     spec = load_cell(path, Variant(sk_multiplier=3.0))
-    value = spec.regions.apical.mechanisms["SK_E2"]["gSK_E2bar"]
+    value = spec.regions["apical"].mechanisms["SK_E2"]["gSK_E2bar"]
     assert evaluate(value, d=2.0) == pytest.approx(6e-3)
 
 
@@ -212,7 +211,7 @@ def test_a_cell_is_the_same_wherever_its_files_lie(tmp_path):
         (lambda d: d.update(celsius=34), "unknown key 'celsius'; did you mean 'celsius_degC'"),
         (
             lambda d: d["regions"]["soma"]["mechanisms"].update(NaTs={"gbar": 1.0}),
-            "asks for the mechanism NaTs, which is not in",
+            "asks for the mechanism NaTs, which is neither",
         ),
         (
             lambda d: d["regions"]["soma"]["mechanisms"]["Ih"].update(gbar=1.0),

@@ -3,10 +3,10 @@
 from rule import configuration, plan_of
 from rule_log import RuleLog
 
-from neuronio.simulation.mechanisms import compile_mechanisms
+from neuronio.simulation.mechanisms import load_mechanisms
 
 log = RuleLog(snakemake.log[0])
-library = compile_mechanisms()
+library = load_mechanisms()
 plan = plan_of(snakemake)
 plan.mechanisms.finish([], configuration(plan))
 log.note(f"the mechanisms are in {library}")

@@ -16,8 +16,8 @@ from neuronio.errors import NeuronIOError
 from neuronio.simulation.cell import build_cell
 from neuronio.simulation.cell_spec import CellSpec
 from neuronio.simulation.engines.base import Engine, TrialFailure, available_cores
-from neuronio.simulation.engines.ensemble.export import MechanismLayout, export_cell
-from neuronio.simulation.engines.ensemble.kernel import lane_count, library
+from neuronio.simulation.engines.ensemble.export import export_cell
+from neuronio.simulation.engines.ensemble.kernel import lane_count
 from neuronio.simulation.engines.ensemble.lanes import LaneGroup, Traces
 
 
@@ -38,10 +38,8 @@ class EnsembleEngine(Engine):
                 f"{settings.integrator}; set integrator fixed or engine neuron"
             )
         super().__init__(spec, settings, **options)
-        layout = MechanismLayout.parse(library().ensemble_layout().decode())
-        kinds = library().ensemble_synapse_kinds()
         cell = build_cell(spec)
-        self.model = export_cell(cell, layout, kinds, settings.dt_ms)
+        self.model = export_cell(cell)
         self._segment_table = cell.segment_table()
         # Let the NEURON cell go: NEURON would integrate it along with any other of this process.
         del cell

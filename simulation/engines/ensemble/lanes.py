@@ -12,7 +12,7 @@ from neuronio.config import EngineConfig
 from neuronio.conventions import SAMPLES_PER_MS
 from neuronio.data.trial import InputEvents
 from neuronio.simulation.engines.ensemble.export import CellModel
-from neuronio.simulation.engines.ensemble.kernel import KernelCell, aligned, lane_count
+from neuronio.simulation.engines.ensemble.kernel import aligned, kernel_cell, lane_count
 
 LONGEST_SPAN_MS = 100  # after as much, traces are sorted by trial and lanes refilled
 
@@ -62,13 +62,15 @@ class LaneGroup:
 
     def __init__(self, model: CellModel, settings: EngineConfig, *, record_segments: bool = False):
         self._model, self._record_segments = model, record_segments
-        self._cell = KernelCell(model, settings)
+        self._cell = kernel_cell(
+            model, settings.precision, settings.dt_ms, settings.order, settings.gate_tables
+        )
         self._real = np.dtype(settings.precision)
         self._steps_per_sample = round(1 / SAMPLES_PER_MS / settings.dt_ms)
         self.n_lanes = lane_count(self._real)
         shape = len(model.parent), self.n_lanes
         self.voltage = aligned(shape, self._real)
-        self.state = aligned((max(len(model.initial), 1), self.n_lanes), self._real)
+        self.state = aligned((max(len(self._cell.initial), 1), self.n_lanes), self._real)
         self._scratch = [aligned(shape, self._real) for _ in range(4)]
         self._lanes: list[_Lane | None] = [None] * self.n_lanes
         for lane in range(self.n_lanes):
@@ -103,7 +105,7 @@ class LaneGroup:
 
     def _reset(self, lane: int) -> None:
         self.voltage[:, lane] = self._model.v_init_mV
-        self.state[: len(self._model.initial), lane] = self._model.initial
+        self.state[: len(self._cell.initial), lane] = self._cell.initial
         for rows in self._scratch:
             rows[:, lane] = 0
 
@@ -121,6 +123,9 @@ class LaneGroup:
             "slow_node": np.array(slow_nodes, dtype=np.int32),
             "fast": aligned((SAMPLES_PER_MS * span_ms, 1, self.n_lanes), self._real),
             "slow": aligned((span_ms, len(slow_nodes), self.n_lanes), self._real),
+            "lane_start_ms": np.array(
+                [lane.done_ms if lane else 0 for lane in self._lanes], self._real
+            ),
             "failed_ms": np.full(self.n_lanes, -1, dtype=np.int32),
         }
         variables = [self.voltage, *self._scratch, self.state]

@@ -15,9 +15,12 @@ struct Span {
   const int32_t* event_step;     // [event] ascending; the step at whose start it arrives
   const int32_t* event_synapse;  // [event]
   const int32_t* event_lane;     // [event]
-  const int32_t* synapse_state;  // [synapse] first state
-  const int32_t* synapse_kinds;  // [synapse] how many kinds, and so pairs of states, it drives
-  const R* synapse_weight;       // [synapse][kSynapseKinds], S/cm2
+  const int32_t* first_gain;     // [synapse + 1] where what an event adds begins
+  const int32_t* gain_state;     // [gain] the state
+  const R* gain;                 // [gain] what is added to it
+  const int32_t* first_receiver; // [synapse + 1] where what does more than add begins
+  const int32_t* receiver;       // [receiver] group, number in it, first parameter, first state
+  const R* lane_start_ms;        // [lane] time in the lane's trial
   const int32_t* fast_node;
   const int32_t* slow_node;
   R* fast;                       // [sample][fast_nodes][lane]
@@ -50,24 +53,37 @@ void watch(const Span<Real<V>>& span, const Variables<V>& at, int nodes, int ms)
     if (flags[lane] == 0 && span.failed_ms[lane] < 0) span.failed_ms[lane] = ms;
 }
 
+// An event that does more than add to states.
+template <class V>
+void receive(const Cell<Real<V>>& cell, const Span<Real<V>>& span, const Variables<V>& at,
+             int event, const int32_t* receiver) {
+  using R = Real<V>;
+  static const Powers<V> powers;
+  const int lane = span.event_lane[event];
+  const R per_ms = R(kSamplesPerMs * span.steps_per_sample);
+  const R time = span.lane_start_ms[lane] + R(span.event_step[event]) / per_ms;
+  const Numbers<V> numbers{reinterpret_cast<const V*>(cell.constants), cell.parameters + receiver[2],
+                           cell.tables, powers};
+  const OneLane<V> states{reinterpret_cast<R*>(at.state + receiver[3]) + lane};
+  with_receivers<V>(receiver[0], [&](auto r) { r.run(receiver[1], numbers, states, time); });
+}
+
 // Delivers the events due at a step; returns the first one that is not.
 template <class V>
-int deliver(const Span<Real<V>>& span, const Variables<V>& at, int event, int step) {
+int deliver(const Cell<Real<V>>& cell, const Span<Real<V>>& span, const Variables<V>& at, int event, int step) {
   constexpr int lanes = Lanes<V>::count;
   Real<V>* state = reinterpret_cast<Real<V>*>(at.state);
   for (; event < span.events && span.event_step[event] <= step; event++) {
     const int synapse = span.event_synapse[event];
-    Real<V>* target = state + int64_t(span.synapse_state[synapse]) * lanes + span.event_lane[event];
-    for (int kind = 0; kind < span.synapse_kinds[synapse]; kind++) {
-      const Real<V> weight = span.synapse_weight[synapse * kSynapseKinds + kind];
-      target[2 * kind * lanes] += weight;
-      target[(2 * kind + 1) * lanes] += weight;
-    }
+    for (int k = span.first_gain[synapse]; k < span.first_gain[synapse + 1]; k++)
+      state[int64_t(span.gain_state[k]) * lanes + span.event_lane[event]] += span.gain[k];
+    for (int k = span.first_receiver[synapse]; k < span.first_receiver[synapse + 1]; k++)
+      receive(cell, span, at, event, span.receiver + 4 * k);
   }
   return event;
 }
 
-template <class V, class Gates>
+template <class V>
 void advance(const Cell<Real<V>>& cell, const Variables<V>& at, const Span<Real<V>>& span) {
   FlushSubnormals guard;
   (void)guard;
@@ -78,24 +94,23 @@ void advance(const Cell<Real<V>>& cell, const Variables<V>& at, const Span<Real<
       record(span, at, sample);
       watch(span, at, cell.nodes, sample / kSamplesPerMs);
     }
-    event = deliver(span, at, event, step);
+    if (kHasPoints && step > 0) advance_points(cell, at);
+    event = deliver(cell, span, at, event, step);
     if (step == 0)
-      eliminate<V, Gates, false>(cell, at);
+      sum_currents<V, false>(cell, at);
     else
-      eliminate<V, Gates, true>(cell, at);
+      sum_currents<V, true>(cell, at);
+    eliminate(cell, at);
     substitute(cell, at);
   }
-  finish_step<V, Gates>(cell, at);
+  finish_step(cell, at);
 }
 
 template <class V>
 void advance_lanes(const Cell<Real<V>>& cell, void* const* variables, const Span<Real<V>>& span) {
   const auto row = [&](int k) { return static_cast<V*>(variables[k]); };
   const Variables<V> at{row(0), row(1), row(2), row(3), row(4), row(5)};
-  if (cell.tables)
-    advance<V, TabulatedGates<V>>(cell, at, span);
-  else
-    advance<V, ExactGates<V>>(cell, at, span);
+  advance<V>(cell, at, span);
 }
 
 }  // namespace ensemble
@@ -104,23 +119,10 @@ using namespace ensemble;
 
 extern "C" {
 
-const char* ensemble_layout() { return kLayout; }
 int ensemble_lanes(int bytes_per_value) { return kVectorBytes / bytes_per_value; }
-int ensemble_table_values() { return kTables * kTableSize; }
-int ensemble_synapse_kinds() { return kSynapseKinds; }
-double ensemble_relative_magnesium(double magnesium_mM) { return magnesium_mM / kHalfBlock_mM; }
 
-void ensemble_advance_float(const Cell<float>* cell, void* const* at, const Span<float>* span) {
-  advance_lanes<FloatVector>(*cell, at, *span);
-}
-void ensemble_advance_double(const Cell<double>* cell, void* const* at, const Span<double>* span) {
-  advance_lanes<DoubleVector>(*cell, at, *span);
-}
-void ensemble_fill_tables_float(const Cell<float>* cell, float* tables) {
-  fill_tables(*cell, tables);
-}
-void ensemble_fill_tables_double(const Cell<double>* cell, double* tables) {
-  fill_tables(*cell, tables);
+void ensemble_advance(const Cell<LANE_REAL>* cell, void* const* at, const Span<LANE_REAL>* span) {
+  advance_lanes<Vec<LANE_REAL>>(*cell, at, *span);
 }
 
 }  // extern "C"

@@ -1,35 +1,73 @@
 // The fixed time step, as NEURON takes it, for all lanes of a group at once.
 #pragma once
 
-#include "membrane.h"
+#include "membrane.h"  // generated
 
 namespace ensemble {
 
-// One pass over the nodes from the tips to the root: gates and calcium move on to the new voltage
-// (kAdvance), currents are summed, and each node's equation is eliminated into its parent's.
-template <class V, class Gates, bool kAdvance>
+#define INLINE_LAMBDA __attribute__((always_inline))
+
+// Voltages as the membrane sees them: limited to what a trial may reach without failing.
+template <class V>
+KERNEL_INLINE V bounded(V voltage) {
+  using R = Real<V>;
+  return smaller(larger(voltage, splat<V>(R(kLowest_mV))), splat<V>(R(kHighest_mV)));
+}
+
+// Calls visit(Group(), numbers, states, node) for every node with a membrane.
+template <class V, class Visit>
+KERNEL_INLINE void each_group(const Cell<Real<V>>& cell, V* state, const Visit& visit) {
+  const Powers<V> powers;
+  const Powers<V>* hidden = &powers;
+  asm("" : "+r"(hidden) : : "memory");  // else they are numbers to the compiler again
+  Numbers<V> numbers{reinterpret_cast<const V*>(cell.constants), cell.parameters, cell.tables,
+                     *hidden};
+  for (int node = 0; node < cell.nodes; node++)
+    with_group<V>(cell.kind[node] & kGroup, [&](auto group) INLINE_LAMBDA {
+      visit(group, numbers, state, node);
+      numbers.parameters += group.kParameters;
+      state += group.kStates;
+    });
+}
+
+// Gates and pools move on to the new voltage (kAdvance), and currents are summed: each node's
+// conductance into `ratio` and its current into `change`.
+template <class V, bool kAdvance>
+inline void sum_currents(const Cell<Real<V>>& cell, const Variables<V>& at) {
+  using R = Real<V>;
+  const R corrected = cell.second_order ? R(1) : R(0);
+  each_group<V>(cell, at.state, [&](auto group, const Numbers<V>& n, V* state, int node) INLINE_LAMBDA {
+    const V inside = bounded(at.voltage[node]);
+    V current, conductance;
+    if (kAdvance)
+      group.advance(n, state, inside, at.change[node] * corrected);
+    group.currents(n, state, inside, current, conductance);
+    at.ratio[node] = conductance;
+    at.change[node] = current;
+  });
+}
+
+// From the tips to the root: each node's equation is eliminated into its parent's.
+template <class V>
 inline void eliminate(const Cell<Real<V>>& cell, const Variables<V>& at) {
   using R = Real<V>;
-  Membrane<V, Gates, kAdvance> membrane(cell, at.state);
   V carried_conductance{}, carried_current{};  // from the previous node to this one
   for (int node = 0; node < cell.nodes; node++) {
     const int parent = cell.parent[node];
-    const V v = at.voltage[node];
-    const uint32_t has = cell.mechanisms[node];
+    const uint32_t kind = cell.kind[node];
     V diagonal = carried_conductance + cell.diagonal[node];
     V right = carried_current;
-    if (has & kJunction) {
+    if (kind & kJunction) {
       diagonal += at.conductance[node];
       right += at.current[node];
       at.conductance[node] = at.current[node] = V{};
     }
-    if (has & ~kJunction) {
-      membrane.sum_currents(has, v, at.change[node]);
-      diagonal += membrane.conductance;
-      right -= membrane.current;
+    if ((kind & kGroup) != kNoMembrane) {
+      diagonal += at.ratio[node];
+      right -= at.change[node];
     }
     const R own = cell.to_parent[node], others = cell.from_parent[node];
-    const V difference = at.voltage[parent] - v;
+    const V difference = at.voltage[parent] - at.voltage[node];
     const V inverse = reciprocal(diagonal);
     const V change = (right - own * difference) * inverse;
     const V ratio = own * inverse;
@@ -59,16 +97,25 @@ inline void substitute(const Cell<Real<V>>& cell, const Variables<V>& at) {
   }
 }
 
-// Moves gates and calcium on to the last step's voltage; synapses have already decayed.
-template <class V, class Gates>
+// Moves point processes on to the last step's voltage, before events arrive.
+template <class V>
+inline void advance_points(const Cell<Real<V>>& cell, const Variables<V>& at) {
+  const Real<V> corrected = cell.second_order ? 1 : 0;
+  each_group<V>(cell, at.state, [&](auto group, const Numbers<V>& n, V* state, int node) INLINE_LAMBDA {
+    group.advance_points(n, state, bounded(at.voltage[node]),
+                         at.change[node] * corrected);
+  });
+}
+
+// Moves all that is left on to the last step's voltage; synapses that decay by themselves have.
+template <class V>
 inline void finish_step(const Cell<Real<V>>& cell, const Variables<V>& at) {
-  Membrane<V, Gates, true> membrane(cell, at.state);
-  for (int node = 0; node < cell.nodes; node++) {
-    const uint32_t has = cell.mechanisms[node];
-    membrane.sum_currents(has & (kSynapse - 1), at.voltage[node], at.change[node]);
-    for (int kind = 0; kind < kSynapseKinds; kind++)
-      if (has & (kSynapse << kind)) membrane.state += 2;
-  }
+  const Real<V> corrected = cell.second_order ? 1 : 0;
+  if (kHasPoints) advance_points(cell, at);
+  each_group<V>(cell, at.state, [&](auto group, const Numbers<V>& n, V* state, int node) INLINE_LAMBDA {
+    group.advance(n, state, bounded(at.voltage[node]),
+                  at.change[node] * corrected);
+  });
 }
 
 }  // namespace ensemble

@@ -1,0 +1,173 @@
+"""A step of a state as C++: the exponential relaxation in its cheapest exact form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from neuronio.simulation.engines.ensemble.algebra import GRID_MV
+from neuronio.simulation.engines.ensemble.equations import Update
+from neuronio.simulation.engines.ensemble.lowering import LARGEST_EXPONENT, LOG2E, Lowering
+from neuronio.simulation.engines.ensemble.tables import gate_table
+from neuronio.simulation.nmodl.expression import Expression, number, variable
+
+# Terms of a polynomial for (1 - exp(-y)) / y beyond which the exponential itself is cheaper, and
+# how exact it must be.
+MOST_TERMS = {"float32": 9, "float64": 14}
+POLYNOMIAL_ERROR = {"float32": 5e-8, "float64": 2e-16}
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Writes the next value of states into a function.
+
+    Attributes:
+        lowering: the function.
+    """
+
+    lowering: Lowering
+
+    def after(self, update: Update) -> tuple[str, str | None]:
+        """C++ of a state's next value, and of what its sum lost to rounding if that is kept."""
+        x = self.lowering.value(variable(update.state))
+        if update.value is not None:
+            return self.lowering.vector(self.lowering.algebra.simplified(update.value)), None
+        line = update.relaxation
+        assert line is not None
+        parts = (line.constant, line.slope, line.denominator)
+        constant, slope, denominator = (self.lowering.algebra.simplified(e) for e in parts)
+        rate = -(slope / denominator)
+        if self.lowering.algebra.is_known(rate):
+            added = self._known_rate(x, constant, slope, denominator, rate)
+        elif (table := self._table(constant, slope, rate)) is not None:
+            added = self._tabulated(x, table)
+        elif (weights := self._weights(rate)) is not None:
+            added = self._polynomial(x, constant, slope, denominator, rate, weights)
+        else:
+            added = self._exact(x, constant, slope, rate)
+        if not update.precise:
+            return self.lowering.temporary(f"{x} + {added}"), None
+        lost = self.lowering.leaves[f"{update.state} lost"]
+        whole = self.lowering.temporary(f"({added}) + {lost}")
+        after = self.lowering.temporary(f"{x} + {whole}")
+        return after, self.lowering.temporary(f"{whole} - ({after} - {x})")
+
+    def _known_rate(
+        self, x: str, constant: Expression, slope: Expression, below: Expression, rate: Expression
+    ) -> str:
+        y = self.lowering.algebra.values(rate) * self.lowering.dt_ms
+        if np.all(y == 0):
+            return self.lowering.value(constant / below * number(self.lowering.dt_ms))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            fraction = self.lowering.slots.name(-np.expm1(-y))
+        if constant.equals(0):
+            return f"-{x} * {fraction}"
+        return f"{fraction} * ({self.lowering.value(-(constant / slope))} - {x})"
+
+    def _table(
+        self, constant: Expression, slope: Expression, rate: Expression
+    ) -> np.ndarray | None:
+        """The gate's table, where tables are wanted and one does."""
+        if self.lowering.slots.tables is None:
+            return None
+
+        def over(e: Expression) -> Callable[[np.ndarray], np.ndarray] | None:
+            probe = self.lowering.algebra.over_voltage(e, GRID_MV[:1])
+            if probe is None or len(probe) != 1:
+                return None
+            return lambda v: self.lowering.algebra.over_voltage(e, v)[0]  # type: ignore[index]
+
+        rates, steady = over(rate), over(-(constant / slope))
+        if rates is None or steady is None:
+            return None
+        return gate_table(lambda v: -np.expm1(-rates(v) * self.lowering.dt_ms), steady)
+
+    def _tabulated(self, x: str, table: np.ndarray) -> str:
+        assert self.lowering.slots.tables is not None
+        if not any("TablePosition" in line for line in self.lowering.lines):
+            self.lowering.lines.append("const TablePosition<V> place(v);")
+        index = next(
+            (k for k, t in enumerate(self.lowering.slots.tables) if np.array_equal(t, table)), None
+        )
+        if index is None:
+            index = len(self.lowering.slots.tables)
+            self.lowering.slots.tables.append(table)
+        fraction, target = (
+            self.lowering.temporary(f"place.value(t + {2 * index + k} * kTableSize)")
+            for k in (0, 1)
+        )
+        return f"({target} - {fraction} * {x})"
+
+    def _weights(self, rate: Expression) -> np.ndarray | None:
+        """The polynomial of a rate that is (1 - exp(-rate dt)) / rate for all voltages, if short."""
+        bound = self.lowering.algebra.range(rate)
+        if bound is None or bound[0] < 0:
+            return None
+        return relaxation_polynomial(
+            bound[1] * self.lowering.dt_ms,
+            self.lowering.dt_ms,
+            MOST_TERMS[self.lowering.precision],
+            POLYNOMIAL_ERROR[self.lowering.precision],
+        )
+
+    def _polynomial(
+        self,
+        x: str,
+        constant: Expression,
+        slope: Expression,
+        below: Expression,
+        rate: Expression,
+        weights: np.ndarray,
+    ) -> str:
+        r = self.lowering.value(rate)
+        sum_ = self.lowering.constant(weights[-1])
+        for w in weights[-2::-1]:
+            sum_ = self.lowering.temporary(f"{r} * {sum_} + {self.lowering.constant(w)}")
+        if slope.equals(-1):
+            return f"({self.lowering.value(constant)} - {x}) * ({r} * {sum_})"
+        return f"({self.lowering.value(constant / below)} - {r} * {x}) * {sum_}"
+
+    def _exact(self, x: str, constant: Expression, slope: Expression, rate: Expression) -> str:
+        exponent = (
+            f"{self.lowering.value(rate)} * {self.lowering.constant(-self.lowering.dt_ms * LOG2E)}"
+        )
+        largest = LARGEST_EXPONENT[self.lowering.precision]
+        bound = self.lowering.algebra.range(rate)
+        if bound is None or max(-bound[0], bound[1]) * self.lowering.dt_ms * LOG2E > largest:
+            exponent = f"within<V>({exponent}, R({largest:g}))"
+        fraction = self.lowering.temporary(f"one_minus_exp2<V>({exponent}, e)")
+        return f"{fraction} * ({self.lowering.value(-(constant / slope))} - {x})"
+
+
+@lru_cache(maxsize=256)
+def relaxation_polynomial(
+    largest: float, dt_ms: float, most_terms: int, error: float
+) -> np.ndarray | None:
+    """The shortest polynomial in r for (1 - exp(-r dt)) / r where 0 <= r dt <= largest.
+
+    Returns:
+        (terms,) its coefficients, lowest first; None where `most_terms` are too few for the
+        relative `error`.
+    """
+    # A polynomial of so few terms is exact to this at most for y up to about 3.
+    if largest > 4:
+        return None
+
+    def exact(y: np.ndarray) -> np.ndarray:
+        return -np.expm1(-y) / np.where(y == 0, 1, y) + (y == 0)
+
+    y = np.linspace(0, largest, 513)
+    for terms in range(1, most_terms + 1):
+        if terms == 1:
+            coefficients = np.ones(1)
+        else:
+            fit = np.polynomial.Chebyshev.interpolate(exact, terms - 1, domain=[0, largest])
+            coefficients = fit.convert(kind=np.polynomial.Polynomial).coef
+        found = np.polynomial.polynomial.polyval(y, coefficients)
+        if np.abs(found / exact(y) - 1).max() < error:
+            powers = dt_ms ** np.arange(1, len(coefficients) + 1)
+            return coefficients * powers
+    return None

@@ -1,0 +1,174 @@
+"""Morphologies as other people have them: the whole cell, alike in both engines, or one sentence."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neuronio.config import EngineConfig
+from neuronio.errors import NeuronIOError
+from neuronio.simulation.cell import build_cell
+from neuronio.simulation.cell_spec import CellSpec
+from neuronio.simulation.engines.registry import make_engine
+from neuronio.simulation.inputs.draw import make_inputs
+from neuronio.simulation.morphology_swc import clean_swc
+
+FIELD = Path(__file__).parents[1] / "data" / "field"
+PASSIVE = {"Ra_ohm_cm": 100.0, "cm_uF_cm2": 1.0, "mechanisms": {"pas": {"g": 5e-5, "e": -70.0}}}
+ACTIVE = {
+    **PASSIVE,
+    "mechanisms": {
+        "pas": {"g": 5e-5, "e": -70.0},
+        "NaTs2_t": {"gNaTs2_tbar": 0.5},
+        "SKv3_1": {"gSKv3_1bar": 0.2},
+    },
+}
+BASAL_UM, APICAL_UM = 270.59, 730.66
+
+
+def spec(name: str, regions: str = "soma axon basal apical", **changes) -> CellSpec:
+    document = {
+        "name": "field",
+        "morphology": str(FIELD / name),
+        "axon": {"sections": 2, "length_um": 30.0, "diameter_um": 1.0},
+        "celsius_degC": 34.0,
+        "v_init_mV": -70.0,
+        "reversal_mV": {"ena": 50.0, "ek": -85.0},
+        "regions": {r: ACTIVE if r == "soma" else PASSIVE for r in regions.split()},
+        "synapses": {
+            "ampa": {
+                "excitatory": True,
+                "gmax_nS": 0.4,
+                "tau_rise_ms": 0.3,
+                "tau_decay_ms": 3.0,
+                "reversal_mV": 0.0,
+            }
+        },
+    }
+    return CellSpec.model_validate(document | changes)
+
+
+def lengths(cell) -> dict[str, float]:
+    return {name: round(sum(s.L for s in sections), 2) for name, sections in cell.regions()}
+
+
+WHOLE = {
+    "good.swc": {},
+    "shuffled-lines.swc": {},
+    "unsorted-parents.swc": {},
+    "cnic-fork-end.swc": {},
+    "spines-markers.asc": {},
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_file_of_any_make_gives_the_whole_cell(name):
+    cell = build_cell(spec(name))
+    assert lengths(cell)["basal"] == pytest.approx(BASAL_UM, abs=0.01)
+    assert lengths(cell)["apical"] == pytest.approx(APICAL_UM, abs=0.01)
+
+
+def test_a_soma_of_several_sections_is_somatic_throughout():
+    cell = build_cell(spec("soma-two-sections.swc"))
+    assert len(cell.region("soma")) > 1
+    assert all(hasattr(section(0.5), "NaTs2_t") for section in cell.region("soma"))
+
+
+def test_a_type_of_ones_own_is_a_region_of_ones_own():
+    tuft = spec("custom-tuft.swc", "soma axon basal apical tuft", section_types={7: "tuft"})
+    found = lengths(build_cell(tuft))
+    assert found["basal"] == pytest.approx(BASAL_UM, abs=0.01)
+    assert found["apical"] + found["tuft"] == pytest.approx(APICAL_UM, abs=0.01)
+    merged = lengths(build_cell(spec("custom-tuft.swc", section_types={7: "apical"})))
+    assert merged["apical"] == pytest.approx(APICAL_UM, abs=0.01)
+
+
+def test_a_cell_without_an_apical_dendrite_works():
+    cell = build_cell(spec("no-apical.swc", "soma axon basal"))
+    assert lengths(cell)["basal"] == pytest.approx(BASAL_UM, abs=0.01)
+    assert set(cell.segment_table().type) == {"basal"}
+    assert cell.nexus.sec in cell.basal
+
+
+def test_an_axon_may_be_kept_or_left_out():
+    kept = lengths(build_cell(spec("good.swc", axon="keep")))
+    assert kept["axon"] > 100
+    without = build_cell(spec("good.swc", "soma basal apical", axon="none"))
+    assert "axon" not in lengths(without)
+    on_axon = lengths(build_cell(spec("dendrite-on-axon.swc", axon="keep")))
+    assert on_axon["basal"] > BASAL_UM + 100
+
+
+REFUSED = {
+    "decimal-comma.swc": r"decimal-comma\.swc:13: .*'120,5'",
+    "loose-distal.swc": r"holds 2 trees.*lines: 2, 17",
+    "nanometres.swc": r"nanometres\.swc:1: .*nanometres",
+    "custom-tuft.swc": r"has the type 7.*section_types",
+    "dendrite-on-axon.swc": r"dendrite-on-axon\.swc:\d+: .*on the axon",
+    "zero-radius.swc": r"zero-radius\.swc:\d+: .*radius 0",
+    "two-cellbodies.asc": r"two-cellbodies\.asc: cell\.soma\[1\] is not connected",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_one_cell_is_refused(name):
+    with pytest.raises(NeuronIOError, match=REFUSED[name]) as error:
+        build_cell(spec(name))
+    assert "\n" not in str(error.value)
+
+
+def test_every_morphology_of_the_field_is_accounted_for():
+    others = {"soma-two-sections.swc", "no-apical.swc"}
+    files = {p.name for p in FIELD.iterdir() if p.suffix in (".swc", ".asc")}
+    assert files == {*WHOLE, *REFUSED, *others}
+
+
+@pytest.mark.parametrize(
+    ("name", "regions"),
+    [
+        ("shuffled-lines.swc", "soma axon basal apical"),
+        ("soma-two-sections.swc", "soma axon basal apical"),
+        ("spines-markers.asc", "soma axon basal apical"),
+        ("no-apical.swc", "soma axon basal"),
+    ],
+)
+def test_both_engines_integrate_the_same_cell(name, regions):
+    cell = spec(name, regions)
+    runs = []
+    for engine in ("neuron", "ensemble"):
+        config = EngineConfig(
+            name=engine, **({"precision": "float64"} if engine != "neuron" else {})
+        )
+        made = make_engine(cell, config, record_soma_8khz=True)
+        rng = np.random.default_rng(0)
+        inputs = make_inputs("published", {}, made.segment_table(), 60, rng)
+        runs.append(made.run([inputs])[0].soma_8khz_mV)
+    assert np.ptp(runs[0]) > 1
+    assert np.abs(runs[0] - runs[1]).max() < 1e-3
+
+
+WORDS = st.lists(
+    st.sampled_from("0 1 2 3 4 5 7 -1 1.5 1e9 nan -3 x 1,5 # inf 1e400 9999999999999999".split()),
+    max_size=9,
+).map(" ".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(WORDS, max_size=12))
+def test_any_text_is_a_cell_or_one_sentence(lines):
+    path = Path(tempfile.gettempdir()) / f"neuronio-any-{os.getpid()}.swc"
+    path.write_text("\n".join(lines))
+    try:
+        text, _ = clean_swc(path, {}, True)
+    except NeuronIOError as error:
+        assert len(str(error).splitlines()) == 1
+        return
+    parents = [int(line.split()[6]) for line in text.splitlines()]
+    assert parents[0] == -1
+    assert all(0 < parent <= i for i, parent in enumerate(parents[1:], 1))
