@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-from neuron import h
+import yaml
 
 from neuronio.errors import NeuronIOError
+from neuronio.files import write_atomic
+from neuronio.recipe import file_sha256
+from neuronio.simulation.mechanisms import load_mechanisms
 from neuronio.simulation.morphology_reader import check_one_tree
+
+from neuron import h  # isort: skip
 
 MEMBERS = {
     "soma": "soma",
@@ -32,6 +38,19 @@ NAMES = (
     ("basal", r"dend|basal|bas\b"),
 )
 """What a section's name tells where no list does."""
+
+
+_templates: dict[str, str] = {}
+"""Checksum of the file of every hoc template that was loaded from here."""
+
+DEFAULT_V_INIT_MV = -65.0
+SYNAPSES = """
+ampa: {excitatory: true, gmax_nS: 0.4, tau_rise_ms: 0.3, tau_decay_ms: 3.0, reversal_mV: 0.0}
+nmda: {excitatory: true, gmax_nS: 0.4, tau_rise_ms: 2.0, tau_decay_ms: 70.0, reversal_mV: 0.0,
+  magnesium_mM: 1.0}
+gaba_a: {excitatory: false, gmax_nS: 1.0, tau_rise_ms: 0.2, tau_decay_ms: 8.0, reversal_mV: -80.0}
+"""
+"""NeuronIO's synapses, as cell files write them."""
 
 
 def built_by(code: str) -> tuple[Any, dict[str, list]]:
@@ -63,11 +82,46 @@ def built_by(code: str) -> tuple[Any, dict[str, list]]:
                 "axon, dend or apic of the cell"
             )
         regions.setdefault(region, []).append(section)
-    for needed in ("soma", "dendrite"):
-        if not (regions.get(needed) or needed == "dendrite" and regions.keys() - {"soma", "axon"}):
-            raise NeuronIOError(f"{code} made a cell without a {needed}")
+    if "soma" not in regions or not regions.keys() - {"soma", "axon"}:
+        lacking = "dendrite" if "soma" in regions else "soma"
+        raise NeuronIOError(f"{code} made a cell without a {lacking}")
     check_one_tree(regions, set(sections), code)
     return (made, sections), regions
+
+
+def import_cell(code: str, mod_files: Sequence[str], out: Path) -> dict[str, int]:
+    """Write the cell file of a cell that NEURON code builds, with NeuronIO's synapses on it.
+
+    Temperature and initial voltage are what NEURON's `celsius` and `v_init` hold once the code has
+    run.
+
+    Args:
+        code: FILE.py:function or FILE.hoc:Template; mod_files: its MOD files, or folders of them.
+        out: the cell file (.yaml).
+
+    Returns:
+        How many sections each region has.
+
+    Raises:
+        NeuronIOError: as `built_by`; or the file exists.
+    """
+    if out.exists():
+        raise NeuronIOError(f"{out} exists; take another name or remove it")
+    path, _, what = code.rpartition(":")
+    folders = [Path(name) for name in mod_files]
+    found = (sorted(f.glob("*.mod")) if f.is_dir() else [f] for f in folders)
+    load_mechanisms([file for files in found for file in files])
+    _, regions = built_by(code)
+    document = {
+        "title": f"Built by {Path(path).name}:{what}",
+        "built_by": f"{os.path.relpath(path, out.parent)}:{what}",
+        "mod_files": [os.path.relpath(name, out.parent) for name in mod_files],
+        "celsius_degC": float(h.celsius),
+        "v_init_mV": float(getattr(h, "v_init", DEFAULT_V_INIT_MV)),
+        "synapses": yaml.safe_load(SYNAPSES),
+    }
+    write_atomic(out, yaml.safe_dump(document, sort_keys=False).encode())
+    return {region: len(sections) for region, sections in regions.items()}
 
 
 def _listed(made: Any) -> dict[Any, str]:
@@ -113,12 +167,19 @@ def _run_hoc(path: str, template: str) -> Any:
     if not os.path.isfile(path):
         raise NeuronIOError(f"there is no hoc file {path}")
     h.load_file("stdrun.hoc")
+    checksum = file_sha256(path)
+    # NEURON keeps the first template of a name.
+    if _templates.setdefault(template, checksum) != checksum:
+        raise NeuronIOError(
+            f"this process's NEURON already has another template {template} than that of {path}; "
+            "run this cell in a process of its own"
+        )
     here = os.getcwd()
     try:
         # A model's own files are named from its folder.
         os.chdir(Path(path).resolve().parent)
-        if not h.load_file(1, Path(path).name):
-            raise NeuronIOError(f"NEURON cannot load {path}")
+        if not hasattr(h, template):
+            h.load_file(1, Path(path).name)
         return getattr(h, template)()
     except (RuntimeError, AttributeError, LookupError) as error:
         raise NeuronIOError(f"{path}:{template} failed: {error}") from error

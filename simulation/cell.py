@@ -14,6 +14,7 @@ from neuronio.data.shard import SegmentTable
 from neuronio.errors import NeuronIOError
 from neuronio.simulation.built_cell import built_by
 from neuronio.simulation.cell_spec import (
+    AxonSection,
     AxonStub,
     CellSpec,
     PointSynapse,
@@ -89,7 +90,8 @@ class Cell:
 
     def regions(self) -> Iterator[tuple[str, list]]:
         """Region names with their sections."""
-        for name in ("soma", "axon", *self._dendritic()):
+        others = [n for n in self._regions if n not in ("soma", "axon", *self._dendritic())]
+        for name in ("soma", "axon", *others, *self._dendritic()):
             if name in self._regions:
                 yield name, self._regions[name]
 
@@ -118,9 +120,8 @@ class Cell:
         return [section for name in self._dendritic() for section in self.region(name)]
 
     def _dendritic(self) -> list[str]:
-        names = [n for n in self._regions if n not in ("soma", "axon")]
-        wanted = self.spec.dendrites or ["basal", "apical"]
-        return [n for n in wanted if n in names] + [n for n in names if n not in wanted]
+        wanted = ["basal", "apical"] if self.spec.built_by else self.spec.dendrites
+        return [name for name in wanted if name in self._regions]
 
     def _check_regions(self, name: str) -> None:
         if self.spec.axon != "keep":
@@ -170,21 +171,27 @@ class Cell:
             section.Ra, section.cm = region.Ra_ohm_cm, region.cm_uF_cm2
 
     def _replace_axon(self) -> None:
-        stub = self.spec.axon
-        if not isinstance(stub, AxonStub):
+        axon = self.spec.axon
+        if isinstance(axon, AxonStub):
+            one = AxonSection(length_um=axon.length_um, diameter_um=axon.diameter_um)
+            axon = [one] * axon.sections
+        if not isinstance(axon, list):
             return
-        self._regions["axon"] = self._holder.axon = [
-            h.Section(f"axon[{i}]", self._holder) for i in range(stub.sections)
-        ]
-        parent = self.soma(0.5)
-        for section in self.axon:
-            section.L, section.diam, section.nseg = stub.length_um, stub.diameter_um, 1
+        self._holder.axon = [h.Section(f"axon[{i}]", self._holder) for i in range(len(axon))]
+        parent = self.soma(self.spec.axon_from)
+        for section, given in zip(self._holder.axon, axon, strict=True):
+            section.L, section.nseg = given.length_um, given.segments
+            ends = given.diameter_um
+            first, last = ends if isinstance(ends, list) else (ends, ends)
+            for segment in section:
+                segment.diam = first + (last - first) * segment.x
             section.connect(parent, 0)
             parent = section(1)
+            self._regions.setdefault(given.region, []).append(section)
 
     def _origin(self):
-        if self.spec.distance_origin == "soma":
-            return self.soma(0.5)
+        if self.spec.distance_origin != "apical_trunk":
+            return self.soma(0.5 if self.spec.distance_origin == "soma" else 0)
         if not self.apical:
             raise NeuronIOError(
                 f"the cell {self.spec.name} has no apical dendrite; set distance_origin to soma"
@@ -380,7 +387,7 @@ def _conductance_sums(sections: list, region: str, spec: CellSpec) -> dict[str, 
 
 
 def _main_fork(apical: list):
-    """The apical section that ends in the main fork, with the longest second daughter tree; or None."""
+    """The apical section that ends in the main fork: whose second daughter tree is longest."""
     length: dict[Any, float] = {}
     for section in reversed(apical):
         length[section] = section.L + sum(length.get(child, 0) for child in section.children())

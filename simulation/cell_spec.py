@@ -32,6 +32,17 @@ class AxonStub(Section):
     diameter_um: float = Field(gt=0, description="Diameter of each, um.")
 
 
+class AxonSection(Section):
+    """One of the sections, in series from the soma, that replace the reconstructed axon."""
+
+    length_um: float = Field(gt=0, description="Length, um.")
+    diameter_um: Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)] = Field(
+        description="Diameter, um; or at both ends, with a straight taper between."
+    )
+    segments: int = Field(1, ge=1, le=999, description="Its nseg.")
+    region: str = Field("axon", description="The region whose membrane it has.")
+
+
 class NexusSite(Section):
     """A recording site: position x on one section."""
 
@@ -87,11 +98,11 @@ class CellSpec(Section):
     morphology: str = Field("", description="A file of data/sources.tsv, or a path (.asc or .swc).")
     built_by: str = Field(
         "",
-        description="In place of a morphology and regions: FILE.py:function or FILE.hoc:Template.",
+        description="Instead of morphology and regions: FILE.py:function or FILE.hoc:Template.",
     )
     mod_files: list[str] = Field(
         [],
-        description="MOD files, folders of them, or sources; beside ours, and before those of a name.",
+        description="MOD files, folders of them, or sources; they come before ours of a name.",
     )
     section_types: dict[int, str] = Field(
         {}, description="Regions of SWC types beyond soma, axon, basal and apical (1 to 4)."
@@ -102,11 +113,12 @@ class CellSpec(Section):
     lambda_fraction: float | None = Field(
         None, gt=0, le=1, description="nseg by NEURON's d_lambda rule at 100 Hz instead."
     )
-    axon: AxonStub | Literal["keep", "none"] = Field(
+    axon: AxonStub | list[AxonSection] | Literal["keep", "none"] = Field(
         "none", description="What replaces the reconstructed axon; or keep it, or have none."
     )
-    distance_origin: Literal["soma", "apical_trunk"] = Field(
-        "soma", description="Where d is 0: the middle of the soma, or the start of the apical tree."
+    axon_from: float = Field(0.5, ge=0, le=1, description="Where on the soma a new axon begins.")
+    distance_origin: Literal["soma", "soma_start", "apical_trunk"] = Field(
+        "soma", description="Where d is 0: the soma's middle or 0 end, or the apical tree's start."
     )
     sample_last_segment_at_end: bool = Field(
         False,
@@ -147,6 +159,8 @@ class CellSpec(Section):
             raise ValueError("regions must have a soma")
         if (self.axon == "none") == ("axon" in self.regions):
             raise ValueError("regions must have an axon exactly where the cell has one (axon)")
+        if unknown := sorted(self._axonal() - self.regions.keys()):
+            raise ValueError(f"a section of the axon has the region {unknown[0]}, which is missing")
         if not self.dendrites:
             raise ValueError("regions must have a dendrite, such as basal")
         if unknown := sorted(set(self.section_types.values()) - self.regions.keys()):
@@ -159,7 +173,11 @@ class CellSpec(Section):
     def dendrites(self) -> list[str]:
         """Regions with synapses, in the order of the segments: basal, apical, then the others."""
         first = [name for name in ("basal", "apical") if name in self.regions]
-        return first + [n for n in self.regions if n not in ("soma", "axon", *first)]
+        others = {"soma", "axon", *first} | self._axonal()
+        return first + [n for n in self.regions if n not in others]
+
+    def _axonal(self) -> set[str]:
+        return {s.region for s in self.axon} if isinstance(self.axon, list) else set()
 
     def mod_paths(self) -> list[Path]:
         """The MOD files of `mod_files`; what is not at hand is fetched.

@@ -82,8 +82,8 @@ def load_mechanisms(files: Iterable[Path] = ()) -> dict[str, Path]:
         if mine := [name for name in missing if (named[name].parent == MOD) == ours]:
             neuron.h.nrn_load_dll(str(compiled([named[name] for name in mine])))
             _loaded.update({name: wanted[name] for name in mine})
-    for name in missing:
-        # The equations themselves, in every engine, and not NMODL's tables of them.
+    # The equations themselves, in every engine, and not NMODL's tables of them.
+    for name in (*missing, "hh"):
         if hasattr(neuron.h, f"usetable_{name}"):
             setattr(neuron.h, f"usetable_{name}", 0)
     return named
@@ -130,9 +130,9 @@ def _library(folder: Path) -> Path | None:
 def _build(files: list[Path], folder: Path) -> None:
     compiler()
     folder.mkdir()
-    for path in files:
-        # NEURON names functions after the file, so two files of one name from two folders may not.
-        shutil.copyfile(path, folder / f"{suffix(path)}.mod")
+    for file in files:
+        # NEURON names functions after the file: two of one name may come from two folders.
+        shutil.copyfile(file, folder / f"{suffix(file)}.mod")
     nrnivmodl = Path(sys.executable).with_name("nrnivmodl")
     command = str(nrnivmodl) if nrnivmodl.exists() else shutil.which("nrnivmodl")
     if not command:

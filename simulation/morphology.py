@@ -37,11 +37,13 @@ def find_morphology(name: str) -> Path:
 
 
 def morphology_sha256(name: str) -> str:
-    """Checksum of a morphology's content; a source's is known before it is fetched.
+    """Checksum of a morphology's content, '' of none; a source's is known before it is fetched.
 
     Raises:
         NeuronIOError: as `find_morphology`.
     """
+    if not name:
+        return ""
     if name in sources():
         refuse_shadow(name, "")
         return sources()[name].sha256

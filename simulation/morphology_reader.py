@@ -95,7 +95,8 @@ def check_one_tree(regions: Mapping[str, list], sections: set, name: str) -> Non
     connected = set(regions["soma"][0].wholetree())
     if loose := sorted(section.name() for section in counted.keys() - connected):
         raise NeuronIOError(
-            f"{name}: {loose[0]} is not connected to {regions['soma'][0].name()}; a cell is one tree"
+            f"{name}: {loose[0]} is not connected to {regions['soma'][0].name()}; a cell must be "
+            "one tree"
         )
     if more := sorted(section.name() for section in connected - counted.keys()):
         raise NeuronIOError(f"{name}: {more[0]} is connected to the cell but in no region of it")

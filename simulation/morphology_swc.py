@@ -57,12 +57,12 @@ def clean_swc(path: Path, section_types: Mapping[int, str], keeps_axon: bool) ->
     codes = {name: code for code, name in STANDARD_TYPES.items()}
     codes |= {name: FIRST_CUSTOM + i for i, name in enumerate(custom)}
     new = {p.id: i for i, p in enumerate(order, 1)}
-    lines = [
+    rows = [
         f"{new[p.id]} {codes[regions[p.id]]} {' '.join(map(repr, p.place))} {p.radius!r} "
         f"{new.get(p.parent, -1)}"
         for p in order
     ]
-    return "\n".join([*lines, ""]), custom
+    return "\n".join([*rows, ""]), custom
 
 
 def _points(path: Path) -> dict[int, Point]:

@@ -19,7 +19,7 @@ FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 
 Files = list[Path] | None
 Texts = list[str] | None
-CellName = Annotated[str, typer.Option(help="packaged, neuronio, hay2011, or a YAML file.")]
+CellName = Annotated[str, typer.Option(help="A cell of docs/cells.md, or a YAML file.")]
 Variants = Annotated[
     Texts, typer.Option("--variant", help="Change to the cell, key=value; may be repeated.")
 ]

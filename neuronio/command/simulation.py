@@ -18,6 +18,7 @@ from neuronio.config import (
     load_config,
     validate_config,
 )
+from neuronio.errors import NeuronIOError
 from neuronio.progress import ProgressBar
 from neuronio.sections import key_values, validate
 
@@ -129,12 +130,27 @@ def cell(
     color_by: Annotated[
         str, typer.Option(help="Colour by region, or by a parameter such as gIhbar.")
     ] = "region",
+    build: Annotated[
+        str | None,
+        typer.Option(
+            "--import",
+            metavar="CODE",
+            help="First write the cell file that FILE.py:function or FILE.hoc:Template builds.",
+        ),
+    ] = None,
+    mod: Annotated[
+        list[Path] | None, typer.Option(help="A MOD file of --import, or a folder; repeat.")
+    ] = None,
 ) -> None:
     """Print a cell's facts: segments, lengths, area, and the sum of each conductance."""
     from neuronio.simulation.cell import build_cell
     from neuronio.simulation.cell_spec import load_cell
 
     check_suffix(plot, *FIGURE_SUFFIXES)
+    if build:
+        _import_cell(build, mod or [], cell)
+    elif mod:
+        raise NeuronIOError("--mod goes with --import; a cell file names its own mod_files")
     built = build_cell(load_cell(cell, cell_variant(variant)))
     facts = built.facts()
     typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(fact_lines(facts)))
@@ -142,6 +158,16 @@ def cell(
         from neuronio.simulation.figures_cell import plot_cell
 
         plot_cell(built, plot, color_by=color_by)
+
+
+def _import_cell(code: str, mod: list[Path], cell: str) -> None:
+    from neuronio.simulation.built_cell import import_cell
+
+    if not cell.endswith((".yaml", ".yml")):
+        raise NeuronIOError("--import writes a cell file; give its name, such as mine.yaml")
+    regions = import_cell(code, [str(path) for path in mod], Path(cell))
+    counts = ", ".join(f"{n} of {region}" for region, n in regions.items())
+    typer.echo(f"wrote {cell}: sections {counts}; check its celsius_degC, v_init_mV and synapses")
 
 
 @app.command()

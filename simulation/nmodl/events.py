@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from neuronio.errors import NeuronIOError
 from neuronio.simulation.nmodl.expression import ONE, ZERO, Expression, variable
-from neuronio.simulation.nmodl.integration import NotLinear, linear
+from neuronio.simulation.nmodl.integration import NonlinearError, linear
 from neuronio.simulation.nmodl.interpreter import Interpreter, Values
 from neuronio.simulation.nmodl.mechanism import Mechanism
 
@@ -70,7 +70,7 @@ def _gain(state: str, value: Expression, own: set[str]) -> Expression | None:
     """What is added to a state, if all that happens is adding what depends on no state."""
     try:
         line = linear(value, state)
-    except NotLinear:
+    except NonlinearError:
         return None
     if line.slope is not ONE or line.denominator is not ONE:
         return None
@@ -82,6 +82,6 @@ def _initial(mechanism: Mechanism, kept: list[str]) -> Values:
     values: Values = dict.fromkeys(kept, ZERO)
     for statement in mechanism.receive.statements:
         block = getattr(statement, "expression", None)
-        if type(block).__name__ == "InitialBlock":
+        if block is not None and type(block).__name__ == "InitialBlock":
             values |= Interpreter(mechanism).run(block.statement_block, values | {"t": ZERO})
     return {name: values[name] for name in kept}

@@ -56,10 +56,11 @@ class Expression:
     """
 
     __slots__ = ("__weakref__", "arguments", "op", "value", "variables")
+    variables: frozenset[str]
 
     def __init__(self, op: str, value: float | str | None, arguments: tuple[Expression, ...]):
         self.op, self.value, self.arguments = op, value, arguments
-        names: frozenset[str] = frozenset([value]) if op == "variable" else frozenset()  # type: ignore[list-item]
+        names = frozenset([str(value)] if op == "variable" else [])
         self.variables = names.union(*(a.variables for a in arguments))
 
     def __add__(self, other: Expression) -> Expression:
@@ -254,7 +255,7 @@ def evaluate(e: Expression, values: Mapping[str, np.ndarray | float]) -> np.ndar
     with np.errstate(all="ignore"):
         for x in walk([e]):
             if x.op == "number":
-                done[x] = np.float64(x.value)
+                done[x] = np.asarray(x.value, dtype=float)
             elif x.op == "variable":
                 done[x] = np.asarray(values[str(x.value)], dtype=float)
             else:

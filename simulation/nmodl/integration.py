@@ -19,7 +19,7 @@ NEWTON_STEPS = 4
 LARGEST_SYSTEM = 12
 
 
-class NotLinear(Exception):
+class NonlinearError(Exception):
     """An equation that is not linear in its state."""
 
 
@@ -46,32 +46,32 @@ def linear(e: Expression, x: str) -> Linear:
     """An expression taken apart by a variable.
 
     Raises:
-        NotLinear: it is not linear in the variable.
+        NonlinearError: it is not linear in the variable.
     """
     if x not in e.variables:
         return Linear(e, ZERO)
     if e.op == "variable":
         return Linear(ZERO, ONE)
     if e.op not in ("+", "-", "neg", "*", "/", "select"):
-        raise NotLinear
+        raise NonlinearError
     a = e.arguments
     if e.op == "neg":
         inner = linear(a[0], x)
         return Linear(-inner.constant, -inner.slope, inner.denominator)
     if e.op == "select":
         if x in a[0].variables:
-            raise NotLinear
+            raise NonlinearError
         return _merge(linear(a[1], x), linear(a[2], x), lambda p, q: select(a[0], p, q))
     if e.op in "+-":
         return _sum(linear(a[0], x), linear(a[1], x), e.op)
     if e.op == "/":
         if x in a[1].variables:
-            raise NotLinear
+            raise NonlinearError
         inner = linear(a[0], x)
         return Linear(inner.constant, inner.slope, inner.denominator * a[1])
     inner, factor = (linear(a[0], x), a[1]) if x in a[0].variables else (linear(a[1], x), a[0])
     if x in factor.variables:
-        raise NotLinear
+        raise NonlinearError
     return Linear(inner.constant * factor, inner.slope * factor, inner.denominator)
 
 
@@ -103,11 +103,11 @@ def implicit_euler(derivatives: dict[str, Expression]) -> dict[str, Expression]:
         derivatives: of each state, in terms of all of them; the result has 'dt' and 'order' too.
 
     Raises:
-        NotLinear: there are more than LARGEST_SYSTEM coupled states.
+        NonlinearError: there are more than LARGEST_SYSTEM coupled states.
     """
     names = list(derivatives)
     if len(names) > LARGEST_SYSTEM:
-        raise NotLinear
+        raise NonlinearError
     order = variable("order")
     dt = variable("dt") / order
     jacobian = {(i, j): derivative(derivatives[i], j) for i in names for j in names}

@@ -29,9 +29,6 @@ REFUSED = {
     "RANDOM": "draws random numbers",
     "FUNCTION_TABLE": "takes a table from the user",
     "ELECTRODE_CURRENT": "injects an electrode current",
-    "LINEAR": "solves a LINEAR block",
-    "NONLINEAR": "solves a NONLINEAR block",
-    "DISCRETE": "solves a DISCRETE block",
     "LONGITUDINAL_DIFFUSION": "diffuses along the dendrite",
     "net_send": "sends events to itself",
     "net_event": "sends events",
@@ -204,15 +201,17 @@ def _units(mechanism: Mechanism, block: Any) -> None:
             mechanism.constants[name] = float(text(definition.value))
             continue
         unit, by = (_unit(definition.unit1), _unit(definition.unit2))
+        times, _, plain = by.rpartition(" ")
         known = UNIT_FACTORS.get(unit, {})
-        if by not in known:
+        if plain not in known or (times and not re.fullmatch(r"[\d.]+(e-?\d+)?", times)):
             mechanism.refuse(text(definition), "is a factor of units that is not known")
-        mechanism.constants[name] = known[by]
+        mechanism.constants[name] = known[plain] / float(times or 1)
 
 
 def _unit(node: Any) -> str:
     name = text(node).strip("()").strip().lower() if node is not None else ""
-    return UNIT_WORDS.get(name, name)
+    times, _, plain = name.rpartition(" ")
+    return f"{times} {UNIT_WORDS.get(plain, plain)}".strip()
 
 
 def _parameters(mechanism: Mechanism, block: Any) -> None:

@@ -16,6 +16,7 @@ from neuronio.errors import NeuronIOError
 from neuronio.simulation.cell import build_cell
 from neuronio.simulation.cell_spec import CellSpec
 from neuronio.simulation.engines.base import Engine, TrialFailure, available_cores
+from neuronio.simulation.engines.ensemble.agreement import check_agreement
 from neuronio.simulation.engines.ensemble.export import export_cell
 from neuronio.simulation.engines.ensemble.kernel import lane_count
 from neuronio.simulation.engines.ensemble.lanes import LaneGroup, Traces
@@ -28,7 +29,8 @@ class EnsembleEngine(Engine):
     trial takes the steps it takes.
 
     Raises:
-        NeuronIOError: the cell holds what the kernel does not know, or settings ask for CVODE.
+        NeuronIOError: the cell holds what cannot be translated, its kernel departs from NEURON, or
+            settings ask for CVODE.
     """
 
     def __init__(self, spec: CellSpec, settings: EngineConfig, **options: Any):
@@ -44,6 +46,7 @@ class EnsembleEngine(Engine):
         # Let the NEURON cell go: NEURON would integrate it along with any other of this process.
         del cell
         gc.collect()
+        check_agreement(spec, self.model, settings)
 
     def segment_table(self) -> SegmentTable:
         """The cell's dendritic segments."""

@@ -17,7 +17,7 @@ from neuronio.simulation.nmodl.expression import (
     substitute,
     variable,
 )
-from neuronio.simulation.nmodl.integration import Linear, NotLinear, implicit_euler, linear
+from neuronio.simulation.nmodl.integration import Linear, NonlinearError, implicit_euler, linear
 from neuronio.simulation.nmodl.interpreter import Interpreter, Values
 from neuronio.simulation.nmodl.mechanism import Mechanism, text
 
@@ -130,7 +130,7 @@ def node_equations(instances: list[Instance]) -> Equations:
     """The equations of a node with these mechanisms.
 
     Raises:
-        NeuronIOError: a mechanism does what cannot be translated; file, line and construct are named.
+        NeuronIOError: a mechanism does what cannot be translated; names file, line, construct.
     """
     equations = Equations()
     written = {name: i for i in instances for name in i.writes}
@@ -221,15 +221,17 @@ def _between_steps(instance: Instance) -> tuple[list[Update], Values]:
     carried: Values = {}
     for statement in mechanism.breakpoint.statements if mechanism.breakpoint else []:
         solve = getattr(statement, "expression", None)
-        if type(solve).__name__ != "SolveBlock":
+        if solve is None or type(solve).__name__ != "SolveBlock":
             continue
         block = mechanism.functions.get(text(solve.block_name))
         if block is None:
-            mechanism.refuse(text(solve), "solves a block that is not there")
+            mechanism.refuse(text(solve), "solves what is no DERIVATIVE, KINETIC or PROCEDURE")
         interpreter = Interpreter(mechanism, carried)
         interpreter.run(block.statement_block)
         updates += _solved(instance, solve, interpreter)
-        carried |= {k: e for k, e in interpreter.values.items() if k not in mechanism.states}
+        # A MOD file may move its own v off a singularity; NEURON gives it a fresh one each time.
+        kept = {"v", *mechanism.states}
+        carried |= {k: e for k, e in interpreter.values.items() if k not in kept}
     return updates, {instance.name(k): instance.named(e) for k, e in carried.items()}
 
 
@@ -258,7 +260,7 @@ def _solved(instance: Instance, solve: Any, interpreter: Interpreter) -> list[Up
     if method in EXPONENTIAL:
         try:
             relaxations = {s: linear(d, s) for s, d in derivatives.items()}
-        except NotLinear:
+        except NonlinearError:
             method = "derivimplicit"  # as NEURON does
         else:
             return [
@@ -268,7 +270,7 @@ def _solved(instance: Instance, solve: Any, interpreter: Interpreter) -> list[Up
     if method in IMPLICIT:
         try:
             later = implicit_euler(derivatives)
-        except NotLinear:
+        except NonlinearError:
             mechanism.refuse(text(solve), "has too many states")
     elif method == "euler":
         later = {s: variable(s) + variable("dt") * d for s, d in derivatives.items()}

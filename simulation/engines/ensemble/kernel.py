@@ -46,8 +46,7 @@ _POINTER = ctypes.c_void_p
 
 @cache
 def _lanes_library() -> ctypes.CDLL:
-    found = load_library("lanes", [SOURCE / "lane_count.cpp"], include=[VECTOR_INCLUDE])
-    return found
+    return load_library("lanes", [SOURCE / "lane_count.cpp"], include=[VECTOR_INCLUDE])
 
 
 def lane_count(precision: np.dtype) -> int:
@@ -148,7 +147,7 @@ class KernelCell:
             "from_parent": model.from_parent,
             "parameters": layout.parameters,
             "constants": np.repeat([*slots.constants, 0.0], lane_count(self._real)),
-            "tables": np.array(slots.tables or [0.0]).ravel(),
+            "tables": np.concatenate([np.zeros(0), *(t.ravel() for t in slots.tables or ())]),
         }
         self._arrays = {name: _aligned_copy(a, self._real) for name, a in reals.items()}
         self._arrays |= {"parent": model.parent, "kind": layout.kind}

@@ -102,7 +102,7 @@ class Relaxation:
         return f"({target} - {fraction} * {x})"
 
     def _weights(self, rate: Expression) -> np.ndarray | None:
-        """The polynomial of a rate that is (1 - exp(-rate dt)) / rate for all voltages, if short."""
+        """The polynomial in a rate r that is (1 - exp(-r dt)) / r for all voltages, if short."""
         bound = self.lowering.algebra.range(rate)
         if bound is None or bound[0] < 0:
             return None
@@ -161,9 +161,8 @@ def relaxation_polynomial(
 
     y = np.linspace(0, largest, 513)
     for terms in range(1, most_terms + 1):
-        if terms == 1:
-            coefficients = np.ones(1)
-        else:
+        coefficients: np.ndarray = np.ones(1)
+        if terms > 1:
             fit = np.polynomial.Chebyshev.interpolate(exact, terms - 1, domain=[0, largest])
             coefficients = fit.convert(kind=np.polynomial.Polynomial).coef
         found = np.polynomial.polynomial.polyval(y, coefficients)

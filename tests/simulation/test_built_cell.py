@@ -1,0 +1,76 @@
+"""Cells that a user's NEURON code builds: imported, run by both engines, or refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neuronio.config import EngineConfig
+from neuronio.errors import NeuronIOError
+from neuronio.simulation.built_cell import import_cell
+from neuronio.simulation.cell import build_cell
+from neuronio.simulation.cell_spec import load_cell
+from neuronio.simulation.engines.registry import make_engine
+
+CELLS = Path(__file__).parents[1] / "cells"
+CODES = {
+    "hoc/ball.hoc:Ball": {"soma": 1, "basal": 2},
+    "python/stick.py:make_stick": {"soma": 1, "axon": 1, "apical": 3, "basal": 1},
+}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_built_cell_is_imported_and_run_by_both_engines(code, tmp_path, random_inputs):
+    out = tmp_path / "mine.yaml"
+    assert import_cell(str(CELLS / code), [], out) == CODES[code]
+    spec = load_cell(out)
+    facts = build_cell(spec).facts()
+    assert {name: region["sections"] for name, region in facts["regions"].items()} == CODES[code]
+    runs = []
+    for name in ("neuron", "ensemble"):
+        precision = {"precision": "float64"} if name == "ensemble" else {}
+        engine = make_engine(spec, EngineConfig(name=name, **precision), record_soma_8khz=True)
+        inputs = random_inputs(len(engine.segment_table()), 60, 0.01)
+        runs.append(engine.run([inputs])[0].soma_8khz_mV)
+    assert np.ptp(runs[0]) > 1
+    assert np.abs(runs[0] - runs[1]).max() < 1e-3
+
+
+def test_the_code_is_part_of_the_digest(tmp_path):
+    source = (CELLS / "python" / "stick.py").read_text()
+    digests = []
+    for text in (source, source.replace("300, 3", "310, 3"), source + "\n# a comment\n"):
+        folder = tmp_path / str(len(digests))
+        folder.mkdir()
+        (folder / "mine.py").write_text(text)
+        out = folder / "mine.yaml"
+        out.write_text(
+            "built_by: mine.py:make_stick\ncelsius_degC: 16\nv_init_mV: -70\nname: mine\n"
+            "synapses: {}\n"
+        )
+        digests.append(load_cell(out).digest())
+    assert digests[0] == digests[2]
+    assert digests[0] != digests[1]
+
+
+WRONG = {
+    "def f(): raise KeyError('x')": "KeyError",
+    "def f(): return None": "made no sections",
+    "from neuron import h\ndef f():\n s = h.Section('blob')\n return [s]": "region of blob",
+    "from neuron import h\ndef f():\n return [h.Section('soma')]": "without a dendrite",
+    "from neuron import h\ndef f():\n return [h.Section(n) for n in ('soma', 'bas')]": "not connect",
+    "def g(): pass": "AttributeError",
+    "import nothing_of_this_name": "ModuleNotFoundError",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_code_that_builds_no_cell_is_one_sentence(text, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    with pytest.raises(NeuronIOError, match=WRONG[text]) as error:
+        import_cell(f"{path}:f", [], tmp_path / "mine.yaml")
+    assert len(str(error.value).splitlines()) == 1
+    assert not (tmp_path / "mine.yaml").exists()
