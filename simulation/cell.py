@@ -190,8 +190,8 @@ class Cell:
             self._regions.setdefault(given.region, []).append(section)
 
     def _origin(self):
-        if self.spec.distance_origin != "apical_trunk":
-            return self.soma(0.5 if self.spec.distance_origin == "soma" else 0)
+        if self.spec.distance_origin == "soma":
+            return self.soma(0.5)
         if not self.apical:
             raise NeuronIOError(
                 f"the cell {self.spec.name} has no apical dendrite; set distance_origin to soma"

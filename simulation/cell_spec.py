@@ -117,8 +117,8 @@ class CellSpec(Section):
         "none", description="What replaces the reconstructed axon; or keep it, or have none."
     )
     axon_from: float = Field(0.5, ge=0, le=1, description="Where on the soma a new axon begins.")
-    distance_origin: Literal["soma", "soma_start", "apical_trunk"] = Field(
-        "soma", description="Where d is 0: the soma's middle or 0 end, or the apical tree's start."
+    distance_origin: Literal["soma", "apical_trunk"] = Field(
+        "soma", description="Where d is 0: the middle of the soma, or the start of the apical tree."
     )
     sample_last_segment_at_end: bool = Field(
         False,

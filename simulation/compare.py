@@ -121,6 +121,7 @@ class Comparison:
             },
             "b_as_prediction_of_a": {
                 "ignore_ms": self.ignore_ms,
+                "spike_auc": self.judged.auc,
                 **{f"spike_f1_{within}ms": f1 for within, f1 in self.judged.f1.items()},
                 "soma_rmse_mV": self.judged.rmse_mV,
             },
@@ -155,8 +156,9 @@ class Comparison:
             f"{'undefined' if f1 is None else f'{f1:.4f}'} ({within} ms)"
             for within, f1 in judged.f1.items()
         ]
+        auc = "undefined" if judged.auc is None else f"{judged.auc:.5f}"
         return (
-            f"spike F1 {', '.join(scores)}; soma RMSE {judged.rmse_mV:.4f} mV, clipped at "
+            f"spike AUC {auc}, F1 {', '.join(scores)}; soma RMSE {judged.rmse_mV:.4f} mV, clipped at "
             f"{SOMA_CLIP_MV:g} mV; {after}"
         )
 

@@ -2,6 +2,8 @@
 
 import importlib.util
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -124,3 +126,26 @@ def test_the_examples_of_the_page_on_streaming_work(make_shard, tmp_path):
         assert result.returncode == 0, result.stderr
         assert result.stdout
     assert len(blocks) == 3
+
+
+def test_the_page_on_bringing_a_cell_works(tmp_path):
+    """Its files and commands, in a folder with what it says is there."""
+    page = ROOT / "docs" / "bring-your-own-cell.md"
+    tests = ROOT / "tests"
+    (tmp_path / "mine.yaml").write_text(code_blocks(page, "yaml")[0])
+    shutil.copy(tests / "data" / "field" / "good.swc", tmp_path / "mine.swc")
+    shutil.copytree(tests / "simulation" / "mods", tmp_path / "mechanisms")
+    shutil.copy(tests / "cells" / "python" / "stick.py", tmp_path)
+    commands = [line for block in code_blocks(page, "sh") for line in block.splitlines()]
+    assert len(commands) == 5
+    for command in commands:
+        done = subprocess.run(
+            [sys.executable, "-m", *shlex.split(command)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+    made = {path.name for path in tmp_path.iterdir()}
+    assert {"mine.png", "reference.npz", "fast.npz", "stick.yaml", "stick.npz"} <= made
+    assert len(page.read_text().splitlines()) < 60

@@ -156,7 +156,9 @@ def test_a_run_as_a_prediction_of_another_has_the_scores_of_surrogates():
     assert judged.f1 == {0: 0.0, 1: 6 / 9, 2: 6 / 9, 5: 8 / 9}
     assert judged.rmse_mV == pytest.approx(np.sqrt(10 * 2.0**2 / DURATION_MS))
     late = compare_recordings(a, b, ignore_ms=60).judged
-    assert (late.n_spikes, late.matched) == (2 + 4, (0, 1, 1, 2))
+    assert (late.n_spikes, late.n_true, late.matched) == (2 + 4, 2, (0, 1, 1, 2))
+    silent = late.n_samples - 2
+    assert late.auc == pytest.approx(0.5 * (1 + 0 / 2 - 4 / silent))
     assert late.rmse_mV == 0.0
     assert compare_recordings(a, b, ignore_ms=195).judged.f1 == dict.fromkeys((0, 1, 2, 5))
 
