@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -17,35 +16,17 @@ from neuronio.simulation.cell_spec import (
     AxonSection,
     AxonStub,
     CellSpec,
-    PointSynapse,
     Region,
-    SynapseComponent,
 )
 from neuronio.simulation.expressions import evaluate
 from neuronio.simulation.mechanisms import load_mechanisms
 from neuronio.simulation.morphology import find_morphology
 from neuronio.simulation.morphology_reader import read_morphology
+from neuronio.simulation.synapses import place_synapses
 
 from neuron import h  # isort: skip
 
 NEXUS_X = 0.9
-
-
-@dataclass(frozen=True)
-class SynapseGroup:
-    """One component of the synapses: a point process in the middle of every dendritic segment.
-
-    Attributes:
-        name: as in the cell file, such as 'nmda'.
-        excitatory: whether excitatory inputs drive it, else inhibitory ones do.
-        weight: of one event in the point process's unit: its peak conductance in uS for our own.
-        points: S NEURON point processes in segment order.
-    """
-
-    name: str
-    excitatory: bool
-    weight: float
-    points: list
 
 
 class Cell:
@@ -79,7 +60,7 @@ class Cell:
         if not spec.built_by:
             self._insert_membrane()
         self.nexus = self._find_nexus()
-        self.synapses = self._place_synapses()
+        self.synapses = place_synapses(spec, self.segments)
         # Once more, now that every ion is there.
         self.set_globals()
 
@@ -259,46 +240,6 @@ class Cell:
                 f"the morphology has only {len(sections)} such sections"
             )
         return sections[site.index](site.x)
-
-    def _place_synapses(self) -> list[SynapseGroup]:
-        return [
-            SynapseGroup(name, c.excitatory, *self._points(name, c))
-            for name, c in self.spec.synapses.items()
-        ]
-
-    def _points(self, name: str, component: SynapseComponent | PointSynapse) -> tuple[float, list]:
-        """The weight of an event and a point process on every dendritic segment."""
-        if isinstance(component, PointSynapse):
-            kind, values, weight = (
-                component.point_process,
-                component.parameters,
-                component.weight,
-            )
-        else:
-            kind = "Exp2Syn" if component.magnesium_mM is None else "NMDA"
-            values = {
-                "tau1": component.tau_rise_ms,
-                "tau2": component.tau_decay_ms,
-                "e": component.reversal_mV,
-            }
-            if component.magnesium_mM is not None:
-                values["mg"] = component.magnesium_mM
-            weight = component.gmax_nS * 1e-3
-        if not hasattr(h, kind):
-            raise NeuronIOError(
-                f"the synapse {name} of the cell {self.spec.name} is a {kind}, which is neither "
-                "NEURON's nor in mod_files"
-            )
-        points = [getattr(h, kind)(segment) for segment in self.segments]
-        for point in points:
-            for parameter, value in values.items():
-                if not hasattr(point, parameter):
-                    raise NeuronIOError(
-                        f"{kind} has no parameter {parameter}, which the synapse {name} of the "
-                        f"cell {self.spec.name} sets"
-                    )
-                setattr(point, parameter, value)
-        return weight, points
 
     def segment_table(self) -> SegmentTable:
         """Type, length, distance and section of every dendritic segment.

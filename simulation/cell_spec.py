@@ -187,6 +187,10 @@ class CellSpec(Section):
         """
         return [path for name in self.mod_files for path in _mod_files(name)]
 
+    def mod_checksums(self) -> list[str]:
+        """Names of the MOD files with the checksum of each, wherever they lie."""
+        return sorted(f"{path.name} {file_sha256(path)}" for path in self.mod_paths())
+
     def digest(self) -> str:
         """Hash of the model, variant and MOD files included, wherever its files lie.
 
@@ -195,7 +199,7 @@ class CellSpec(Section):
         """
         named: dict[str, Any] = {
             "morphology": os.path.basename(self.morphology),
-            "mod_files": sorted(f"{p.name} {file_sha256(p)}" for p in self.mod_paths()),
+            "mod_files": self.mod_checksums(),
         }
         if self.built_by:
             path, _, what = self.built_by.rpartition(":")

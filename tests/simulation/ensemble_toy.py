@@ -11,10 +11,11 @@ import numpy as np
 from neuronio.config import EngineConfig
 from neuronio.conventions import SAMPLES_PER_MS
 from neuronio.data.trial import InputEvents
-from neuronio.simulation.cell import SynapseGroup, h
+from neuronio.simulation.cell import h
 from neuronio.simulation.engines.ensemble.export import export_cell
 from neuronio.simulation.engines.ensemble.lanes import LaneGroup
 from neuronio.simulation.mechanisms import load_mechanisms
+from neuronio.simulation.synapses import SynapseGroup
 
 CONDUCTANCE = {
     "Ih": 2e-4,

@@ -60,7 +60,7 @@ WRONG = {
     "def f(): return None": "made no sections",
     "from neuron import h\ndef f():\n s = h.Section('blob')\n return [s]": "region of blob",
     "from neuron import h\ndef f():\n return [h.Section('soma')]": "without a dendrite",
-    "from neuron import h\ndef f():\n return [h.Section(n) for n in ('soma', 'bas')]": "not connect",
+    "from neuron import h\ndef f(): return list(map(h.Section, ('soma', 'dend')))": "connected",
     "def g(): pass": "AttributeError",
     "import nothing_of_this_name": "ModuleNotFoundError",
 }

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from neuronio.errors import NeuronIOError
-from neuronio.simulation.cell import SynapseGroup, h
+from neuronio.simulation.cell import h
 from neuronio.simulation.engines.ensemble.equations import Instance, node_equations
 from neuronio.simulation.mechanisms import load_mechanisms
 from neuronio.simulation.nmodl.mechanism import read_mechanism
+from neuronio.simulation.synapses import SynapseGroup
 from tests.simulation.ensemble_toy import (
     make_toy,
     run_in_kernel,

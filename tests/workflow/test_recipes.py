@@ -187,7 +187,10 @@ EDITS = {
     "the report's script": (text("workflow/scripts/report.py"), SHOWN),
     "the quality report": (text("simulation/quality.py"), {"quality": 1, "current": 1}),
     "a MOD file": (text("simulation/mod/Ih.mod", "\n: edited\n"), {"mechanisms": 1, **DATA}),
-    "a kernel": (text("simulation/engines/ensemble/source/gates.h", "\n// edited\n"), DATA),
+    "a kernel": (
+        text("simulation/engines/ensemble/source/membrane_functions.h", "\n// edited\n"),
+        DATA,
+    ),
     "a generator": (text("simulation/inputs/generators.py"), DATA),
     "a generator's default": (swap("simulation/inputs/generators.py", "10.0,", "11.0,"), DATA),
     "a cell": (swap("simulation/cells/packaged.yaml", "cm_uF_cm2: 1", "cm_uF_cm2: 1.01"), DATA),

@@ -114,7 +114,10 @@ class Plan:
     @cached_property
     def mechanisms(self) -> Product:
         """The mark that the mechanisms are compiled."""
-        return Product("mechanisms", {"code": code("neuronio.simulation.mechanisms")})
+        recipe: dict[str, Any] = {"code": code("neuronio.simulation.mechanisms")}
+        if files := next(iter(self._jobs.values())).spec.mod_checksums():
+            recipe["mod_files"] = files
+        return Product("mechanisms", recipe)
 
     @cached_property
     def manifest(self) -> Product:
