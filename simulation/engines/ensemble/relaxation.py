@@ -17,7 +17,7 @@ from neuronio.simulation.nmodl.expression import Expression, number, variable
 # Terms of a polynomial for (1 - exp(-y)) / y beyond which the exponential itself is cheaper, and
 # how exact it must be.
 MOST_TERMS = {"float32": 9, "float64": 14}
-POLYNOMIAL_ERROR = {"float32": 5e-8, "float64": 2e-16}
+POLYNOMIAL_ERROR = {"float32": 5e-8, "float64": 1e-15}
 
 
 @dataclass(frozen=True)
