@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -53,11 +53,17 @@ gaba_a: {excitatory: false, gmax_nS: 1.0, tau_rise_ms: 0.2, tau_decay_ms: 8.0, r
 """NeuronIO's synapses, as cell files write them."""
 
 
-def built_by(code: str) -> tuple[Any, dict[str, list]]:
+def built_by(
+    code: str, section_regions: Mapping[str, str], unknown: dict[str, str] | None = None
+) -> tuple[Any, dict[str, list]]:
     """Run FILE.py:function or FILE.hoc:Template and take the sections that it makes.
 
-    A section's region is that of the lists soma/somatic, axon/axonal, dend/basal and apic/apical of
-    the object, else what its name tells.
+    A section's region is what `section_regions` says of its name, else that of the lists
+    soma/somatic, axon/axonal, dend/basal and apic/apical of the object, else what its name tells.
+
+    Args:
+        section_regions: regions of sections by their names without an index, such as 'branch'.
+        unknown: gets the names that nothing tells the region of, as basal; None to refuse them.
 
     Returns:
         The object, to be kept as long as the sections, and the sections by region.
@@ -75,11 +81,14 @@ def built_by(code: str) -> tuple[Any, dict[str, list]]:
     listed = _listed(made)
     regions: dict[str, list] = {}
     for section in sections:
-        region = listed.get(section) or _by_name(section.name())
+        name = section.name().rpartition(".")[2].partition("[")[0]
+        region = section_regions.get(name) or listed.get(section) or _by_name(name)
+        if region is None and unknown is not None:
+            region = unknown.setdefault(name, "basal")
         if region is None:
             raise NeuronIOError(
-                f"{code}: cannot tell the region of {section.name()}; put it into a list soma, "
-                "axon, dend or apic of the cell"
+                f"{code}: cannot tell the region of {section.name()}; say it in the cell file's "
+                f"section_regions, as {name}: basal"
             )
         regions.setdefault(region, []).append(section)
     if "soma" not in regions or not regions.keys() - {"soma", "axon"}:
@@ -89,18 +98,18 @@ def built_by(code: str) -> tuple[Any, dict[str, list]]:
     return (made, sections), regions
 
 
-def import_cell(code: str, mod_files: Sequence[str], out: Path) -> dict[str, int]:
+def import_cell(code: str, mod_files: Sequence[str], out: Path) -> tuple[dict[str, int], list[str]]:
     """Write the cell file of a cell that NEURON code builds, with NeuronIO's synapses on it.
 
     Temperature and initial voltage are what NEURON's `celsius` and `v_init` hold once the code has
-    run.
+    run. Sections of which nothing tells the region are written down as basal.
 
     Args:
         code: FILE.py:function or FILE.hoc:Template; mod_files: its MOD files, or folders of them.
         out: the cell file (.yaml).
 
     Returns:
-        How many sections each region has.
+        How many sections each region has, and names of those that were taken as basal.
 
     Raises:
         NeuronIOError: as `built_by`; or the file exists.
@@ -111,17 +120,19 @@ def import_cell(code: str, mod_files: Sequence[str], out: Path) -> dict[str, int
     folders = [Path(name) for name in mod_files]
     found = (sorted(f.glob("*.mod")) if f.is_dir() else [f] for f in folders)
     load_mechanisms([file for files in found for file in files])
-    _, regions = built_by(code)
+    unknown: dict[str, str] = {}
+    _, regions = built_by(code, {}, unknown)
     document = {
         "title": f"Built by {Path(path).name}:{what}",
         "built_by": f"{os.path.relpath(path, out.parent)}:{what}",
         "mod_files": [os.path.relpath(name, out.parent) for name in mod_files],
+        **({"section_regions": unknown} if unknown else {}),
         "celsius_degC": float(h.celsius),
         "v_init_mV": float(getattr(h, "v_init", DEFAULT_V_INIT_MV)),
         "synapses": yaml.safe_load(SYNAPSES),
     }
     write_atomic(out, yaml.safe_dump(document, sort_keys=False).encode())
-    return {region: len(sections) for region, sections in regions.items()}
+    return {region: len(sections) for region, sections in regions.items()}, sorted(unknown)
 
 
 def _listed(made: Any) -> dict[Any, str]:
@@ -144,8 +155,7 @@ def _listed(made: Any) -> dict[Any, str]:
 
 
 def _by_name(name: str) -> str | None:
-    local = name.rpartition(".")[2].lower()
-    return next((region for region, pattern in NAMES if re.search(pattern, local)), None)
+    return next((region for region, pattern in NAMES if re.search(pattern, name.lower())), None)
 
 
 def _run_python(path: str, function: str) -> Any:

@@ -46,7 +46,7 @@ class Cell:
         self.spec = spec
         self.mechanism_files = load_mechanisms(spec.mod_paths())
         if spec.built_by:
-            self._holder, self._regions = built_by(spec.built_by)
+            self._holder, self._regions = built_by(spec.built_by, spec.section_regions)
         else:
             path, keeps_axon = find_morphology(spec.morphology), spec.axon == "keep"
             self._holder, self._regions = read_morphology(path, spec.section_types, keeps_axon)

@@ -100,6 +100,9 @@ class CellSpec(Section):
         "",
         description="Instead of morphology and regions: FILE.py:function or FILE.hoc:Template.",
     )
+    section_regions: dict[str, str] = Field(
+        {}, description="Regions of sections of built_by by their names without an index."
+    )
     mod_files: list[str] = Field(
         [],
         description="MOD files, folders of them, or sources; they come before ours of a name.",
@@ -309,7 +312,12 @@ def _installed() -> dict[str, EntryPoint]:
 
 
 def apply_variant(spec: CellSpec, variant: Variant) -> CellSpec:
-    """The cell with a variant's changes made in its regions and synapses."""
+    """The cell with a variant's changes made in its regions and synapses.
+
+    Raises:
+        NeuronIOError: the cell has nothing that a change would change.
+    """
+    _check_variant(spec, variant)
     model = spec.model_dump()
     if variant.morphology:
         model["morphology"] = variant.morphology
@@ -319,7 +327,7 @@ def apply_variant(spec: CellSpec, variant: Variant) -> CellSpec:
         if variant.passive_dendrites and region not in ("soma", "axon"):
             membrane["mechanisms"] = {PASSIVE: mechanisms[PASSIVE]} if PASSIVE in mechanisms else {}
             continue
-        if "SK_E2" in mechanisms:
+        if "gSK_E2bar" in mechanisms.get("SK_E2", {}):
             mechanisms["SK_E2"]["gSK_E2bar"] = _scaled(
                 mechanisms["SK_E2"]["gSK_E2bar"], variant.sk_multiplier
             )
@@ -327,6 +335,27 @@ def apply_variant(spec: CellSpec, variant: Variant) -> CellSpec:
             mechanisms["Ih"]["vshift"] = variant.ih_vshift_mV
     model["synapses"] = _variant_synapses(model["synapses"], variant)
     return CellSpec.model_validate({**model, "variant": variant.model_dump()})
+
+
+def _check_variant(spec: CellSpec, variant: Variant) -> None:
+    """Refuse changes that would change nothing."""
+    held = [region.mechanisms for region in spec.regions.values()]
+    wants = {
+        "passive_dendrites": (variant.passive_dendrites, bool(spec.regions), "regions"),
+        "morphology": (variant.morphology, bool(spec.morphology), "a morphology"),
+        "sk_multiplier": (
+            variant.sk_multiplier != 1,
+            any("gSK_E2bar" in m.get("SK_E2", {}) for m in held),
+            "SK_E2 with a gSK_E2bar",
+        ),
+        "ih_vshift_mV": (variant.ih_vshift_mV, any("Ih" in m for m in held), "Ih"),
+        "nmda_ratio": (variant.nmda_ratio != 1, "nmda" in spec.synapses, "a synapse nmda"),
+    }
+    for name, (asked, possible, what) in wants.items():
+        if asked and not possible:
+            raise NeuronIOError(
+                f"the variant {name} changes nothing in the cell {spec.name}: it lacks {what}"
+            )
 
 
 def _variant_synapses(synapses: dict[str, dict], variant: Variant) -> dict[str, dict]:

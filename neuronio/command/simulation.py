@@ -165,9 +165,14 @@ def _import_cell(code: str, mod: list[Path], cell: str) -> None:
 
     if not cell.endswith((".yaml", ".yml")):
         raise NeuronIOError("--import writes a cell file; give its name, such as mine.yaml")
-    regions = import_cell(code, [str(path) for path in mod], Path(cell))
+    regions, unknown = import_cell(code, [str(path) for path in mod], Path(cell))
     counts = ", ".join(f"{n} of {region}" for region, n in regions.items())
     typer.echo(f"wrote {cell}: sections {counts}; check its celsius_degC, v_init_mV and synapses")
+    if unknown:
+        typer.echo(
+            f"nothing tells the region of {', '.join(unknown)}: taken as basal, which "
+            f"section_regions in {cell} may change"
+        )
 
 
 @app.command()

@@ -5,7 +5,7 @@
 using namespace ensemble;
 
 extern "C" void one_step(const Cell<LANE_REAL>* cell, const Variables<LANE_REAL>* at) {
-  sum_currents<LANE_REAL, true>(*cell, *at);
+  update_membrane(*cell, *at, true, true);
   eliminate(*cell, *at);
   substitute(*cell, *at);
   finish_step(*cell, *at);

@@ -24,7 +24,7 @@ CODES = {
 @pytest.mark.parametrize("code", CODES)
 def test_a_built_cell_is_imported_and_run_by_both_engines(code, tmp_path, random_inputs):
     out = tmp_path / "mine.yaml"
-    assert import_cell(str(CELLS / code), [], out) == CODES[code]
+    assert import_cell(str(CELLS / code), [], out) == (CODES[code], [])
     spec = load_cell(out)
     facts = build_cell(spec).facts()
     assert {name: region["sections"] for name, region in facts["regions"].items()} == CODES[code]
@@ -55,10 +55,26 @@ def test_the_code_is_part_of_the_digest(tmp_path):
     assert digests[0] != digests[1]
 
 
+def test_a_section_that_nothing_tells_of_is_written_down_and_may_be_changed(tmp_path):
+    path, out = tmp_path / "mine.py", tmp_path / "mine.yaml"
+    path.write_text(
+        "from neuron import h\n\n\ndef f():\n    soma = h.Section('soma')\n"
+        "    made = [h.Section(f'twig[{i}]') for i in range(2)]\n"
+        "    [s.connect(soma) for s in made]\n    return [soma, *made]\n"
+    )
+    assert import_cell(f"{path}:f", [], out) == ({"soma": 1, "basal": 2}, ["twig"])
+    text = out.read_text()
+    assert len(build_cell(load_cell(out)).basal) == 2
+    out.write_text(text.replace("twig: basal", "twig: apical"))
+    assert len(build_cell(load_cell(out)).apical) == 2
+    out.write_text(text.replace("section_regions:\n  twig: basal\n", ""))
+    with pytest.raises(NeuronIOError, match=r"region of twig\[0\].*section_regions"):
+        build_cell(load_cell(out))
+
+
 WRONG = {
     "def f(): raise KeyError('x')": "KeyError",
     "def f(): return None": "made no sections",
-    "from neuron import h\ndef f():\n s = h.Section('blob')\n return [s]": "region of blob",
     "from neuron import h\ndef f():\n return [h.Section('soma')]": "without a dendrite",
     "from neuron import h\ndef f(): return list(map(h.Section, ('soma', 'dend')))": "connected",
     "def g(): pass": "AttributeError",

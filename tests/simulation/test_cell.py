@@ -101,6 +101,18 @@ def test_a_variant_changes_what_it_names(variant, check):
     assert changed.digest() != plain.digest()
 
 
+@pytest.mark.parametrize("change", [{"sk_multiplier": 2.0}, {"ih_vshift_mV": 5.0}])
+def test_a_variant_that_would_change_nothing_is_refused(change, tmp_path):
+    document = yaml.safe_load((CELLS / "packaged.yaml").read_text())
+    for region in document["regions"].values():
+        for mechanism in ("SK_E2", "Ih"):
+            region["mechanisms"].pop(mechanism, None)
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(NeuronIOError, match="changes nothing in the cell mine"):
+        load_cell(path, Variant(**change))
+
+
 def test_an_expression_is_scaled_by_the_sk_multiplier(tmp_path):
     document = yaml.safe_load((CELLS / "packaged.yaml").read_text())
     document["regions"]["apical"]["mechanisms"]["SK_E2"] = {"gSK_E2bar": "1e-3 * d"}

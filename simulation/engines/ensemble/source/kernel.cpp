@@ -96,10 +96,7 @@ void advance(const Cell<Real<V>>& cell, const Variables<V>& at, const Span<Real<
     }
     if (kHasPoints && step > 0) advance_points(cell, at);
     event = deliver(cell, span, at, event, step);
-    if (step == 0)
-      sum_currents<V, false>(cell, at);
-    else
-      sum_currents<V, true>(cell, at);
+    update_membrane(cell, at, step > 0, true);
     eliminate(cell, at);
     substitute(cell, at);
   }

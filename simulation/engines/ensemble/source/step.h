@@ -30,20 +30,18 @@ KERNEL_INLINE void each_group(const Cell<Real<V>>& cell, V* state, const Visit& 
     });
 }
 
-// Gates and pools move on to the new voltage (kAdvance), and currents are summed: each node's
-// conductance into `ratio` and its current into `change`.
-template <class V, bool kAdvance>
-inline void sum_currents(const Cell<Real<V>>& cell, const Variables<V>& at) {
-  using R = Real<V>;
-  const R corrected = cell.second_order ? R(1) : R(0);
-  each_group<V>(cell, at.state, [&](auto group, const Numbers<V>& n, V* state, int node) INLINE_LAMBDA {
+// Gates and pools move on to the new voltage, and currents are summed: each node's conductance into
+// `ratio` and its current into `change`; either alone where one is asked for. (Flags rather than
+// two functions: the compiler writes the whole membrane out for each.)
+template <class V>
+inline void update_membrane(const Cell<Real<V>>& cell, const Variables<V>& at, bool advance,
+                            bool sum_currents) {
+  const Real<V> corrected = cell.second_order ? 1 : 0;
+  each_group<V>(cell, at.state, [&](auto group, const Numbers<V>& n, V* state,
+                                    int node) INLINE_LAMBDA {
     const V inside = bounded(at.voltage[node]);
-    V current, conductance;
-    if (kAdvance)
-      group.advance(n, state, inside, at.change[node] * corrected);
-    group.currents(n, state, inside, current, conductance);
-    at.ratio[node] = conductance;
-    at.change[node] = current;
+    if (advance) group.advance(n, state, inside, at.change[node] * corrected);
+    if (sum_currents) group.currents(n, state, inside, at.change[node], at.ratio[node]);
   });
 }
 
@@ -101,21 +99,17 @@ inline void substitute(const Cell<Real<V>>& cell, const Variables<V>& at) {
 template <class V>
 inline void advance_points(const Cell<Real<V>>& cell, const Variables<V>& at) {
   const Real<V> corrected = cell.second_order ? 1 : 0;
-  each_group<V>(cell, at.state, [&](auto group, const Numbers<V>& n, V* state, int node) INLINE_LAMBDA {
-    group.advance_points(n, state, bounded(at.voltage[node]),
-                         at.change[node] * corrected);
+  each_group<V>(cell, at.state, [&](auto group, const Numbers<V>& n, V* state,
+                                    int node) INLINE_LAMBDA {
+    group.advance_points(n, state, bounded(at.voltage[node]), at.change[node] * corrected);
   });
 }
 
 // Moves all that is left on to the last step's voltage; synapses that decay by themselves have.
 template <class V>
 inline void finish_step(const Cell<Real<V>>& cell, const Variables<V>& at) {
-  const Real<V> corrected = cell.second_order ? 1 : 0;
   if (kHasPoints) advance_points(cell, at);
-  each_group<V>(cell, at.state, [&](auto group, const Numbers<V>& n, V* state, int node) INLINE_LAMBDA {
-    group.advance(n, state, bounded(at.voltage[node]),
-                  at.change[node] * corrected);
-  });
+  update_membrane(cell, at, true, false);
 }
 
 }  // namespace ensemble
