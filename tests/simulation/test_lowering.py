@@ -14,6 +14,7 @@ from neuronio.simulation.engines.ensemble.algebra import Algebra
 from neuronio.simulation.engines.ensemble.kernel import DEFINES, FLAGS, SOURCE
 from neuronio.simulation.engines.ensemble.lowering import Lowering, Slots
 from neuronio.simulation.engines.ensemble.relaxation import relaxation_polynomial
+from neuronio.simulation.engines.ensemble.schedule import interleaved
 from neuronio.simulation.nmodl.expression import (
     ONE,
     Expression,
@@ -151,3 +152,37 @@ def test_a_short_polynomial_is_as_exact_as_it_says(precision, error, largest):
     rate = np.linspace(1e-9, largest, 999) / 0.025
     found = np.polynomial.polynomial.polyval(rate, weights)
     assert found * rate == pytest.approx(-np.expm1(-rate * 0.025), rel=max(2 * error, 1e-15))
+
+
+def test_statements_in_another_order_mean_the_same():
+    """Every one after what it needs, none before a state that it overwrites was read."""
+    lines = [
+        "const V x0 = s[0];",
+        "const V x1 = exp2_of<V>(x0 * c[1], e);",
+        "const Linoid<V> q2(x0 * c[2], x1, e);",
+        "const V x3 = q2.plus * c[3];",
+        "const V x4 = s[1];",
+        "const V x5 = x4 * x4;",
+        "s[0] = x3;",
+        "const V x7 = s[0];",
+        "s[1] = x7 + x5;",
+        "current = x7;",
+    ]
+    orders = [interleaved(lines, window) for window in (1, 2, 40)]
+    assert orders[0] == lines
+    assert orders[2] != lines
+    for order in orders:
+        at = {line: i for i, line in enumerate(order)}
+        assert sorted(at) == sorted(lines)
+        for before, after in (
+            (0, 1),
+            (1, 2),
+            (2, 3),
+            (3, 6),
+            (0, 6),
+            (6, 7),
+            (4, 8),
+            (5, 8),
+            (7, 9),
+        ):
+            assert at[lines[before]] < at[lines[after]]

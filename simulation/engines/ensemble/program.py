@@ -11,8 +11,12 @@ from neuronio.simulation.engines.ensemble.algebra import Algebra
 from neuronio.simulation.engines.ensemble.equations import Equations, Update
 from neuronio.simulation.engines.ensemble.lowering import Lowering, Slots
 from neuronio.simulation.engines.ensemble.relaxation import Relaxation
+from neuronio.simulation.engines.ensemble.schedule import interleaved
 from neuronio.simulation.nmodl.expression import Expression
 from neuronio.simulation.nmodl.interpreter import Values
+
+WINDOW = 40
+"""Statements among which the next one is chosen; on Zen 3, 20 to 160 differ little."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class _Writer:
         leaves = {f"{i}.i": f"{at[f'{i}.i']} + {at[f'{i}.g']} * change" for i in self._ions}
         lowering = self._lowering(**leaves)
         self._write_updates(lowering, updates)
-        return lowering.lines
+        return interleaved(lowering.lines, WINDOW)
 
     def _currents(self) -> list[str]:
         lowering, at = self._lowering(), self._at
@@ -133,7 +137,7 @@ class _Writer:
             e = self._simple(getattr(self._equations, name))
             lowering.statement(f"{name} = {lowering.vector(e)};")
         self._write_updates(lowering, self._equations.decays)
-        return lowering.lines
+        return interleaved(lowering.lines, WINDOW)
 
     def _write_updates(self, lowering: Lowering, updates: list[Update]) -> None:
         """Move states on; those of one solution together, before any of them is changed."""
