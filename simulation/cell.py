@@ -124,15 +124,22 @@ class Cell:
         """
         h.celsius = self.spec.celsius_degC
         for ion, held in self.spec.ions.items():
+            self._check_ion(ion)
             for name, value in (("i0", held.inside_mM), ("o0", held.outside_mM)):
-                if hasattr(h, f"{ion}{name}_{ion}_ion"):
-                    setattr(h, f"{ion}{name}_{ion}_ion", value)
+                setattr(h, f"{ion}{name}_{ion}_ion", value)
         for name, value in self.spec.globals.items():
             if not hasattr(h, name):
                 raise NeuronIOError(
                     f"NEURON has no global variable {name}, which the cell {self.spec.name} sets"
                 )
             setattr(h, name, value)
+
+    def _check_ion(self, ion: str) -> None:
+        if not hasattr(h, f"{ion}_ion"):
+            raise NeuronIOError(
+                f"the cell {self.spec.name} says something of the ion {ion}, which none of its "
+                "mechanisms uses"
+            )
 
     def _set_segments(self) -> None:
         spec = self.spec
@@ -208,6 +215,7 @@ class Cell:
 
     def _set_reversals(self, section, region: Region) -> None:
         for name, value in (self.spec.reversal_mV | region.reversal_mV).items():
+            self._check_ion(name[1:])
             if h.ismembrane(f"{name[1:]}_ion", sec=section):
                 setattr(section, name, value)
 

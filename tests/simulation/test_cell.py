@@ -242,6 +242,23 @@ def test_a_cell_is_the_same_wherever_its_files_lie(tmp_path):
             r"puts its nexus on apic\[999\]",
         ),
         (lambda d: d.update(morphology="none.asc"), "there is no morphology none.asc"),
+        (lambda d: d["reversal_mV"].update(eka=-80.0), "of the ion ka, which none"),
+        (
+            lambda d: d.update(ions={"cal": {"inside_mM": 1e-4, "outside_mM": 2.0}}),
+            "of the ion cal, which none",
+        ),
+        (lambda d: d.update(globals={"q10_Ih": 2.0}), "no global variable q10_Ih"),
+        (lambda d: d.update(mod_files=["nowhere"]), "no MOD file at nowhere"),
+        (lambda d: d.update(section_types={7: "tuft"}), "section_types names tuft"),
+        (lambda d: d.update(axon="none"), "regions must have an axon exactly where"),
+        (lambda d: d.update(lambda_fraction=0.1), "both set nseg"),
+        (lambda d: d.update(built_by="a.py:f"), "either a morphology or built_by"),
+        (
+            lambda d: d["synapses"].update(
+                odd={"excitatory": True, "point_process": "Odd", "weight": 1.0}
+            ),
+            "synapse odd of the cell mine is a Odd",
+        ),
         (lambda d: d.update(morphology="cell.hoc"), "must be an .asc or .swc file"),
     ],
 )

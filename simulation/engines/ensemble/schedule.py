@@ -7,7 +7,7 @@ import re
 # Cycles until a result is there, roughly: what is called by name, and any other arithmetic.
 LATENCY = {"exp2_": 36, "one_minus_exp2": 40, "Linoid": 24, "log2_of": 48, "reciprocal": 12}
 ARITHMETIC = 5
-NAMES = re.compile(r"\b(?:[xq]\d+|current|conductance)\b|\bs\[\d+\]")
+NAMES = re.compile(r"\b(?:[xq]\d+|current|conductance|place)\b|\bs\[\d+\]")
 
 
 def interleaved(lines: list[str], window: int) -> list[str]:
