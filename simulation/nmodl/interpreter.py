@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from neuronio.simulation.nmodl.expression import (
-    COMPARISONS,
     FUNCTIONS,
     ONE,
     ZERO,
@@ -202,7 +201,7 @@ class Interpreter:
             case "WrappedExpression" | "ParenExpression":
                 return self.value(node.expression)
             case "BinaryExpression":
-                return self._binary(text(node.op), self.value(node.lhs), self.value(node.rhs))
+                return apply(text(node.op), self.value(node.lhs), self.value(node.rhs))
             case "UnaryExpression":
                 return apply("neg" if text(node.op) == "-" else "not", self.value(node.expression))
             case "FunctionCall":
@@ -220,10 +219,6 @@ class Interpreter:
             return number(float(digits))
         except ValueError:
             return self._lookup(digits)  # a DEFINE
-
-    @staticmethod
-    def _binary(op: str, a: Expression, b: Expression) -> Expression:
-        return apply(op, a, b)
 
     def _lookup(self, name: str) -> Expression:
         for values in (self._frames[-1], self.values, self._frames[0]):
@@ -268,8 +263,3 @@ class Interpreter:
             case _, [x] if name in FUNCTIONS:
                 return apply(name, x)
         return self.mechanism.refuse(f"{name}(", "calls a function that is not known")
-
-
-def is_comparison(e: Expression) -> bool:
-    """Whether an expression is true or false rather than a number."""
-    return e.op in COMPARISONS or e.op == "not"

@@ -31,29 +31,43 @@ struct Powers {
   }
 };
 
+// t as the nearest whole number and what is left of it: as simd::Rounded.
+template <class V>
+struct Split {
+  V fraction;
+  Integer<V> exponent;
+
+  KERNEL_INLINE Split(V t, const Powers<V>& e) {
+    const V shifted = t + e.round_to_integer;
+    fraction = t - (shifted - e.round_to_integer);
+    exponent = reinterpret_bits<Integer<V>>(shifted) << Format<Real<V>>::mantissa_bits;
+  }
+
+  // x 2^whole.
+  KERNEL_INLINE V scale(V x) const {
+    return reinterpret_bits<V>(reinterpret_bits<Integer<V>>(x) + exponent);
+  }
+
+  // The polynomial of the fraction with these coefficients, lowest first.
+  template <int kTerms>
+  KERNEL_INLINE V polynomial(const V (&coefficients)[kTerms]) const {
+    V sum = fraction * coefficients[kTerms - 1] + coefficients[kTerms - 2];
+    for (int k = kTerms - 3; k >= 0; k--) sum = sum * fraction + coefficients[k];
+    return sum;
+  }
+};
+
 // As simd::exp2_of and one_minus_exp2 of vector.h.
 template <class V>
 KERNEL_INLINE V exp2_of(V t, const Powers<V>& e) {
-  constexpr int top = Powers<V>::kWhole - 1;
-  const V shifted = t + e.round_to_integer;
-  const V fraction = t - (shifted - e.round_to_integer);
-  V sum = fraction * e.whole[top] + e.whole[top - 1];
-  for (int k = top - 2; k >= 0; k--) sum = sum * fraction + e.whole[k];
-  using I = Integer<V>;
-  const I exponent = reinterpret_bits<I>(shifted) << Format<Real<V>>::mantissa_bits;
-  return reinterpret_bits<V>(reinterpret_bits<I>(sum) + exponent);
+  const Split<V> split(t, e);
+  return split.scale(split.polynomial(e.whole));
 }
 template <class V>
 KERNEL_INLINE V one_minus_exp2(V t, const Powers<V>& e) {
-  constexpr int top = Powers<V>::kQuotient - 1;
-  const V shifted = t + e.round_to_integer;
-  const V fraction = t - (shifted - e.round_to_integer);
-  V sum = fraction * e.quotient[top] + e.quotient[top - 1];
-  for (int k = top - 2; k >= 0; k--) sum = sum * fraction + e.quotient[k];
-  using I = Integer<V>;
-  const I exponent = reinterpret_bits<I>(shifted) << Format<Real<V>>::mantissa_bits;
-  const V power = reinterpret_bits<V>(reinterpret_bits<I>(e.one) + exponent);
-  return (e.one - power) - power * (fraction * sum);
+  const Split<V> split(t, e);
+  const V power = split.scale(e.one);
+  return (e.one - power) - power * (split.fraction * split.polynomial(e.quotient));
 }
 
 // 2^t for any t, limited to exponents whose powers are normal numbers.
