@@ -21,15 +21,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from dry_run import dry_run
 
-from neuronio.config import RunConfig, validate_config
+from neuronio.config import EngineConfig, RunConfig, validate_config
 from neuronio.data.shard import Shard
 from neuronio.files import write_json
+from neuronio.simulation.cell_spec import load_cell
 from neuronio.simulation.dataset import simulate_shard
-from neuronio.simulation.engines.ensemble.kernel import library
+from neuronio.simulation.engines.ensemble.kernel import lane_count
+from neuronio.simulation.engines.registry import make_engine
 from neuronio.simulation.jobs import Job
-from neuronio.simulation.mechanisms import load_mechanisms
 from neuronio.simulation.queue import Draw
 
 ENGINES = ("ensemble", "neuron")
@@ -50,8 +52,7 @@ def run(
     """
     if quick:
         duration_ms, trials = 20, (2, 1)
-    load_mechanisms()
-    library()
+    make_engine(load_cell("packaged"), EngineConfig())  # what is compiled once
     seconds = {
         engine: seconds_a_trial(engine, n, duration_ms)
         for engine, n in zip(ENGINES, trials, strict=True)
@@ -83,9 +84,9 @@ def run_kernel(
     *, cell: str = "packaged", duration_ms: int = 1000, trials: int = SHARD_TRIALS
 ) -> dict[str, Any]:
     """CPU time of a shard of either generator against the kernel's own, and the dry runs."""
-    load_mechanisms()
+    make_engine(load_cell(cell), EngineConfig())  # what is compiled once
     rows = [against_kernel(cell, generator, trials, duration_ms) for generator in GENERATORS]
-    lanes = int(library().ensemble_lanes(4))
+    lanes = lane_count(np.dtype(np.float32))
     dry = []
     for n_trials, cores in DRY_RUNS:
         found = dry_run(n_trials, lanes, cores)

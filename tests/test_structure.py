@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import neuronio
+
 ROOT = Path(__file__).parents[1]
 SETUP = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
 FOLDERS = {package: ROOT / folder for package, folder in SETUP["package-dir"].items()}
@@ -93,3 +95,30 @@ def test_no_file_is_long():
         readable = path.suffix in {".py", ".h", ".cpp", ".mod", ".smk", ".md", ".yaml"}
         if readable and path.is_file() and path.name not in WRITTEN_BY_A_PROGRAM:
             assert len(path.read_text().splitlines()) <= LONGEST_FILE, path
+
+
+def defined(module: str) -> set[str]:
+    """Names that a module gives to what imports it: its own, those it imports, its submodules."""
+    names = {m.rpartition(".")[2] for m in MODULES if m.rpartition(".")[0] == module}
+    tree = ast.parse(MODULES[module].read_text())
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                names.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                names.update(alias.asname or alias.name for alias in aliases)
+    return names
+
+
+def test_what_scripts_import_exists():
+    """Benchmarks, examples and scripts of rules run in no test of their own: they would rot."""
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True)
+    for path in (ROOT / name for name in listed.stdout.splitlines()):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module in MODULES:
+                # The public interface looks its names up when they are asked for.
+                known = set(neuronio.__all__) if node.module == "neuronio" else set()
+                missing = {alias.name for alias in node.names} - defined(node.module) - known
+                assert not missing, f"{path.relative_to(ROOT)}: {node.module} has no {missing}"
