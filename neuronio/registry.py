@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from neuronio.errors import NeuronIOError
@@ -34,6 +35,34 @@ def load_entry_point(
             f"the {what} '{point.name}' of an installed package cannot be loaded: "
             f"{type(error).__name__}: {error}"
         ) from error
+
+
+def run_file(path: Path, what: str) -> ModuleType:
+    """A user's Python file as a module; it runs the first time that a process asks for it.
+
+    Args:
+        what: is taken from it, for errors, such as "model".
+
+    Raises:
+        NeuronIOError: there is no such file, or it fails.
+    """
+    module = f"neuronio_user_{path.resolve().as_posix().replace('/', '_').replace('.', '_')}"
+    if module in sys.modules:
+        return sys.modules[module]
+    if not path.is_file():
+        raise NeuronIOError(f"there is no file {path} to take a {what} from")
+    spec = importlib.util.spec_from_file_location(module, path)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[module] = loaded
+    try:
+        spec.loader.exec_module(loaded)
+    except Exception as error:
+        del sys.modules[module]
+        reason = f"{type(error).__name__}: {error}"
+        raise NeuronIOError(f"{path} cannot be loaded as a {what}: {reason}") from error
+    return loaded
 
 
 class Registry(Generic[Entry]):
@@ -66,7 +95,7 @@ class Registry(Generic[Entry]):
     def __getitem__(self, name: str) -> Entry:
         path, colon, inside = str(name).rpartition(":")
         if colon and path.endswith(".py"):
-            self._run(Path(path))
+            run_file(Path(path), self._what)
             name = inside
         elif name not in self._entries:
             self._load_entry_points()
@@ -87,22 +116,3 @@ class Registry(Generic[Entry]):
         self._loaded = True
         for point in entry_points(group=self._group):
             load_entry_point(point, self._what)
-
-    def _run(self, path: Path) -> None:
-        """Run a user's file once; it registers what it defines."""
-        module = f"neuronio_user_{path.resolve().as_posix().replace('/', '_').replace('.', '_')}"
-        if module in sys.modules:
-            return
-        if not path.is_file():
-            raise NeuronIOError(f"there is no file {path} to take a {self._what} from")
-        spec = importlib.util.spec_from_file_location(module, path)
-        assert spec is not None
-        assert spec.loader is not None
-        loaded = importlib.util.module_from_spec(spec)
-        sys.modules[module] = loaded
-        try:
-            spec.loader.exec_module(loaded)
-        except Exception as error:
-            del sys.modules[module]
-            reason = f"{type(error).__name__}: {error}"
-            raise NeuronIOError(f"{path} cannot be loaded as a {self._what}: {reason}") from error

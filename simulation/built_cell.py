@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ import yaml
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_atomic
 from neuronio.recipe import file_sha256
+from neuronio.registry import run_file
+from neuronio.simulation.cell_spec import load_cell, mod_files_of
 from neuronio.simulation.mechanisms import load_mechanisms
 from neuronio.simulation.morphology_reader import check_one_tree
 
@@ -44,13 +45,6 @@ _templates: dict[str, str] = {}
 """Checksum of the file of every hoc template that was loaded from here."""
 
 DEFAULT_V_INIT_MV = -65.0
-SYNAPSES = """
-ampa: {excitatory: true, gmax_nS: 0.4, tau_rise_ms: 0.3, tau_decay_ms: 3.0, reversal_mV: 0.0}
-nmda: {excitatory: true, gmax_nS: 0.4, tau_rise_ms: 2.0, tau_decay_ms: 70.0, reversal_mV: 0.0,
-  magnesium_mM: 1.0}
-gaba_a: {excitatory: false, gmax_nS: 1.0, tau_rise_ms: 0.2, tau_decay_ms: 8.0, reversal_mV: -80.0}
-"""
-"""NeuronIO's synapses, as cell files write them."""
 
 
 def built_by(
@@ -117,9 +111,7 @@ def import_cell(code: str, mod_files: Sequence[str], out: Path) -> tuple[dict[st
     if out.exists():
         raise NeuronIOError(f"{out} exists; take another name or remove it")
     path, _, what = code.rpartition(":")
-    folders = [Path(name) for name in mod_files]
-    found = (sorted(f.glob("*.mod")) if f.is_dir() else [f] for f in folders)
-    load_mechanisms([file for files in found for file in files])
+    load_mechanisms([file for name in mod_files for file in mod_files_of(name)])
     unknown: dict[str, str] = {}
     _, regions = built_by(code, {}, unknown)
     document = {
@@ -129,7 +121,7 @@ def import_cell(code: str, mod_files: Sequence[str], out: Path) -> tuple[dict[st
         **({"section_regions": unknown} if unknown else {}),
         "celsius_degC": float(h.celsius),
         "v_init_mV": float(getattr(h, "v_init", DEFAULT_V_INIT_MV)),
-        "synapses": yaml.safe_load(SYNAPSES),
+        "synapses": load_cell("neuronio").model_dump(exclude_none=True)["synapses"],
     }
     write_atomic(out, yaml.safe_dump(document, sort_keys=False).encode())
     return {region: len(sections) for region, sections in regions.items()}, sorted(unknown)
@@ -159,14 +151,13 @@ def _by_name(name: str) -> str | None:
 
 
 def _run_python(path: str, function: str) -> Any:
-    spec = spec_from_file_location(f"neuronio_user_{Path(path).stem}", path)
-    if spec is None or spec.loader is None or not os.path.isfile(path):
-        raise NeuronIOError(f"there is no Python file {path}")
-    module = module_from_spec(spec)
+    # The code may import what lies beside it, also while it builds.
     sys.path.insert(0, str(Path(path).resolve().parent))
     try:
-        spec.loader.exec_module(module)
+        module = run_file(Path(path), "cell")
         return getattr(module, function)()
+    except NeuronIOError:
+        raise
     except Exception as error:
         raise NeuronIOError(f"{path}:{function} failed: {type(error).__name__}: {error}") from error
     finally:

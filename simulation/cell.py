@@ -56,12 +56,10 @@ class Cell:
             self._set_segments()
             self._replace_axon()
         self.segments = [seg for section in self.dendrites for seg in section]
-        self.set_globals()
         if not spec.built_by:
             self._insert_membrane()
         self.nexus = self._find_nexus()
         self.synapses = place_synapses(spec, self.segments)
-        # Once more, now that every ion is there.
         self.set_globals()
 
     @property
@@ -142,17 +140,17 @@ class Cell:
             )
 
     def _set_segments(self) -> None:
-        spec = self.spec
-        for section in self.sections:
-            if spec.lambda_fraction is None:
-                section.nseg = 1 + 2 * int(section.L / (spec.um_per_segment_pair or 40))
-        if spec.lambda_fraction is not None:
-            h.load_file("stdlib.hoc")
-            for name, sections in self.regions():
-                for section in sections:
-                    self._set_cable(section, spec.regions[name])
-                    length = h.lambda_f(100, sec=section) * spec.lambda_fraction
-                    section.nseg = 1 + 2 * int((section.L / length + 0.9) / 2)
+        if self.spec.lambda_fraction is None:
+            length_um = self.spec.um_per_segment_pair or 40
+            for section in self.sections:
+                section.nseg = 1 + 2 * int(section.L / length_um)
+            return
+        h.load_file("stdlib.hoc")
+        for name, sections in self.regions():
+            for section in sections:
+                self._set_cable(section, self.spec.regions[name])
+                length_um = h.lambda_f(100, sec=section) * self.spec.lambda_fraction
+                section.nseg = 1 + 2 * int((section.L / length_um + 0.9) / 2)
 
     def _set_cable(self, section, region: Region) -> None:
         if isinstance(region.Ra_ohm_cm, float) and isinstance(region.cm_uF_cm2, float):

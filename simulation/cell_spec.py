@@ -188,7 +188,7 @@ class CellSpec(Section):
         Raises:
             NeuronIOError: there is no such file, or a folder without any.
         """
-        return [path for name in self.mod_files for path in _mod_files(name)]
+        return [path for name in self.mod_files for path in mod_files_of(name)]
 
     def mod_checksums(self) -> list[str]:
         """Names of the MOD files with the checksum of each, wherever they lie."""
@@ -214,7 +214,12 @@ class CellSpec(Section):
         return hashlib.sha256(model.model_dump_json().encode()).hexdigest()[:16]
 
 
-def _mod_files(name: str) -> list[Path]:
+def mod_files_of(name: str) -> list[Path]:
+    """What an entry of `mod_files` stands for; what is not at hand is fetched.
+
+    Raises:
+        NeuronIOError: there is no such file, or a folder without any.
+    """
     if name in sources():
         return [fetch(name)]
     if name.endswith("/") and (found := [n for n in sources() if n.startswith(name)]):

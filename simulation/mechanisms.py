@@ -19,6 +19,7 @@ import neuron
 
 from neuronio.errors import NeuronIOError
 from neuronio.native import cache_dir, compiler
+from neuronio.recipe import file_sha256
 
 MOD = Path(__file__).parent / "mod"
 _loaded: dict[str, str] = {}
@@ -70,7 +71,7 @@ def load_mechanisms(files: Iterable[Path] = ()) -> dict[str, Path]:
             has another mechanism of the name.
     """
     named = mechanisms_by_name(files)
-    wanted = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items()}
+    wanted = {name: file_sha256(path) for name, path in named.items()}
     for name, checksum in wanted.items():
         if _loaded.get(name, checksum) != checksum:
             raise NeuronIOError(

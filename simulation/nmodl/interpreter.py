@@ -101,7 +101,7 @@ class Interpreter:
             found = self._lookup(index.strip())
             if not found.is_number:
                 self.mechanism.refuse(name, "has an index that is not a constant")
-            index = str(int(found.value))  # type: ignore[arg-type]
+            index = str(int(found.as_float))
         return f"{array}[{index.strip()}]"
 
     def _if(self, node: Any) -> None:
@@ -149,7 +149,7 @@ class Interpreter:
         step = self.value(node.increment) if node.increment is not None else ONE
         if not (first.is_number and last.is_number and step.is_number):
             self.mechanism.refuse(text(node).splitlines()[0], "is a loop without constant bounds")
-        start, stop, by = (int(x.value) for x in (first, last, step))  # type: ignore[arg-type]
+        start, stop, by = (int(x.as_float) for x in (first, last, step))
         if by < 1 or stop - start > LONGEST_LOOP:
             self.mechanism.refuse(text(node).splitlines()[0], "is too long a loop")
         for i in range(start, stop + 1, by):
@@ -255,8 +255,6 @@ class Interpreter:
             case "exprelr", [x]:
                 relative = x / (apply("exp", x) - ONE)
                 return select(apply("==", x, ZERO), ONE, relative)
-            case "tan", [x]:
-                return apply("sin", x) / apply("cos", x)
             case ("state_discontinuity", [_, value]):
                 self._assign(self._element(text(nodes[0])), value)
                 return value

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neuronio.config import EngineConfig
 from neuronio.errors import NeuronIOError
 from neuronio.simulation.built_cell import import_cell
 from neuronio.simulation.cell import build_cell
 from neuronio.simulation.cell_spec import load_cell
-from neuronio.simulation.engines.registry import make_engine
+from tests.simulation.both_engines import soma_in_both
 
 CELLS = Path(__file__).parents[1] / "cells"
 CODES = {
@@ -28,12 +27,7 @@ def test_a_built_cell_is_imported_and_run_by_both_engines(code, tmp_path, random
     spec = load_cell(out)
     facts = build_cell(spec).facts()
     assert {name: region["sections"] for name, region in facts["regions"].items()} == CODES[code]
-    runs = []
-    for name in ("neuron", "ensemble"):
-        precision = {"precision": "float64"} if name == "ensemble" else {}
-        engine = make_engine(spec, EngineConfig(name=name, **precision), record_soma_8khz=True)
-        inputs = random_inputs(len(engine.segment_table()), 60, 0.01)
-        runs.append(engine.run([inputs])[0].soma_8khz_mV)
+    runs = soma_in_both(spec, lambda segments: random_inputs(len(segments), 60, 0.01))
     assert np.ptp(runs[0]) > 1
     assert np.abs(runs[0] - runs[1]).max() < 1e-3
 

@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuronio.config import EngineConfig
 from neuronio.errors import NeuronIOError
 from neuronio.simulation.cell import build_cell
 from neuronio.simulation.cell_spec import CellSpec
-from neuronio.simulation.engines.registry import make_engine
 from neuronio.simulation.inputs.draw import make_inputs
 from neuronio.simulation.morphology_swc import clean_swc
+from tests.simulation.both_engines import soma_in_both
 
 FIELD = Path(__file__).parents[1] / "data" / "field"
 PASSIVE = {"Ra_ohm_cm": 100.0, "cm_uF_cm2": 1.0, "mechanisms": {"pas": {"g": 5e-5, "e": -70.0}}}
@@ -139,16 +138,10 @@ def test_every_morphology_of_the_field_is_accounted_for():
     ],
 )
 def test_both_engines_integrate_the_same_cell(name, regions):
-    cell = spec(name, regions)
-    runs = []
-    for engine in ("neuron", "ensemble"):
-        config = EngineConfig(
-            name=engine, **({"precision": "float64"} if engine != "neuron" else {})
-        )
-        made = make_engine(cell, config, record_soma_8khz=True)
-        rng = np.random.default_rng(0)
-        inputs = make_inputs("published", {}, made.segment_table(), 60, rng)
-        runs.append(made.run([inputs])[0].soma_8khz_mV)
+    def inputs(segments):
+        return make_inputs("published", {}, segments, 60, np.random.default_rng(0))
+
+    runs = soma_in_both(spec(name, regions), inputs)
     assert np.ptp(runs[0]) > 1
     assert np.abs(runs[0] - runs[1]).max() < 1e-3
 

@@ -88,8 +88,11 @@ class Update:
     @property
     def expressions(self) -> list[Expression]:
         """What the update is computed from."""
+        if self.value is not None:
+            return [self.value]
         x = self.relaxation
-        return [self.value] if x is None else [x.constant, x.slope, x.denominator]  # type: ignore[list-item]
+        assert x is not None
+        return [x.constant, x.slope, x.denominator]
 
     @property
     def variables(self) -> frozenset[str]:

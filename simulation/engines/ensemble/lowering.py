@@ -20,7 +20,7 @@ LOG2E = math.log2(math.e)
 HIGHEST_POWER = 8
 # Powers of two that stay normal numbers with room for a product.
 LARGEST_EXPONENT = {"float32": 120.0, "float64": 1000.0}
-_LANE_FUNCTIONS = {"sqrt": "square_root", "sin": "sine", "cos": "cosine", "tanh": "tanh_of"}
+_LANE_FUNCTIONS = {"sqrt": "square_root", "tanh": "tanh_of"}
 
 
 class Slots:
@@ -128,7 +128,7 @@ class Lowering:
         if e.op in ("+", "-", "*"):
             return self.temporary(f"{self.value(a[0])} {e.op} {self.value(a[1])}")
         if e.op == "exp":
-            return self._exponential(a[0])
+            return self._power_of_e(self.algebra.line(a[0]))
         if e.op == "^":
             return self._power(*a)
         if e.op in ("log", "log10"):
@@ -174,9 +174,6 @@ class Lowering:
             self._linoids[argument] = name
         part = f"{self._linoids[argument]}.{'minus' if mirrored else 'plus'}"
         return self.temporary(f"{part} * {self.known(factor)}")
-
-    def _exponential(self, x: Expression) -> str:
-        return self._power_of_e(self.algebra.line(x))
 
     def _power_of_e(self, x: Line) -> str:
         """exp of a line, from another one's where they differ by a factor or are inverse."""

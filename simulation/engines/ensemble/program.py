@@ -9,7 +9,7 @@ import numpy as np
 
 from neuronio.simulation.engines.ensemble.algebra import Algebra
 from neuronio.simulation.engines.ensemble.equations import Equations, Update
-from neuronio.simulation.engines.ensemble.lowering import Lowering, Slots
+from neuronio.simulation.engines.ensemble.lowering import Slots
 from neuronio.simulation.engines.ensemble.relaxation import Relaxation
 from neuronio.simulation.engines.ensemble.schedule import interleaved
 from neuronio.simulation.nmodl.expression import Expression
@@ -116,47 +116,47 @@ class _Writer:
     def _simple(self, e: Expression) -> Expression:
         return self._algebra.simplified(e)
 
-    def _lowering(self, **leaves: str) -> Lowering:
+    def _function(self, **leaves: str) -> Relaxation:
         leaves = {**self._at, "v": "v", **leaves}
-        return Lowering(self._algebra, self._slots, self._precision, leaves, self._dt_ms)
+        return Relaxation(self._algebra, self._slots, self._precision, leaves, self._dt_ms)
 
     def _advance(self, updates: list[Update]) -> list[str]:
         at = self._at
         leaves = {f"{i}.i": f"{at[f'{i}.i']} + {at[f'{i}.g']} * change" for i in self._ions}
-        lowering = self._lowering(**leaves)
-        self._write_updates(lowering, updates)
-        return interleaved(lowering.lines, WINDOW)
+        function = self._function(**leaves)
+        self._write_updates(function, updates)
+        return interleaved(function.lines, WINDOW)
 
     def _currents(self) -> list[str]:
-        lowering, at = self._lowering(), self._at
+        function, at = self._function(), self._at
         for ion in self._ions:
             current, conductance = self._equations.ion_currents[ion]
             for name, e in ((f"{ion}.i", current), (f"{ion}.g", conductance)):
-                lowering.statement(f"{at[name]} = {lowering.vector(self._simple(e))};")
+                function.statement(f"{at[name]} = {function.vector(self._simple(e))};")
         for name in ("current", "conductance"):
             e = self._simple(getattr(self._equations, name))
-            lowering.statement(f"{name} = {lowering.vector(e)};")
-        self._write_updates(lowering, self._equations.decays)
-        return interleaved(lowering.lines, WINDOW)
+            function.statement(f"{name} = {function.vector(e)};")
+        self._write_updates(function, self._equations.decays)
+        return interleaved(function.lines, WINDOW)
 
-    def _write_updates(self, lowering: Lowering, updates: list[Update]) -> None:
+    def _write_updates(self, function: Relaxation, updates: list[Update]) -> None:
         """Move states on; those of one solution together, before any of them is changed."""
         kept = [u for u in updates if u.state in self._needed]
         for _, batch in groupby(kept, key=lambda u: u.together or u.state):
             together = list(batch)
-            after = [Relaxation(lowering).after(update) for update in together]
+            after = [function.after(update) for update in together]
             for update, (value, lost) in zip(together, after, strict=True):
-                lowering.statement(f"{self._at[update.state]} = {value};")
+                function.statement(f"{self._at[update.state]} = {value};")
                 if lost is not None:
-                    lowering.statement(f"{self._at[f'{update.state} lost']} = {lost};")
-                lowering.moved(update.state, value)
+                    function.statement(f"{self._at[f'{update.state} lost']} = {lost};")
+                function.moved(update.state, value)
 
     def _receive(self, values: Values) -> list[str]:
-        lowering = self._lowering(t="time")
-        after = [(n, lowering.vector(self._simple(e))) for n, e in values.items() if n in self._at]
+        function = self._function(t="time")
+        after = [(n, function.vector(self._simple(e))) for n, e in values.items() if n in self._at]
         for name, value in after:
-            lowering.statement(f"{self._at[name]} = {value};")
-        return lowering.lines
+            function.statement(f"{self._at[name]} = {value};")
+        return function.lines
 
 
 _NUMBERS = [

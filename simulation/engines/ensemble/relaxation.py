@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -20,27 +18,20 @@ MOST_TERMS = {"float32": 9, "float64": 14}
 POLYNOMIAL_ERROR = {"float32": 5e-8, "float64": 1e-15}
 
 
-@dataclass(frozen=True)
-class Relaxation:
-    """Writes the next value of states into a function.
-
-    Attributes:
-        lowering: the function.
-    """
-
-    lowering: Lowering
+class Relaxation(Lowering):
+    """Statements of a function that moves states on."""
 
     def after(self, update: Update) -> tuple[str, str | None]:
         """C++ of a state's next value, and of what its sum lost to rounding if that is kept."""
-        x = self.lowering.value(variable(update.state))
+        x = self.value(variable(update.state))
         if update.value is not None:
-            return self.lowering.vector(self.lowering.algebra.simplified(update.value)), None
+            return self.vector(self.algebra.simplified(update.value)), None
         line = update.relaxation
         assert line is not None
         parts = (line.constant, line.slope, line.denominator)
-        constant, slope, denominator = (self.lowering.algebra.simplified(e) for e in parts)
+        constant, slope, denominator = (self.algebra.simplified(e) for e in parts)
         rate = -(slope / denominator)
-        if self.lowering.algebra.is_known(rate):
+        if self.algebra.is_known(rate):
             added = self._known_rate(x, constant, slope, denominator, rate)
         elif (table := self._table(constant, slope, rate)) is not None:
             added = self._tabulated(x, table)
@@ -49,68 +40,68 @@ class Relaxation:
         else:
             added = self._exact(x, constant, slope, rate)
         if not update.precise:
-            return self.lowering.temporary(f"{x} + {added}"), None
-        lost = self.lowering.leaves[f"{update.state} lost"]
-        whole = self.lowering.temporary(f"({added}) + {lost}")
-        after = self.lowering.temporary(f"{x} + {whole}")
-        return after, self.lowering.temporary(f"{whole} - ({after} - {x})")
+            return self.temporary(f"{x} + {added}"), None
+        lost = self.leaves[f"{update.state} lost"]
+        whole = self.temporary(f"({added}) + {lost}")
+        after = self.temporary(f"{x} + {whole}")
+        return after, self.temporary(f"{whole} - ({after} - {x})")
 
     def _known_rate(
         self, x: str, constant: Expression, slope: Expression, below: Expression, rate: Expression
     ) -> str:
-        y = self.lowering.algebra.values(rate) * self.lowering.dt_ms
+        y = self.algebra.values(rate) * self.dt_ms
         if np.all(y == 0):
-            return self.lowering.value(constant / below * number(self.lowering.dt_ms))
+            return self.value(constant / below * number(self.dt_ms))
         with np.errstate(invalid="ignore", divide="ignore"):
-            fraction = self.lowering.slots.name(-np.expm1(-y))
+            fraction = self.slots.name(-np.expm1(-y))
         if constant.equals(0):
             return f"-{x} * {fraction}"
-        return f"{fraction} * ({self.lowering.value(-(constant / slope))} - {x})"
+        return f"{fraction} * ({self.value(-(constant / slope))} - {x})"
 
     def _table(
         self, constant: Expression, slope: Expression, rate: Expression
     ) -> np.ndarray | None:
         """The gate's table, where tables are wanted and one does."""
-        if self.lowering.slots.tables is None:
+        if self.slots.tables is None:
             return None
 
-        def over(e: Expression) -> Callable[[np.ndarray], np.ndarray] | None:
-            probe = self.lowering.algebra.over_voltage(e, GRID_MV[:1])
+        def curve(e: Expression, v: np.ndarray) -> np.ndarray:
+            values = self.algebra.over_voltage(e, v)
+            assert values is not None
+            return values[0]
+
+        steady = -(constant / slope)
+        for e in (rate, steady):
+            probe = self.algebra.over_voltage(e, GRID_MV[:1])
             if probe is None or len(probe) != 1:
                 return None
-            return lambda v: self.lowering.algebra.over_voltage(e, v)[0]  # type: ignore[index]
-
-        rates, steady = over(rate), over(-(constant / slope))
-        if rates is None or steady is None:
-            return None
-        return gate_table(lambda v: -np.expm1(-rates(v) * self.lowering.dt_ms), steady)
+        return gate_table(
+            lambda v: -np.expm1(-curve(rate, v) * self.dt_ms), lambda v: curve(steady, v)
+        )
 
     def _tabulated(self, x: str, table: np.ndarray) -> str:
-        assert self.lowering.slots.tables is not None
-        if not any("TablePosition" in line for line in self.lowering.lines):
-            self.lowering.lines.append("const TablePosition<V> place(v);")
-        index = next(
-            (k for k, t in enumerate(self.lowering.slots.tables) if np.array_equal(t, table)), None
-        )
+        assert self.slots.tables is not None
+        if not any("TablePosition" in line for line in self.lines):
+            self.lines.append("const TablePosition<V> place(v);")
+        index = next((k for k, t in enumerate(self.slots.tables) if np.array_equal(t, table)), None)
         if index is None:
-            index = len(self.lowering.slots.tables)
-            self.lowering.slots.tables.append(table)
+            index = len(self.slots.tables)
+            self.slots.tables.append(table)
         fraction, target = (
-            self.lowering.temporary(f"place.value(t + {2 * index + k} * kTableSize)")
-            for k in (0, 1)
+            self.temporary(f"place.value(t + {2 * index + k} * kTableSize)") for k in (0, 1)
         )
         return f"({target} - {fraction} * {x})"
 
     def _weights(self, rate: Expression) -> np.ndarray | None:
         """The polynomial in a rate r that is (1 - exp(-r dt)) / r for all voltages, if short."""
-        bound = self.lowering.algebra.range(rate)
+        bound = self.algebra.range(rate)
         if bound is None or bound[0] < 0:
             return None
         return relaxation_polynomial(
-            bound[1] * self.lowering.dt_ms,
-            self.lowering.dt_ms,
-            MOST_TERMS[self.lowering.precision],
-            POLYNOMIAL_ERROR[self.lowering.precision],
+            bound[1] * self.dt_ms,
+            self.dt_ms,
+            MOST_TERMS[self.precision],
+            POLYNOMIAL_ERROR[self.precision],
         )
 
     def _polynomial(
@@ -122,24 +113,22 @@ class Relaxation:
         rate: Expression,
         weights: np.ndarray,
     ) -> str:
-        r = self.lowering.value(rate)
-        sum_ = self.lowering.constant(weights[-1])
+        r = self.value(rate)
+        sum_ = self.constant(weights[-1])
         for w in weights[-2::-1]:
-            sum_ = self.lowering.temporary(f"{r} * {sum_} + {self.lowering.constant(w)}")
+            sum_ = self.temporary(f"{r} * {sum_} + {self.constant(w)}")
         if slope.equals(-1):
-            return f"({self.lowering.value(constant)} - {x}) * ({r} * {sum_})"
-        return f"({self.lowering.value(constant / below)} - {r} * {x}) * {sum_}"
+            return f"({self.value(constant)} - {x}) * ({r} * {sum_})"
+        return f"({self.value(constant / below)} - {r} * {x}) * {sum_}"
 
     def _exact(self, x: str, constant: Expression, slope: Expression, rate: Expression) -> str:
-        exponent = (
-            f"{self.lowering.value(rate)} * {self.lowering.constant(-self.lowering.dt_ms * LOG2E)}"
-        )
-        largest = LARGEST_EXPONENT[self.lowering.precision]
-        bound = self.lowering.algebra.range(rate)
-        if bound is None or max(-bound[0], bound[1]) * self.lowering.dt_ms * LOG2E > largest:
+        exponent = f"{self.value(rate)} * {self.constant(-self.dt_ms * LOG2E)}"
+        largest = LARGEST_EXPONENT[self.precision]
+        bound = self.algebra.range(rate)
+        if bound is None or max(-bound[0], bound[1]) * self.dt_ms * LOG2E > largest:
             exponent = f"within<V>({exponent}, R({largest:g}))"
-        fraction = self.lowering.temporary(f"one_minus_exp2<V>({exponent}, e)")
-        return f"{fraction} * ({self.lowering.value(-(constant / slope))} - {x})"
+        fraction = self.temporary(f"one_minus_exp2<V>({exponent}, e)")
+        return f"{fraction} * ({self.value(-(constant / slope))} - {x})"
 
 
 @lru_cache(maxsize=256)
