@@ -12,6 +12,7 @@ from neuronio.conventions import SAMPLES_PER_MS, SPIKE_THRESHOLD_MV
 from neuronio.errors import NeuronIOError
 
 MOST_SYNAPSES = 1 << 16
+MOST_EVENTS_PER_MS = (1 << 16) - 1
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class InputEvents:
 
     Raises:
         NeuronIOError: a synapse does not exist, the offsets do not fit, or there are more than
-            32,768 segments.
+            32,768 segments or 65,535 events in one ms.
     """
 
     n_segments: int
@@ -54,6 +55,10 @@ class InputEvents:
             )
         if (offset[1:] < offset[:-1]).any():
             raise NeuronIOError("the offsets of input events fall from one ms to the next")
+        if (most := np.diff(offset).max(initial=0)) > MOST_EVENTS_PER_MS:
+            raise NeuronIOError(
+                f"one ms has {most} input events, but at most {MOST_EVENTS_PER_MS} can be stored"
+            )
 
     @property
     def n_synapses(self) -> int:

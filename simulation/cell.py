@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -28,6 +28,9 @@ from neuron import h  # isort: skip
 
 NEXUS_X = 0.9
 
+_globals_before: dict[str, float] = {}
+"""What NEURON had in place of the global variables that a cell has set."""
+
 
 class Cell:
     """A neuron in NEURON, with its synapses.
@@ -44,6 +47,7 @@ class Cell:
 
     def __init__(self, spec: CellSpec):
         self.spec = spec
+        _restore_globals()
         self.mechanism_files = load_mechanisms(spec.mod_paths())
         if spec.built_by:
             self._holder, self._regions = built_by(spec.built_by, spec.section_regions)
@@ -103,9 +107,6 @@ class Cell:
         return [name for name in wanted if name in self._regions]
 
     def _check_regions(self, name: str) -> None:
-        if self.spec.axon != "keep":
-            for section in self._regions.pop("axon", []):
-                h.delete_section(sec=section)
         if missing := sorted(self._regions.keys() - self.spec.regions.keys()):
             raise NeuronIOError(
                 f"the morphology {name} has a region {missing[0]}, of which the cell "
@@ -117,19 +118,24 @@ class Cell:
     def set_globals(self) -> None:
         """Set what NEURON has once for all cells: temperature, concentrations, GLOBAL variables.
 
+        What the cell before set and this one does not gets NEURON's own value again.
+
         Raises:
             NeuronIOError: a variable does not exist.
         """
-        h.celsius = self.spec.celsius_degC
+        wanted = dict(self.spec.globals)
         for ion, held in self.spec.ions.items():
             self._check_ion(ion)
-            for name, value in (("i0", held.inside_mM), ("o0", held.outside_mM)):
-                setattr(h, f"{ion}{name}_{ion}_ion", value)
-        for name, value in self.spec.globals.items():
-            if not hasattr(h, name):
-                raise NeuronIOError(
-                    f"NEURON has no global variable {name}, which the cell {self.spec.name} sets"
-                )
+            wanted[f"{ion}i0_{ion}_ion"] = held.inside_mM
+            wanted[f"{ion}o0_{ion}_ion"] = held.outside_mM
+        if missing := [name for name in wanted if not hasattr(h, name)]:
+            raise NeuronIOError(
+                f"NEURON has no global variable {missing[0]}, which the cell {self.spec.name} sets"
+            )
+        _restore_globals()
+        h.celsius = self.spec.celsius_degC
+        for name, value in wanted.items():
+            _globals_before[name] = getattr(h, name)
             setattr(h, name, value)
 
     def _check_ion(self, ion: str) -> None:
@@ -146,15 +152,26 @@ class Cell:
                 section.nseg = 1 + 2 * int(section.L / length_um)
             return
         h.load_file("stdlib.hoc")
+        place = self._places()
         for name, sections in self.regions():
+            region = self.spec.regions[name]
             for section in sections:
-                self._set_cable(section, self.spec.regions[name])
+                names = place(section(0.5), section(0.5))
+                section.Ra = self._value(region.Ra_ohm_cm, names)
+                section.cm = self._value(region.cm_uF_cm2, names)
                 length_um = h.lambda_f(100, sec=section) * self.spec.lambda_fraction
                 section.nseg = 1 + 2 * int((section.L / length_um + 0.9) / 2)
 
-    def _set_cable(self, section, region: Region) -> None:
-        if isinstance(region.Ra_ohm_cm, float) and isinstance(region.cm_uF_cm2, float):
-            section.Ra, section.cm = region.Ra_ohm_cm, region.cm_uF_cm2
+    def _places(self) -> Callable[[Any, Any], dict[str, float]]:
+        """What tells the names in expressions: of a segment, and of where its d is taken."""
+        origin = self._origin()
+        tips = self.apical or self.dendrites
+        farthest = max(h.distance(origin, section(1)) for section in tips)
+        return lambda segment, at: {
+            "d": h.distance(origin, at),
+            "D": farthest,
+            "diam": segment.diam,
+        }
 
     def _replace_axon(self) -> None:
         axon = self.spec.axon
@@ -185,9 +202,7 @@ class Cell:
         return self.apical[0](0)
 
     def _insert_membrane(self) -> None:
-        origin = self._origin()
-        tips = self.apical or self.dendrites
-        farthest = max(h.distance(origin, section(1)) for section in tips)
+        place = self._places()
         for name, sections in self.regions():
             region = self.spec.regions[name]
             for section in sections:
@@ -196,8 +211,7 @@ class Cell:
                 self._set_reversals(section, region)
                 for i, segment in enumerate(section):
                     last = self.spec.sample_last_segment_at_end and i == section.nseg - 1
-                    d = h.distance(origin, section(1) if last else segment)
-                    names = {"d": d, "D": farthest, "diam": segment.diam}
+                    names = place(segment, section(1) if last else segment)
                     if i == 0:
                         section.Ra = self._value(region.Ra_ohm_cm, names)
                     segment.cm = self._value(region.cm_uF_cm2, names)
@@ -293,6 +307,12 @@ class Cell:
             return {}
         start = self.apical[0](0)
         return {"farthest_apical_um": max(h.distance(start, s(1)) for s in self.apical)}
+
+
+def _restore_globals() -> None:
+    for name, value in _globals_before.items():
+        setattr(h, name, value)
+    _globals_before.clear()
 
 
 def build_cell(spec: CellSpec) -> Cell:

@@ -30,13 +30,18 @@ def suffix(path: Path) -> str:
     """What NEURON calls the mechanism of a MOD file.
 
     Raises:
-        NeuronIOError: the file cannot be read, or declares no mechanism.
+        NeuronIOError: the file cannot be read, declares no mechanism, or includes another file.
     """
     try:
         source = path.read_text(errors="replace")
     except OSError as error:
         raise NeuronIOError(f"cannot read the MOD file {path}: {error.strerror}") from error
     found = re.search(r"^[^:?\n]*\b(SUFFIX|POINT_PROCESS|ARTIFICIAL_CELL)\s+(\w+)", source, re.M)
+    if included := re.search(r"^[ \t]*INCLUDE\s+(\S+)", source, re.M):
+        raise NeuronIOError(
+            f"{path} has INCLUDE {included.group(1)}, of which no checksum would be kept; put the "
+            "file's text in its place"
+        )
     if not found:
         raise NeuronIOError(f"{path} declares no mechanism; is it a MOD file?")
     return found.group(2)
@@ -79,6 +84,11 @@ def load_mechanisms(files: Iterable[Path] = ()) -> dict[str, Path]:
                 f"{named[name]}; run this cell in a process of its own"
             )
     missing = [name for name in named if name not in _loaded]
+    if taken := [name for name in missing if hasattr(neuron.h, name)]:
+        raise NeuronIOError(
+            f"{named[taken[0]]} defines {taken[0]}, a name that NEURON itself has; give the "
+            "mechanism another name"
+        )
     for ours in (True, False):
         if mine := [name for name in missing if (named[name].parent == MOD) == ours]:
             neuron.h.nrn_load_dll(str(compiled([named[name] for name in mine])))

@@ -65,6 +65,12 @@ def test_synapses_never_wrap_at_16_bits():
         InputEvents.from_events(100_130, 5, [70_000], [0])
 
 
+def test_events_of_one_ms_never_wrap_at_16_bits():
+    events = np.zeros(1 << 16, dtype=int)
+    with pytest.raises(NeuronIOError, match="one ms has 65536 input events"):
+        InputEvents.from_events(1, 2, events, events)
+
+
 def test_damaged_input_files_are_told_apart(tmp_path):
     path = tmp_path / "inputs.npz"
     np.savez(path, excitatory=np.zeros(3, np.uint8), shape=np.array([3, 8]))

@@ -12,7 +12,7 @@ from neuronio.config import Variant
 from neuronio.errors import NeuronIOError
 from neuronio.simulation import cell_spec
 from neuronio.simulation.cell import build_cell, h
-from neuronio.simulation.cell_spec import CELLS, cell_names, load_cell
+from neuronio.simulation.cell_spec import CELLS, CellSpec, cell_names, load_cell
 from neuronio.simulation.expressions import evaluate
 from neuronio.simulation.morphology import find_morphology, morphology_sha256
 
@@ -111,6 +111,28 @@ def test_a_variant_that_would_change_nothing_is_refused(change, tmp_path):
     path.write_text(yaml.safe_dump(document))
     with pytest.raises(NeuronIOError, match="changes nothing in the cell mine"):
         load_cell(path, Variant(**change))
+
+
+def test_what_a_cell_sets_for_all_of_neuron_ends_with_it():
+    """Concentrations and GLOBAL variables of one cell are not those of the next in the process."""
+    names = ("cai0_ca_ion", "cao0_ca_ion", "ztau_SK_E2", "celsius")
+
+    def held():
+        return [getattr(h, name) for name in names]
+
+    spec = load_cell("packaged")
+    first = build_cell(spec)
+    before = held()
+    changes = {"globals": {"ztau_SK_E2": 9.0}, "celsius_degC": 20.0}
+    changes["ions"] = {"ca": {"inside_mM": 1e-3, "outside_mM": 5.0}}
+    second = build_cell(CellSpec.model_validate({**spec.model_dump(), **changes}))
+    assert held() == [1e-3, 5.0, 9.0, 20.0]
+    first.set_globals()
+    assert held() == before
+    second.set_globals()
+    assert held() == [1e-3, 5.0, 9.0, 20.0]
+    build_cell(spec)
+    assert held() == before
 
 
 def test_an_expression_is_scaled_by_the_sk_multiplier(tmp_path):

@@ -31,7 +31,7 @@ ACTIVE = {
 BASAL_UM, APICAL_UM = 270.59, 730.66
 
 
-def spec(name: str, regions: str = "soma axon basal apical", **changes) -> CellSpec:
+def spec(name: str, names: str = "soma axon basal apical", **changes) -> CellSpec:
     document = {
         "name": "field",
         "morphology": str(FIELD / name),
@@ -39,7 +39,7 @@ def spec(name: str, regions: str = "soma axon basal apical", **changes) -> CellS
         "celsius_degC": 34.0,
         "v_init_mV": -70.0,
         "reversal_mV": {"ena": 50.0, "ek": -85.0},
-        "regions": {r: ACTIVE if r == "soma" else PASSIVE for r in regions.split()},
+        "regions": {r: ACTIVE if r == "soma" else PASSIVE for r in names.split()},
         "synapses": {
             "ampa": {
                 "excitatory": True,
@@ -122,6 +122,90 @@ def test_what_is_not_one_cell_is_refused(name):
     assert "\n" not in str(error.value)
 
 
+def assert_one_line(said: str) -> None:
+    assert len(said.splitlines()) == 1
+
+
+ASC = """("CellBody" (CellBody)
+ (  5 0 0 1)
+ (  0 5 0 1)
+ ( -5 0 0 1)
+ (  0 -5 0 1)
+)
+( (Dendrite)
+ (  0  5 0 2)
+ (  0 40 0 2)
+ (  0 80 0 2)
+ (
+  (  0 120 0 1)
+  (  0 160 0 1)
+ |
+  ( 40 120 0 1)
+  ( 60 160 0 1)
+ )
+)
+( (Axon)
+ (  0  -5 0 1)
+ (  0 -60 0 1)
+)
+"""
+ASC_CHANGES = {
+    "a decimal comma": ("(  0 40 0 2)", "(  0 40,5 0 2)", r"asc:9: .*'40,5'.*with a point"),
+    "a word": ("(  0 40 0 2)", "(  0 x 0 2)", r"asc:9: .*'x'"),
+    "not finite": ("(  0 40 0 2)", "(  0 nan 0 2)", r"asc:9: .*'nan'"),
+    "not closed": ("(  0 40 0 2)", "(  0 40 0 2", r"asc:9: .*not closed"),
+    "no thickness": ("(  0 40 0 2)", "(  0 40 0 0)", "dend.*without a diameter"),
+    "cut off": (ASC[ASC.index(" |") :], "", r"asc:11: .*not closed"),
+    "closed twice": ("(  0 160 0 1)", "(  0 160 0 1))", r"asc:\d+: a \) closes nothing"),
+}
+
+
+@pytest.mark.parametrize("change", ASC_CHANGES)
+def test_a_wrong_asc_file_is_refused_by_its_line_or_section(change, tmp_path):
+    path = tmp_path / "cell.asc"
+    path.write_text(ASC)
+    assert lengths(build_cell(spec(str(path), "soma axon basal")))["basal"] > 150
+    old, new, said = ASC_CHANGES[change]
+    path.write_text(ASC.replace(old, new))
+    with pytest.raises(NeuronIOError, match=said) as error:
+        build_cell(spec(str(path), "soma axon basal"))
+    assert_one_line(str(error.value))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("(  0  5 0 2)", "( 30 30 0 2)", r"cell\.asc: .*line 9 is outside the soma"),
+        (
+            " ( 40 120 0 1)\n  ( 60 160 0 1)",
+            " (  0 80 0 1)",
+            "One point section .*line 15.*removed",
+        ),
+    ],
+)
+def test_what_the_importer_changes_is_said(old, new, said, tmp_path):
+    path = tmp_path / "cell.asc"
+    path.write_text(ASC.replace(old, new))
+    with pytest.warns(UserWarning, match=said):
+        build_cell(spec(str(path), "soma axon basal"))
+
+
+@pytest.mark.filterwarnings("ignore:cell.asc")
+def test_an_axon_that_goes_may_be_loose(tmp_path):
+    path = tmp_path / "cell.asc"
+    path.write_text(ASC.replace("(  0  -5 0 1)", "(500 500 0 1)"))
+    cell = build_cell(spec(str(path), "soma axon basal"))
+    assert lengths(cell)["axon"] == 60
+
+
+def test_segments_follow_the_length_constant_of_expressions():
+    region = {**PASSIVE, "cm_uF_cm2": "1 + 7 * exp(0.5)", "Ra_ohm_cm": "100 + diam - diam"}
+    regions = dict.fromkeys(("soma", "axon", "basal", "apical"), region)
+    fine = build_cell(spec("good.swc", lambda_fraction=0.05, regions=regions))
+    coarse = build_cell(spec("good.swc", lambda_fraction=0.05))
+    assert len(fine.segments) > 2 * len(coarse.segments)
+
+
 def test_every_morphology_of_the_field_is_accounted_for():
     others = {"soma-two-sections.swc", "no-apical.swc"}
     files = {p.name for p in FIELD.iterdir() if p.suffix in (".swc", ".asc")}
@@ -152,10 +236,6 @@ WORDS = st.lists(
     st.sampled_from(ODD),
     max_size=9,
 ).map(" ".join)
-
-
-def assert_one_line(said: str) -> None:
-    assert len(said.splitlines()) == 1
 
 
 @settings(max_examples=300, deadline=None)

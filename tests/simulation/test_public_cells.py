@@ -14,7 +14,7 @@ from neuronio.data.fetch import fetch, sources
 from neuronio.errors import NeuronIOError
 from neuronio.native import cache_dir
 from neuronio.simulation.cell_spec import CELLS, load_cell
-from neuronio.simulation.mechanisms import mechanisms_by_name
+from neuronio.simulation.mechanisms import load_mechanisms, mechanisms_by_name
 
 HERE = Path(__file__).parents[1] / "cells"
 SMALL = {name: str(HERE / name / "cell.yaml") for name in ("interneuron", "pyramid")}
@@ -106,11 +106,20 @@ def test_mechanisms_of_one_name_need_a_process_each(tmp_path):
     assert "already has another mechanism Ih" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["hh", "ExpSyn", "tanh"])
+def test_a_mechanism_with_a_name_that_neuron_has_is_refused(name, tmp_path):
+    """NEURON itself would end the process."""
+    (tmp_path / "own.mod").write_text(f"NEURON {{ SUFFIX {name} }}")
+    with pytest.raises(NeuronIOError, match=f"own.mod defines {name}, a name that NEURON"):
+        load_mechanisms([tmp_path / "own.mod"])
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
         ({"a.mod": "NEURON { SUFFIX same }", "b.mod": "NEURON { SUFFIX same }"}, "both define"),
         ({"a.mod": "nothing"}, "declares no mechanism"),
+        ({"a.mod": 'NEURON { SUFFIX a }\nINCLUDE "b.inc"'}, 'has INCLUDE "b.inc"'),
         ({}, "there is no MOD file"),
     ],
 )
