@@ -1,5 +1,5 @@
 # make run | test | neuronio | study | bench | lint | format | clean
-# Variables: CORES=4, CONFIG=config/demo.yaml, SCALE=0.01 (of make study), ARGS="options for snakemake or pytest", PYTHON=python3.12
+# Variables: CORES=4, CONFIG=config/demo.yaml, SCALE=0.01 (of the dataset), ARGS="options for snakemake or pytest", PYTHON=python3.12
 
 PYTHON ?= python3
 CORES ?= all
@@ -17,14 +17,15 @@ SMK_FILES := Snakefile workflow/Snakefile workflow/rules
 .PHONY: run test neuronio study bench lint format clean
 
 run: $(READY)
-	@$(BIN)/python workflow/run.py --configfile $(CONFIG) --cores $(CORES) $(ARGS)
+	@$(BIN)/python workflow/run.py --cost --configfile $(CONFIG) $(if $(SCALE),--scale $(SCALE)) \
+		--cores $(CORES) $(ARGS)
 
 neuronio: CONFIG = config/neuronio.yaml
 neuronio: run
 
 STUDY := docs/results/neuronio
 study: $(READY) # goes on from the fits that are kept in $(STUDY)/fits
-	@$(BIN)/python workflow/study.py --configfile config/study.yaml --keep $(STUDY)/fits \
+	@$(BIN)/python workflow/study.py --configfile config/study.yaml --cost --keep $(STUDY)/fits \
 		$(if $(SCALE),--scale $(SCALE)) --cores $(CORES) $(ARGS)
 	$(if $(SCALE),,@$(BIN)/python docs/study.py)
 

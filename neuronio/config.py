@@ -239,6 +239,11 @@ class RunConfig(Section):
     evaluation: RunEvaluationConfig = Field(
         RunEvaluationConfig(), description="How they are judged."
     )
+    leave_out: list[str] = Field(
+        [],
+        description="Fits by name, such as tcn-8-seed0, that are not made: `make run` names here "
+        "those that failed, to draw the figures of the others.",
+    )
 
     def training_of(self, fit: FitConfig) -> TrainingConfig:
         """The training settings of one model family: the common ones and its own."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import errno
+import fcntl
 import io
 import json
 import os
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -28,7 +30,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         NeuronIOError: the disk is full or refuses.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -47,6 +49,21 @@ def replacing(path: str | Path) -> Iterator[Path]:
         # Where the folder itself is gone or is a file, there is nothing to remove.
         if temporary.exists():
             temporary.unlink()
+
+
+def lock_file(file: IO[Any], *, wait: bool = False) -> bool:
+    """Lock an open file until it is closed; False where another process has it, unless we wait.
+
+    Some file systems of clusters (Lustre, NFS) refuse locks: then True, as if nobody else were at
+    work.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _flush(path: Path) -> None:

@@ -10,7 +10,6 @@ name shows last is linked from `results/<name>/`.
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronio.errors import NeuronIOError
-from neuronio.files import read_json, write_json
+from neuronio.files import lock_file, read_json, write_json
 from neuronio.recipe import (
     deciding_versions,
     differences,
@@ -125,11 +124,7 @@ def at_work(results: Path) -> bool:
     if not lock.exists():
         return False
     with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
+        return not lock_file(file)
 
 
 def unused(results: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""C++ sources compiled once per machine and loaded with ctypes."""
+"""C++ sources compiled once per machine and loaded with ctypes, and the cache that they lie in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -18,13 +19,63 @@ from neuronio.errors import NeuronIOError
 VECTOR_INCLUDE = Path(__file__).parent / "source"
 """Folder of vector.h, which every kernel builds on."""
 
-DEFAULT_FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared")
+DEFAULT_FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared")
+# Taken where the compiler and its linker know them.
+WISHED_FLAGS = ("-march=native",)
 
 
 def cache_dir() -> Path:
-    """Where compiled code is kept: `$NEURONIO_CACHE`, else `~/.cache/neuronio`."""
-    root = os.environ.get("NEURONIO_CACHE")
-    return Path(root) if root else Path.home() / ".cache" / "neuronio"
+    """Where compiled code is kept: `$NEURONIO_CACHE`, else `~/.cache/neuronio`.
+
+    Raises:
+        NeuronIOError: neither is set.
+    """
+    if root := os.environ.get("NEURONIO_CACHE"):
+        return Path(root)
+    try:
+        return Path.home() / ".cache" / "neuronio"
+    except RuntimeError as error:
+        raise NeuronIOError(
+            "this user has no home folder; set NEURONIO_CACHE to a folder to keep compiled code in"
+        ) from error
+
+
+@contextmanager
+def building(target: Path) -> Iterator[Path]:
+    """A folder to build `target` in, beside it, while no other process builds it.
+
+    Where the file system has no locks, several may build it; the first to finish wins.
+
+    Raises:
+        NeuronIOError: the cache cannot be written to.
+    """
+    from filelock import FileLock
+
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(target.with_name(f"{target.name}.lock"))
+        try:
+            lock.acquire()
+        except (OSError, NotImplementedError):
+            lock = None
+        try:
+            with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+                yield Path(folder)
+        finally:
+            if lock:
+                lock.release()
+    except OSError as error:
+        raise NeuronIOError(
+            f"cannot write to {target.parent}: {error.strerror or error}; set NEURONIO_CACHE to a "
+            "folder that can be written to"
+        ) from error
+
+
+def keep_log(target: Path, output: str) -> Path:
+    """Keep what a compiler said of `target`, beside it."""
+    log = target.with_name(f"{target.name}.log")
+    log.write_text(output, errors="replace")
+    return log
 
 
 @cache
@@ -49,41 +100,75 @@ def load_library(
     flags: Sequence[str] = (),
     defines: Sequence[str] = (),
     include: Sequence[Path] = (),
+    sizes: Mapping[str, int] | None = None,
 ) -> ctypes.CDLL:
     """Compile `sources` to a shared library unless that was done before, and load it.
 
     The library is kept in `cache_dir()` under a hash of the sources, the headers in the `include`
-    folders, the flags, the compiler's version and the CPU, so a change of any of them rebuilds it.
+    folders, the flags, the compiler's version and the CPU, so a change of any of them rebuilds it;
+    where they lie is not in it.
+
+    Args:
+        flags: of the compiler; those that it does not know are left out.
+        sizes: bytes of each structure that is passed, by the function of the library that tells it.
 
     Raises:
-        NeuronIOError: the compiler is missing or refuses the source.
+        NeuronIOError: the compiler is missing or refuses the source, the library cannot be loaded,
+            or its structures are not ours.
     """
-    command = [compiler(), *DEFAULT_FLAGS, *flags, *(f"-D{define}" for define in defines)]
-    command += [f"-I{folder}" for folder in include]
-    library = cache_dir() / f"{name}-{_digest(command, sources, include)}.so"
+    wished = (*WISHED_FLAGS, *flags)
+    known = [*DEFAULT_FLAGS, *(f"-D{define}" for define in defines)]
+    library = cache_dir() / f"{name}-{_digest([*known, *wished], sources, include)}.so"
     if not library.exists():
-        _compile([*command, *map(str, sources)], library)
-    return ctypes.CDLL(str(library))
+        folders = [f"-I{folder}" for folder in include]
+        _compile([*known, *(f for f in wished if _knows(f)), *folders, *map(str, sources)], library)
+    try:
+        loaded = ctypes.CDLL(str(library))
+    except OSError as error:
+        raise NeuronIOError(
+            f"cannot load {library} ({error}); delete it if it is damaged, and set NEURONIO_CACHE "
+            "to another folder if nothing may be executed there"
+        ) from error
+    for function, size in (sizes or {}).items():
+        if (compiled := getattr(loaded, function)()) != size:
+            raise NeuronIOError(
+                f"{library} takes structures of {compiled} bytes where {size} are passed "
+                f"({function}); delete it, or use a compiler of this Python's platform"
+            )
+    return loaded
 
 
-def _compile(command: list[str], library: Path) -> None:
-    library.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-        built = Path(folder) / library.name
-        result = subprocess.run([*command, "-o", str(built)], capture_output=True, text=True)
+def _compile(arguments: list[str], library: Path) -> None:
+    with building(library) as folder:
+        if library.exists():  # by another process, while this one waited
+            return
+        built = folder / library.name
+        command = [compiler(), *arguments, "-o", str(built)]
+        result = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if result.returncode:
             lines = [line for line in result.stderr.splitlines() if "error" in line]
+            log = keep_log(library, f"{' '.join(command)}\n{result.stderr}")
             raise NeuronIOError(
-                f"compiling {library.stem} failed: {(lines or [result.stderr.strip()])[0]}"
+                f"compiling {library.stem} failed: {(lines or [result.stderr.strip()])[0]} "
+                f"(all that the compiler said: {log})"
             )
         built.replace(library)
 
 
-def _digest(command: list[str], sources: Sequence[Path], include: Sequence[Path]) -> str:
-    digest = hashlib.sha256("\0".join([*command, _compiler_version(), _cpu()]).encode())
+@cache
+def _knows(flag: str) -> bool:
+    """Whether compiler and linker take a flag, on an empty source."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [compiler(), "-Werror", flag, "-fPIC", "-shared", "-x", "c++", os.devnull]
+        command += ["-o", str(Path(folder) / "empty.so")]
+        return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def _digest(flags: list[str], sources: Sequence[Path], include: Sequence[Path]) -> str:
+    digest = hashlib.sha256("\0".join([*flags, _compiler_version(), _cpu()]).encode())
     headers = [p for d in include for p in sorted(Path(d).glob("*")) if p.suffix in {".h", ".hpp"}]
     for path in [*sources, *headers]:
-        digest.update(Path(path).read_bytes())
+        digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -16,15 +16,16 @@ def silent(done: int, total: int, detail: str = "") -> None:
     """A report that shows nothing."""
 
 
-def in_tenths(what: str, unit: str, say: Callable[[str], Any]) -> Report:
+def in_tenths(what: str, unit: str, say: Callable[[str], Any], parts: int = TENTHS) -> Report:
     """A report that says a line for every tenth: for logs, and for jobs that share a terminal."""
     shown = -1
 
     def report(done: int, total: int, detail: str = "") -> None:
         nonlocal shown
-        tenths = TENTHS * done // max(total, 1)
-        if tenths > shown:
-            shown = tenths
+        part = parts * done // max(total, 1)
+        if part > shown:
+            shown = part
+            tenths = TENTHS * part // parts
             drawn = "#" * tenths + "-" * (TENTHS - tenths)
             say(f"{what} [{drawn}] {done} of {total} {unit}{', ' if detail else ''}{detail}")
 

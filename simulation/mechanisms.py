@@ -9,8 +9,8 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
+from contextlib import chdir
 from pathlib import Path
 
 os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
@@ -18,7 +18,7 @@ os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
 import neuron
 
 from neuronio.errors import NeuronIOError
-from neuronio.native import cache_dir, compiler
+from neuronio.native import building, cache_dir, compiler, keep_log
 from neuronio.recipe import file_sha256
 
 MOD = Path(__file__).parent / "mod"
@@ -91,7 +91,10 @@ def load_mechanisms(files: Iterable[Path] = ()) -> dict[str, Path]:
         )
     for ours in (True, False):
         if mine := [name for name in missing if (named[name].parent == MOD) == ours]:
-            neuron.h.nrn_load_dll(str(compiled([named[name] for name in mine])))
+            library = compiled([named[name] for name in mine])
+            # From its own folder: NEURON takes no path with letters beyond ASCII.
+            with chdir(library.parent):
+                neuron.h.nrn_load_dll(f"./{library.name}")
             _loaded.update({name: wanted[name] for name in mine})
     # The equations themselves, in every engine, and not NMODL's tables of them.
     for name in (*missing, "hh"):
@@ -103,24 +106,23 @@ def load_mechanisms(files: Iterable[Path] = ()) -> dict[str, Path]:
 def compiled(files: list[Path]) -> Path:
     """The library of some MOD files, compiled unless this was done before.
 
-    Safe when several processes start at once: each builds in a folder of its own and the first to
-    finish wins.
+    Safe when several processes start at once: the first builds it and the others wait.
 
     Raises:
         NeuronIOError: there is no compiler, or it refuses a mechanism.
     """
     target = cache_dir() / f"mechanisms-{_hash(files)}"
-    if not (library := _library(target)):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            built = Path(folder) / "build"
-            _build(files, built)
-            try:
-                built.rename(target)
-            except OSError:
-                if not _library(target):
-                    raise
-        library = _library(target)
+    if not _library(target):
+        with building(target) as folder:
+            if not _library(target):  # by another process, while this one waited
+                built = folder / "build"
+                _build(files, built, target)
+                try:
+                    built.rename(target)
+                except OSError:
+                    if not _library(target):
+                        raise
+    library = _library(target)
     if not library:
         raise NeuronIOError(f"compiling the mechanisms left no library in {target}; delete it")
     return library
@@ -138,7 +140,7 @@ def _library(folder: Path) -> Path | None:
     return next(iter(sorted(folder.glob("*/libnrnmech.*")) + sorted(folder.glob("*/*.so"))), None)
 
 
-def _build(files: list[Path], folder: Path) -> None:
+def _build(files: list[Path], folder: Path, target: Path) -> None:
     compiler()
     folder.mkdir()
     for file in files:
@@ -157,7 +159,11 @@ def _build(files: list[Path], folder: Path) -> None:
         env={**os.environ, "PATH": path},
     )
     if result.returncode:
-        raise NeuronIOError(f"NEURON cannot compile {_complaint(result.stdout + result.stderr)}")
+        output = result.stdout + result.stderr
+        log = keep_log(target, output)
+        raise NeuronIOError(
+            f"NEURON cannot compile {_complaint(output)} (all that was said: {log})"
+        )
 
 
 def _complaint(output: str) -> str:

@@ -70,8 +70,10 @@ def read_morphology(
         reader = getattr(h, READERS[path.suffix.lower()])()
         said = io.StringIO()
         try:
-            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-                reader.input(str(clean))
+            # NEURON takes no path with letters beyond ASCII.
+            here = contextlib.chdir(clean.parent)
+            with here, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                reader.input(clean.name)
                 h.Import3d_GUI(reader, False).instantiate(tree)
         except Exception as error:
             raise NeuronIOError(

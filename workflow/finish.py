@@ -1,10 +1,31 @@
-"""The end of a run: the HTML report, and where everything is."""
+"""The end of a run: the report, Snakemake's beside it, and where everything is."""
 
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+from snakemake.utils import update_config
+
+from neuronio.config import RunConfig, validate_config
+from neuronio.sections import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def merged(configfiles: list[Path]) -> RunConfig:
+    """The configuration of several files, the later ones on top, as Snakemake merges them.
+
+    Raises:
+        NeuronIOError: one cannot be read, or what they say together is wrong.
+    """
+    document: dict[str, Any] = {}
+    for path in configfiles:
+        held = read_yaml(path, "configuration")
+        if len(configfiles) == 1 or not isinstance(held, dict):
+            return validate_config(held, name=str(path))
+        update_config(document, held)
+    return validate_config(document, name=str(configfiles[0]))
 
 
 def snakemake_command(configfiles: list[Path], folder: Path) -> list[str]:
@@ -15,18 +36,29 @@ def snakemake_command(configfiles: list[Path], folder: Path) -> list[str]:
     ]
 
 
-def finish(command: list[str], results: Path) -> int:
-    """Write the report if anything it shows is newer, and say where everything is."""
-    report = results / "report.html"
-    shown = [path for folder in (results, *results.iterdir()) for path in folder.glob("*.*")]
-    newest = max(path.stat().st_mtime for path in shown if path != report and path.exists())
-    fresh = report.is_file() and report.stat().st_mtime >= newest
+def finish(command: list[str], run: RunConfig, folder: Path) -> int:
+    """Write the reports if anything that they show is newer, and say where everything is.
+
+    Args:
+        command: Snakemake with this run's configuration; run: the configuration.
+        folder: what `results` lies in.
+    """
+    results = folder / "results" / run.name
+    report, snakemakes = results / "report.html", results / "snakemake.html"
+    shown = [path for part in (results, *results.iterdir()) for path in part.glob("*.*")]
+    newest = max(
+        path.stat().st_mtime for path in shown if path.exists() and path not in (report, snakemakes)
+    )
+    fresh = all(path.is_file() and path.stat().st_mtime >= newest for path in (report, snakemakes))
     if not fresh:
         print("Write the report", flush=True)
+        from page import write_page
+
+        write_page(results, run)
         made = subprocess.run(
             [
                 *(*command, "--cores", "1", "--nolock"),
-                *("--quiet", "rules", "--report", str(report.resolve())),
+                *("--quiet", "rules", "--report", str(snakemakes.resolve())),
             ],
             capture_output=True,
             text=True,

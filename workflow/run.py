@@ -4,19 +4,23 @@ Plain `snakemake --configfile config/demo.yaml --cores all` makes the same.
 """
 
 import argparse
-import fcntl
+import contextlib
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from finish import ROOT, finish, snakemake_command
+import watch
+import yaml
+from finish import ROOT, finish, merged, snakemake_command
 
-from neuronio.config import load_config
+from neuronio.config import RunConfig
 from neuronio.errors import NeuronIOError
+from neuronio.files import lock_file, write_atomic
 from neuronio.made import RUN_LOCK
 
+CHANGES = Path(".snakemake") / "changes.yaml"
 PROFILE = ROOT / "workflow" / "profiles" / "local"
 
 
@@ -26,23 +30,96 @@ def main() -> int:
     parser.add_argument("--configfile", type=Path, required=True)
     parser.add_argument("--cores", default="all")
     parser.add_argument("--directory", type=Path, default=Path("."))
-    options, rest = parser.parse_known_args()
-    command = snakemake_command([options.configfile], options.directory)
+    parser.add_argument("--scale", type=float, help="of the dataset, in place of dataset.scale")
+    parser.add_argument("--cost", action="store_true", help="say beforehand what it will cost")
+    given, rest = parser.parse_known_args()
+    changes = {"dataset": {"scale": given.scale}} if given.scale is not None else {}
     try:
-        name = load_config(options.configfile).name
-        lock = take_lock(options.directory / RUN_LOCK, command)
+        run, command = asked(given, changes)
+        lock = take_lock(given.directory / RUN_LOCK, command)
     except NeuronIOError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    code = subprocess.call(
-        [*command, "--cores", options.cores, "--profile", str(PROFILE), *rest],
-        pass_fds=[lock.fileno()],
-        env={**os.environ, "NEURONIO_FINISH": "later"},  # this process does what onsuccess does
-    )
-    if not code and not {"-n", "--dry-run", "--dryrun"} & set(rest):
-        code = finish(command, options.directory / "results" / name)
+    dry = bool({"-n", "--dry-run", "--dryrun"} & set(rest))
+    (given.directory / watch.JOBS).unlink(missing_ok=True)  # those of an earlier run
+    code = tell_cost(given) if given.cost else 0
+    code = code or snakemake(command, given, rest, lock)
+    if not code and not dry:
+        code = finish(command, run, given.directory)
+    elif code and not dry and (missing := failed(run, given.directory)):
+        without = {**changes, "leave_out": [*run.leave_out, *missing]}
+        draw_without(missing, *asked(given, without), given, rest, lock)
     lock.truncate(0)
     return code
+
+
+def asked(given: argparse.Namespace, changes: dict[str, Any]) -> tuple[RunConfig, list[str]]:
+    """The configuration with changes made to it, and Snakemake's command for it.
+
+    Raises:
+        NeuronIOError: it is wrong, or the disk refuses.
+    """
+    files, path = [given.configfile], given.directory / CHANGES
+    if changes:
+        write_atomic(path, yaml.safe_dump(changes).encode())
+        files.append(path)
+    else:
+        path.unlink(missing_ok=True)
+    return merged(files), snakemake_command(files, given.directory)
+
+
+def snakemake(
+    command: list[str], given: argparse.Namespace, rest: list[str], lock: BinaryIO
+) -> int:
+    """Run Snakemake, and show how far it is."""
+    live = {"NEURONIO_PROGRESS": "logs"} if sys.stderr.isatty() else {}
+    return watch.call(
+        [*command, "--cores", given.cores, "--profile", str(PROFILE), *rest],
+        watch.Watch.of(given.directory),
+        pass_fds=[lock.fileno()],
+        # This process does what onsuccess does.
+        env={**os.environ, **live, "NEURONIO_FINISH": "later"},
+    )
+
+
+def tell_cost(given: argparse.Namespace) -> int:
+    """Print what the run will cost, from a trial run in a process of its own."""
+    changes = given.directory / CHANGES
+    files = [given.configfile, *([changes] if changes.exists() else [])]
+    command = [sys.executable, str(ROOT / "workflow" / "cost.py")]
+    command += ["--directory", str(given.directory), "--cores", given.cores]
+    return subprocess.call([*command, "--configfile", *map(str, files)])
+
+
+def draw_without(
+    missing: list[str],
+    run: RunConfig,
+    command: list[str],
+    given: argparse.Namespace,
+    rest: list[str],
+    lock: BinaryIO,
+) -> None:
+    """Draw the figures of what is there."""
+    print(f"Drawing the figures without {', '.join(missing)}", flush=True)
+    if not snakemake(command, given, rest, lock) and not finish(command, run, given.directory):
+        print(
+            f"error: the figures lack {', '.join(missing)}, which failed (see above); run again to "
+            "make them",
+            file=sys.stderr,
+        )
+
+
+def failed(run: RunConfig, folder: Path) -> list[str]:
+    """What has no evaluation after a run that failed; nothing where there is nothing to draw."""
+    sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+    from plan import Plan
+
+    with contextlib.chdir(folder):
+        plan = Plan(run)
+        missing = plan.unfinished()
+        shards = [path for paths in plan.shards.values() for path in paths]
+        drawable = any(name not in missing for name in plan.asked)
+        return missing if drawable and all(os.path.exists(path) for path in shards) else []
 
 
 def take_lock(path: Path, command: list[str]) -> BinaryIO:
@@ -56,12 +133,10 @@ def take_lock(path: Path, command: list[str]) -> BinaryIO:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.open("a+b", buffering=0)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    if not lock_file(lock):
         raise NeuronIOError(
             f"another run is at work in {path.parents[1].resolve()}; wait until it ends"
-        ) from error
+        )
     if path.stat().st_size:
         print("The last run was killed; going on where it was", file=sys.stderr)
         unlock = [*command, "--cores", "1", "--unlock", "--quiet", "all"]

@@ -1,9 +1,14 @@
 import ctypes
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from neuronio.errors import NeuronIOError
-from neuronio.native import load_library
+from neuronio.files import lock_file
+from neuronio.native import cache_dir, load_library
 
 
 def test_a_source_is_compiled_once_and_again_when_it_or_a_header_changes(tmp_path, monkeypatch):
@@ -18,7 +23,7 @@ def test_a_source_is_compiled_once_and_again_when_it_or_a_header_changes(tmp_pat
         return library.f(1.0)
 
     assert call() == call() == 2.0
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert len(list((tmp_path / "cache").glob("*.so"))) == 1
     header.write_text("#define STEP 2\n")
     assert call() == 3.0
 
@@ -27,5 +32,129 @@ def test_a_source_that_does_not_compile_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("NEURONIO_CACHE", str(tmp_path / "cache"))
     source = tmp_path / "f.cpp"
     source.write_text("int f( { }\n")
-    with pytest.raises(NeuronIOError, match=r"compiling .* failed: .*error"):
+    with pytest.raises(NeuronIOError, match=r"compiling .* failed: .*error") as told:
         load_library("f", [source])
+    log = Path(str(told.value).rpartition(": ")[2].rstrip(")"))
+    assert "f.cpp" in log.read_text()
+
+
+PLAIN = 'extern "C" int bytes() { return 8; }\n'
+
+
+@pytest.fixture
+def plain(tmp_path, monkeypatch):
+    """A source that compiles, in a folder of its own, and a fresh cache."""
+    monkeypatch.setenv("NEURONIO_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "f.cpp").write_text(PLAIN)
+    return tmp_path / "f.cpp"
+
+
+def libraries(tmp_path):
+    return list((tmp_path / "cache").glob("*.so"))
+
+
+def test_where_a_source_lies_makes_no_other_library(plain, tmp_path):
+    for name in ("a", "b c", "über"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "f.cpp").write_text(PLAIN)
+        assert load_library("f", [folder / "f.cpp"], include=[folder]).bytes() == 8
+    assert len(libraries(tmp_path)) == 1
+
+
+def test_structures_of_another_size_are_refused(plain):
+    load_library("f", [plain], sizes={"bytes": 8})
+    with pytest.raises(NeuronIOError, match="structures of 8 bytes where 16 are passed"):
+        load_library("f", [plain], sizes={"bytes": 16})
+
+
+def test_flags_that_the_compiler_does_not_know_are_left_out(plain):
+    assert load_library("f", [plain], flags=["-fno-such-thing", "-mcpu=none"]).bytes() == 8
+
+
+def test_a_library_that_cannot_be_loaded_is_one_sentence(plain, tmp_path):
+    """A noexec cache and a damaged file say the same."""
+    load_library("f", [plain])
+    (library,) = libraries(tmp_path)
+    library.unlink()
+    library.write_bytes(b"nothing")
+    code = (
+        "from pathlib import Path\nfrom neuronio.native import load_library\n"
+        "from neuronio.errors import NeuronIOError\n"
+        f"try: load_library('f', [Path({str(plain)!r})])\n"
+        "except NeuronIOError as error: print(error)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert said.startswith(f"cannot load {library} (")
+    assert "set NEURONIO_CACHE" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_cache_that_cannot_be_written_to_is_one_sentence(plain, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NEURONIO_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(NeuronIOError, match=r"cannot write to .*set NEURONIO_CACHE"):
+        load_library("f", [plain])
+
+
+def test_without_a_home_the_cache_must_be_named(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("NEURONIO_CACHE", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(NeuronIOError, match="set NEURONIO_CACHE"):
+        cache_dir()
+
+
+@pytest.mark.parametrize("error", [OSError(37, "No locks available"), NotImplementedError("flock")])
+def test_a_file_system_without_locks_is_done_without(error, plain, monkeypatch):
+    def refuse(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    monkeypatch.setattr("fcntl.flock", refuse)
+    assert load_library("f", [plain]).bytes() == 8
+    if isinstance(error, OSError):
+        with plain.open() as file:
+            assert lock_file(file)
+
+
+def test_processes_that_start_together_compile_once(plain, tmp_path):
+    """The compiler is a script that counts how often it compiles a library."""
+    count = tmp_path / "count"
+    fake = tmp_path / "compiler"
+    fake.write_text(
+        f'#!/bin/sh\ncase "$*" in *f.cpp*) echo once >> {count}; sleep 1;; esac\nexec g++ "$@"\n'
+    )
+    fake.chmod(0o755)
+    code = f"""
+from pathlib import Path
+from neuronio.native import load_library
+print(load_library("f", [Path({str(plain)!r})]).bytes())
+"""
+    env = {**os.environ, "CXX": str(fake)}
+    command = [sys.executable, "-c", code]
+    running = [
+        subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    assert [process.communicate()[0].strip() for process in running] == ["8"] * 4
+    assert count.read_text().split() == ["once"]
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_a_home_with_odd_letters_and_no_temporary_folder_works(locale, plain, tmp_path):
+    home = tmp_path / "Zoë und 王"
+    home.mkdir()
+    env = {k: v for k, v in os.environ.items() if k not in ("NEURONIO_CACHE", "TMPDIR")}
+    env |= {"HOME": str(home), "LC_ALL": locale, "LANG": locale, "TMPDIR": str(tmp_path / "none")}
+    code = (
+        "from neuronio.native import load_library\nfrom pathlib import Path\n"
+        "from neuronio.simulation.cell import build_cell\n"
+        "from neuronio.simulation.cell_spec import load_cell\n"
+        f"load_library('f', [Path({str(plain)!r})])\n"
+        "build_cell(load_cell('packaged'))\nprint('fine')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert done.stdout.strip() == "fine", done.stderr
+    assert list((home / ".cache" / "neuronio").glob("*.so"))

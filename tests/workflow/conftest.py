@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 from filelock import FileLock
-from running import run
+from running import SMOKE, run
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,7 @@ def finished(tmp_path_factory, worker_id):
     with FileLock(shared / "smoke.lock"):
         if not said.exists():
             folder.mkdir()
-            said.write_bytes(pickle.dumps(run(folder)))
+            said.write_bytes(pickle.dumps(run(folder, SMOKE, "--cost")))
     result = pickle.loads(said.read_bytes())
     assert result.returncode == 0, result.stdout + result.stderr
     return folder, result

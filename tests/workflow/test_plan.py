@@ -63,3 +63,19 @@ def test_labelled_fits_are_compared_where_there_is_a_base():
     others = ({"model": "tcn", "sizes": [2, 3]}, changed)
     with pytest.raises(NeuronIOError, match="tau50-seed0 has a label but nothing"):
         products_of(*others)
+
+
+def test_a_fit_that_is_left_out_is_in_no_product_and_must_be_asked_for():
+    both = [BASE, BASE | {"model": "tcn"}]
+    document = read_yaml(SMOKE, "configuration") | {"fits": both}
+
+    def plan(*names):
+        return Plan(validate_config(document | {"leave_out": list(names)}))
+
+    left = plan("tcn-2-seed0", "integrator-floor")
+    assert list(left.fits) == list(left.judged) == ["branch_elm-2-seed0"]
+    assert left.floor is None
+    assert left.fits["branch_elm-2-seed0"].folder == plan().fits["branch_elm-2-seed0"].folder
+    assert left.table.folder != plan().table.folder
+    with pytest.raises(NeuronIOError, match=r"leave_out names tcn-3-seed0.*did you mean"):
+        plan("tcn-3-seed0")

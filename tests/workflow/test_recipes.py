@@ -27,6 +27,7 @@ SCORED = {"score_floor": 1}
 FLOOR = {"floor": 1, **SCORED}
 SIMULATED = {"simulate": 4, "dataset": 1, "quality": 1, **FITTED}
 DATA = {**SIMULATED, **FLOOR}
+COMPILED = {"kernels": 1, **DATA}
 
 
 def key(path, value):
@@ -122,14 +123,14 @@ EDITS = {
     "every file touched": (touch_everything, {}),
     "name": (key("name", "other"), SHOWN),
     "seed": (key("seed", 8), DATA),
-    "cell.variant": (key("cell.variant", {"nmda_ratio": 0.5}), DATA),
-    "a morphology": (own_morphology, DATA),
+    "cell.variant": (key("cell.variant", {"nmda_ratio": 0.5}), COMPILED),
+    "a morphology": (own_morphology, COMPILED),
     "inputs.parameters": (key("inputs.parameters", {"length_offset_um": 11.0}), DATA),
     "inputs.generator": (key("inputs.generator", "ergodic"), DATA),
     "t0_artefact": (key("t0_artefact", True), DATA),
-    "engine.name": (key("engine.name", "neuron"), DATA),
-    "engine.precision": (key("engine.precision", "float64"), DATA),
-    "engine.gate_tables": (key("engine.gate_tables", True), DATA),
+    "engine.name": (key("engine.name", "neuron"), COMPILED),
+    "engine.precision": (key("engine.precision", "float64"), COMPILED),
+    "engine.gate_tables": (key("engine.gate_tables", True), COMPILED),
     "engine.threads": (key("engine.threads", 2), {}),
     "dataset.duration_ms": (key("dataset.duration_ms", 500), DATA),
     "dataset.trials.train": (key("dataset.trials.train", 4), SIMULATED | {"simulate": 2}),
@@ -186,14 +187,14 @@ EDITS = {
     "how differences are taken": (text("surrogate/ablation.py"), {}),
     "the report's script": (text("workflow/scripts/report.py"), SHOWN),
     "the quality report": (text("simulation/quality.py"), {"quality": 1, "current": 1}),
-    "a MOD file": (text("simulation/mod/Ih.mod", "\n: edited\n"), {"mechanisms": 1, **DATA}),
+    "a MOD file": (text("simulation/mod/Ih.mod", "\n: edited\n"), COMPILED),
     "a kernel": (
         text("simulation/engines/ensemble/source/membrane_functions.h", "\n// edited\n"),
-        DATA,
+        COMPILED,
     ),
     "a generator": (text("simulation/inputs/generators.py"), DATA),
     "a generator's default": (swap("simulation/inputs/generators.py", "10.0,", "11.0,"), DATA),
-    "a cell": (swap("simulation/cells/packaged.yaml", "cm_uF_cm2: 1", "cm_uF_cm2: 1.01"), DATA),
+    "a cell": (swap("simulation/cells/packaged.yaml", "cm_uF_cm2: 1", "cm_uF_cm2: 1.01"), COMPILED),
     "a published figure": (
         text("data/reference/published_data.csv", "\n"),
         {"quality": 1, **SHOWN},

@@ -46,6 +46,18 @@ def test_run_makes_figure_table_and_report_and_says_where(finished):
 
 
 @pytest.mark.slow
+def test_what_a_run_costs_is_said_before_it_begins(finished):
+    folder, result = finished
+    said = result.stdout.partition("Building DAG")[0]
+    assert "7 trials of 0.4 s, 2 again with half the step: " in said
+    assert "3 fits: " in said
+    assert re.search(r"all: \d+ s of one core, \d+ s on 2 cores", said)
+    jobs = json.loads((folder / ".snakemake/jobs.json").read_text())
+    assert len(jobs) == 4 + 1 + 3  # shards, the noise floor, fits
+    assert all((folder / job["log"]).is_file() for job in jobs)
+
+
+@pytest.mark.slow
 def test_table_has_a_row_for_every_fit(finished):
     results = finished[0] / "results" / "smoke"
     with (results / "table.csv").open() as file:
@@ -100,10 +112,16 @@ def test_shards_hold_the_trials_that_were_asked_for(finished):
 
 @pytest.mark.slow
 def test_report_needs_no_network(finished):
-    html = (finished[0] / "results/smoke/report.html").read_text()
-    assert not re.search(r"<(script|link|img|iframe)\b[^>]*\b(src|href)=[\"']?https?:", html)
-    for shown in ("Accuracy", "Data", "Training", "Provenance"):
-        assert shown in html
+    for name, parts in (
+        (
+            "report",
+            ("Summary", "Accuracy against parameters", "Methods", "Time and cost", "@article"),
+        ),
+        ("snakemake", ("Accuracy", "Data", "Training", "Provenance")),
+    ):
+        html = (finished[0] / f"results/smoke/{name}.html").read_text()
+        assert not re.search(r"<(script|link|img|iframe)\b[^>]*\b(src|href)=[\"']?https?:", html)
+        assert [part for part in parts if part not in html] == []
 
 
 @pytest.mark.slow

@@ -95,10 +95,10 @@ def shards_for(products, *splits):
     return inputs
 
 
-def mechanisms_for(wildcards):
-    """The compiled mechanisms, where a shard is to be made."""
+def kernels_for(wildcards):
+    """What is compiled, where a shard is to be made."""
     path = f"{STORE}/{wildcards.split}/shard-{wildcards.shard}.h5"
-    return [] if there(path) else PLAN.mechanisms.receipt
+    return [] if there(path) else PLAN.kernels.receipt
 
 
 def of_fit(products):
@@ -128,7 +128,7 @@ def report_and_tell():
         return
     from finish import finish, snakemake_command
 
-    finish(snakemake_command(workflow.configfiles, Path.cwd()), Path(RESULTS))
+    finish(snakemake_command(workflow.configfiles, Path.cwd()), PLAN.run, Path())
 
 
 def print_failures():

@@ -13,6 +13,8 @@ rule dataset:
         ),
     log:
         f"{RESULTS}/logs/dataset.log",
+    benchmark:
+        f"{RESULTS}/times/dataset.tsv"
     conda:
         "../../environment.yml"
     params:
@@ -53,6 +55,8 @@ rule quality:
         ),
     log:
         f"{RESULTS}/logs/quality.log",
+    benchmark:
+        f"{RESULTS}/times/quality.tsv"
     conda:
         "../../environment.yml"
     params:

@@ -13,6 +13,8 @@ rule evaluate:
         f"{STORE}/{{evaluation}}/recipe.json",
     log:
         f"{RESULTS}/logs/evaluate/{{evaluation}}.log",
+    benchmark:
+        f"{RESULTS}/times/evaluate/{{evaluation}}.tsv"
     conda:
         "../../environment.yml"
     resources:

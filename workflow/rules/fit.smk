@@ -7,6 +7,8 @@ rule fit:
         f"{STORE}/{{fit}}/recipe.json",
     log:
         f"{RESULTS}/logs/fit/{{fit}}.log",
+    benchmark:
+        f"{RESULTS}/times/fit/{{fit}}.tsv"
     conda:
         "../../environment.yml"
     threads: fit_threads

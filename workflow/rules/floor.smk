@@ -2,12 +2,14 @@ rule floor:
     """Integrate the first test trials again with half the time step."""
     input:
         lambda wildcards: set_aside(f"{STORE}/{wildcards.floor}"),
-        needed(PLAN.floor, [PLAN.mechanisms.receipt, *PLAN.floor_test_shards]),
+        needed(PLAN.floor, [PLAN.kernels.receipt, *PLAN.floor_test_shards]),
     output:
         f"{STORE}/{{floor}}/shard-000.h5",
         f"{STORE}/{{floor}}/recipe.json",
     log:
         f"{RESULTS}/logs/{{floor}}.log",
+    benchmark:
+        f"{RESULTS}/times/floor/{{floor}}.tsv"
     conda:
         "../../environment.yml"
     threads: simulation_threads
@@ -35,6 +37,8 @@ rule score_floor:
         f"{STORE}/{{floor_evaluation}}/recipe.json",
     log:
         f"{RESULTS}/logs/evaluate/{{floor_evaluation}}.log",
+    benchmark:
+        f"{RESULTS}/times/evaluate/{{floor_evaluation}}.tsv"
     conda:
         "../../environment.yml"
     resources:

@@ -39,6 +39,8 @@ rule report:
         ),
     log:
         f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/times/report.tsv"
     conda:
         "../../environment.yml"
     params:

@@ -2,11 +2,13 @@ rule simulate:
     """Simulate one shard of trials; trials that were finished before a kill are kept."""
     input:
         lambda wildcards: set_aside(f"{STORE}/{wildcards.split}/shard-{wildcards.shard}.h5"),
-        mechanisms_for,
+        kernels_for,
     output:
         f"{STORE}/{{split}}/shard-{{shard}}.h5",
     log:
         f"{RESULTS}/logs/simulate/{{split}}-{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/times/simulate/{{split}}-{{shard}}.tsv"
     conda:
         "../../environment.yml"
     threads: shard_threads

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from rule import configuration, plan_of, same
+from plan import Plan
+from rule import configuration, same
 from rule_log import RuleLog
 
 from neuronio.files import write_json
@@ -10,7 +11,7 @@ from neuronio.surrogate.ablation import paired
 from neuronio.surrogate.results_table import read_evaluations
 
 log = RuleLog(snakemake.log[0])
-plan = plan_of(snakemake)
+plan = Plan.of(snakemake)
 product = same(plan.differences, snakemake)
 documents = (made.folder / "evaluation.json" for made in plan.evaluations.values())
 rows = paired(

@@ -1,9 +1,10 @@
 """Link what a run shows to its products, and say which those are."""
 
 import os
+import secrets
 from pathlib import Path
 
-from rule import plan_of
+from plan import Plan
 from rule_log import RuleLog
 
 from neuronio.errors import NeuronIOError
@@ -11,7 +12,7 @@ from neuronio.files import write_json
 from neuronio.made import free_name
 
 log = RuleLog(snakemake.log[0])
-plan, marker = plan_of(snakemake), Path(snakemake.output[0])
+plan, marker = Plan.of(snakemake), Path(snakemake.output[0])
 if plan.current != marker:
     raise NeuronIOError("the code or a file changed while the run was at work; start it again")
 
@@ -22,7 +23,7 @@ def link(path: Path, target: Path) -> None:
     if path.exists() and not path.is_symlink():
         kept = path.rename(free_name(path.parent, f"{path.name}.before"))
         log.say(f"{path} was no link; it is now {kept}")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.link")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.link")
     temporary.symlink_to(os.path.relpath(target, path.parent))
     temporary.replace(path)
 

@@ -1,13 +1,14 @@
 """Verify every shard and list every trial in one manifest."""
 
-from rule import configuration, plan_of, same
+from data_plan import DataPlan
+from rule import configuration, same
 from rule_log import RuleLog
 
 from neuronio.data.manifest import write_manifest
 from neuronio.data.soundness import Soundness
 
 log = RuleLog(snakemake.log[0])
-plan = plan_of(snakemake)
+plan = DataPlan.of(snakemake)
 product = same(plan.manifest, snakemake)
 write_manifest(snakemake.output.manifest, plan.shards)
 # What was verified here need not be read again when the next run looks at it.

@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from rule import configuration, plan_of, same
+from plan import Plan
+from rule import configuration, same
 from rule_log import RuleLog
 
 from neuronio.files import write_json
 from neuronio.surrogate.evaluate import evaluate
 
 log = RuleLog(snakemake.log[0])
-plan, name = plan_of(snakemake), snakemake.wildcards.evaluation.rpartition("-evaluation-")[0]
+plan, name = Plan.of(snakemake), snakemake.wildcards.evaluation.rpartition("-evaluation-")[0]
 product = same(plan.evaluations[name], snakemake)
 document = evaluate(
     plan.fits[name].folder,

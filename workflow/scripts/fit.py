@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from rule import configuration, plan_of, same
+from plan import Plan
+from rule import configuration, same
 from rule_log import RuleLog
 
 from neuronio.data.shard import Shard
@@ -10,7 +11,7 @@ from neuronio.surrogate.fit_settings import fitted_options
 from neuronio.surrogate.train import FitSpec, fit
 
 log = RuleLog(snakemake.log[0])
-plan = plan_of(snakemake)
+plan = Plan.of(snakemake)
 name = next(n for n, made in plan.fits.items() if made.folder.name == snakemake.wildcards.fit)
 product, asked = same(plan.fits[name], snakemake), plan.asked[name]
 shards = {split: [Path(path) for path in plan.shards[split]] for split in ("train", "valid")}

@@ -3,14 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
-from rule import configuration, plan_of, same
+from data_plan import DataPlan
+from rule import configuration, same
 from rule_log import RuleLog
 
 from neuronio.simulation.reintegration import held_trials, integrate_again
 from neuronio.simulation.second_job import second_job
 
 log = RuleLog(snakemake.log[0])
-plan = plan_of(snakemake)
+plan = DataPlan.of(snakemake)
 product = same(plan.floor, snakemake)
 # Trials that failed in the test split are in no shard, and so not here either.
 trials = [

@@ -36,7 +36,7 @@ def question(run: RunConfig, fit: Fit | None) -> dict[str, Any]:
     What it is called, where it lies and how fast it is computed is not in it.
     """
     document = shown(run)
-    document["name"] = "kept"
+    document["name"], document["leave_out"] = "kept", []
     document["inputs"] = _all_parameters(run.inputs)
     other = run.dataset.test_generator
     trials = trial_counts(run)

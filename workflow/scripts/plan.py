@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from data_plan import DRAWING, FLOOR, DataPlan, published, scripts
+
 from neuronio.config import FitConfig, RunConfig
-from neuronio.data.reference import REFERENCE
 from neuronio.errors import NeuronIOError
 from neuronio.made import CURRENT, Product
-from neuronio.recipe import code, deciding_versions, digest, file_sha256, module_of, python_hash
-from neuronio.simulation.inputs.splits import SPLITS, shard_path, shard_trials, trial_counts
-from neuronio.simulation.jobs import Job
-from neuronio.simulation.second_job import SecondJob, finer
+from neuronio.recipe import code, deciding_versions, digest, module_of
+from neuronio.sections import near_miss
 from neuronio.surrogate.ablation import base_of
 from neuronio.surrogate.evaluate import DECIDING, evaluation_recipe
 from neuronio.surrogate.figures.drawn import accuracy_name
@@ -23,9 +21,6 @@ from neuronio.surrogate.fit_directory import ONLY_SPEED, fit_recipe
 from neuronio.surrogate.fit_settings import fitted_options
 from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values
 
-SCRIPTS = Path(__file__).parent
-DRAWING = "neuronio.drawing"
-FLOOR = "integrator-floor"
 # Figures of the report: category and title.
 ACCURACY = {
     "parameters": "Accuracy against parameters",
@@ -57,8 +52,8 @@ class Fit:
         return f"{FAMILIES[self.section.model].name}-{self.size}-seed{self.seed}"
 
 
-class Plan:
-    """The products of a run.
+class Plan(DataPlan):
+    """The products of a run, fits included.
 
     Args:
         run: the validated configuration.
@@ -70,72 +65,18 @@ class Plan:
     """
 
     def __init__(self, run: RunConfig, name: str = "the configuration"):
-        self.run, self.name = run, name
-        self.results = Path("results") / run.name
-        self._jobs = {split: Job.of(run, split) for split in SPLITS}
-        # What names a split's trials, however they are parted into shards.
-        self._trials: dict[str, dict[str, Any]] = {
-            split: {"trials": trials, "recipe": self._jobs[split].digest()}
-            for split, trials in trial_counts(run).items()
-        }
+        super().__init__(run, name)
         self.asked: dict[str, Fit] = {}
         for fit in asked_fits(run):
             if fit.name in self.asked:
                 raise NeuronIOError(f"{name}: 'fits' asks for {fit.name} more than once")
             self.asked[fit.name] = fit
-
-    @cached_property
-    def splits(self) -> dict[str, Product]:
-        """The folder of shards of every split."""
-        size = self.run.dataset.trials_per_shard
-        return {
-            split: Product(split, {**trials, "trials_per_shard": min(size, trials["trials"])})
-            for split, trials in self._trials.items()
-        }
-
-    @cached_property
-    def shards(self) -> dict[str, list[str]]:
-        """The paths of every split's shards."""
-        return {
-            split: [
-                str(shard_path(made.store, made.folder.name, i))
-                for i in range(len(shard_trials(self.run, split)))
-            ]
-            for split, made in self.splits.items()
-        }
-
-    def wanted(self) -> Iterator[tuple[str, str, int, int]]:
-        """Every shard's path, its trials' recipe, its first trial and how many it holds."""
-        for split in SPLITS:
-            ranges = shard_trials(self.run, split)
-            for path, trials in zip(self.shards[split], ranges, strict=True):
-                yield path, self._trials[split]["recipe"], trials[0], len(trials)
-
-    @cached_property
-    def mechanisms(self) -> Product:
-        """The mark that the mechanisms are compiled."""
-        recipe: dict[str, Any] = {"code": code("neuronio.simulation.mechanisms")}
-        if files := next(iter(self._jobs.values())).spec.mod_checksums():
-            recipe["mod_files"] = files
-        return Product("mechanisms", recipe)
-
-    @cached_property
-    def manifest(self) -> Product:
-        """The list of all trials."""
-        return self._of_data("manifest", "neuronio.data.manifest", "dataset.py", ("h5py",))
-
-    @cached_property
-    def quality(self) -> Product:
-        """Figures and tables of what a reader checks before trusting the data."""
-        module = "neuronio.simulation.quality_report"
-        return self._of_data("quality", module, "quality.py", ("numpy", "scipy", "matplotlib"))
-
-    def _of_data(self, what: str, module: str, script: str, packages: tuple[str, ...]) -> Product:
-        data = {split: product.recipe for split, product in self.splits.items()}
-        made_by = code(module, DRAWING) | scripts(script, "pages.py")
-        versions = deciding_versions(packages)
-        document = {"data": data, "packages": versions, "code": made_by}
-        return Product(what, document | ({"published": published()} if what == "quality" else {}))
+        for left_out in run.leave_out:
+            if left_out != FLOOR and self.asked.pop(left_out, None) is None:
+                raise NeuronIOError(
+                    f"{name}: leave_out names {left_out}, which 'fits' does not ask for"
+                    f"{near_miss(left_out, [*self.asked, FLOOR])}"
+                )
 
     @cached_property
     def fits(self) -> dict[str, Product]:
@@ -189,29 +130,6 @@ class Plan:
         return Product(f"{fit.name}-evaluation", recipe)
 
     @cached_property
-    def floor(self) -> Product | None:
-        """The first test trials integrated again with a finer step; None where none are wanted."""
-        trials = min(self.run.evaluation.floor_trials, self._trials["test"]["trials"])
-        if not trials or not self.asked:
-            return None
-        test = self._jobs["test"]
-        again = SecondJob.after(test, finer(test.engine), self._trials["test"]["recipe"])
-        return Product("floor", {"trials": trials, **again.recipe()})
-
-    @property
-    def floor_shard(self) -> Path | None:
-        """The file of those trials."""
-        return self.floor.folder / "shard-000.h5" if self.floor else None
-
-    @property
-    def floor_test_shards(self) -> list[str]:
-        """The shards of the test split that hold the same trials."""
-        ranges = shard_trials(self.run, "test")
-        trials = self.floor.recipe["trials"] if self.floor else 0
-        pairs = zip(self.shards["test"], ranges, strict=True)
-        return [path for path, indices in pairs if indices[0] < trials]
-
-    @cached_property
     def floor_evaluation(self) -> Product | None:
         """The second integration scored as a prediction of the first."""
         if self.floor is None:
@@ -230,6 +148,10 @@ class Plan:
         floor = {FLOOR: self.floor_evaluation} if self.floor_evaluation else {}
         return {**self.evaluations, **floor}
 
+    def unfinished(self) -> list[str]:
+        """What has no evaluation yet: fits by name, and the noise floor."""
+        return [name for name, made in self.judged.items() if not made.receipt.exists()]
+
     @cached_property
     def differences(self) -> Product | None:
         """What labelled fits differ in from their bases; None without fits of both kinds."""
@@ -244,7 +166,12 @@ class Plan:
         if not labelled or not plain:
             return None
         for name, kind in labelled:
-            base_of(name, kind, list(plain.values()))
+            try:
+                base_of(name, kind, list(plain.values()))
+            except NeuronIOError:
+                if self.run.leave_out:
+                    return None
+                raise
         families = {module_of(FAMILIES[fit.section.model].model) for fit in self.asked.values()}
         recipe = {
             "evaluations": {name: made.digest for name, made in self.evaluations.items()},
@@ -282,7 +209,8 @@ class Plan:
     @cached_property
     def products(self) -> list[Product]:
         """Everything that is asked for, with a receipt or shards."""
-        made = [self.mechanisms, *self.splits.values(), self.manifest, self.quality]
+        made = [product for product in (self.fetched,) if product]
+        made += [self.kernels, *self.splits.values(), self.manifest, self.quality]
         if self.asked:
             made += [*self.fits.values(), *self.judged.values(), self.table]
             made += [product for product in (self.floor, self.differences) if product]
@@ -336,16 +264,6 @@ def shown(run: RunConfig) -> dict[str, Any]:
         for key in ONLY_SPEED:
             section["training"].pop(key, None)
     return document
-
-
-def scripts(*names: str) -> dict[str, str]:
-    """Hashes of scripts of the workflow; what they import of the packages is named beside them."""
-    return {name: python_hash(SCRIPTS / name) for name in names}
-
-
-def published() -> dict[str, str]:
-    """Hashes of the published figures that ours are shown beside."""
-    return {path.name: file_sha256(path) for path in sorted(REFERENCE.glob("*.csv"))}
 
 
 def fit_name(section: FitConfig, size: int, seed: int) -> str:

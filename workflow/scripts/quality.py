@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
+from data_plan import DataPlan
 from pages import quality_page
-from rule import configuration, plan_of, same
+from rule import configuration, same
 from rule_log import RuleLog
 
 from neuronio.simulation.quality_report import quality_report
 
 log = RuleLog(snakemake.log[0])
-plan = plan_of(snakemake)
+plan = DataPlan.of(snakemake)
 product = same(plan.quality, snakemake)
 report = quality_report(plan.shards, Path(snakemake.output.summary).parent)
 Path(snakemake.output.page).write_text(quality_page(report["table"]))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pages import accuracy_page, facts_page
 from plan import ACCURACY, Plan
-from rule import configuration, plan_of, same
+from rule import configuration, same
 from rule_log import RuleLog
 
 from neuronio.config import EvaluationConfig
@@ -50,7 +50,7 @@ def traces(plan: Plan, fitted: list[dict]) -> tuple[dict, str]:
 
 
 log = RuleLog(snakemake.log[0])
-plan = plan_of(snakemake)
+plan = Plan.of(snakemake)
 product = same(plan.table, snakemake)
 evaluations = read_evaluations(made.folder / "evaluation.json" for made in plan.judged.values())
 fitted = [document for document in evaluations if document["name"] in plan.fits]

@@ -1,15 +1,9 @@
-"""What the scripts of the rules share: the plan, made again, and whether it is still the same."""
+"""What the scripts of the rules share: whether the plan is still the same, and the receipts."""
 
-from plan import Plan
+from data_plan import DataPlan
 
-from neuronio.config import validate_config
 from neuronio.errors import NeuronIOError
 from neuronio.made import Product
-
-
-def plan_of(snakemake) -> Plan:
-    """The plan of the run that a script works for."""
-    return Plan(validate_config(snakemake.config))
 
 
 def same(product: Product, snakemake) -> Product:
@@ -27,6 +21,6 @@ def same(product: Product, snakemake) -> Product:
     return product
 
 
-def configuration(plan: Plan) -> dict:
+def configuration(plan: DataPlan) -> dict:
     """The whole configuration of a run, for the receipts."""
     return plan.run.model_dump(mode="json")

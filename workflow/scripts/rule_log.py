@@ -1,12 +1,13 @@
 """What every rule's script starts with: its log, and how a failure is told."""
 
-import fcntl
+import os
 import sys
 import time
 import traceback
 from pathlib import Path
 
 from neuronio.errors import NeuronIOError
+from neuronio.files import lock_file
 from neuronio.progress import Report, in_tenths
 
 
@@ -35,16 +36,19 @@ class RuleLog:
         print(text, file=sys.stderr, flush=True)
 
     def progress(self, what: str, unit: str) -> Report:
-        """Shows progress by a line for every tenth: jobs run side by side, and share a terminal."""
+        """Shows progress by a line for every tenth: jobs run side by side, and share a terminal.
+
+        Where `make run` shows the logs' own lines live, they go to the log alone, every hundredth.
+        """
+        if os.environ.get("NEURONIO_PROGRESS") == "logs":
+            return in_tenths(what, unit, self.note, parts=100)
         return in_tenths(what, unit, self.say)
 
     def _wait_for_orphan(self) -> None:
         """Wait until no job of a killed Snakemake, which lives on, does the same work."""
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock_file(self._file):
             print(f"Waiting for the earlier job of {self.log} to end", file=sys.stderr, flush=True)
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            lock_file(self._file, wait=True)
 
     def _fail(self, kind, error, trace) -> None:
         self._write("".join(traceback.format_exception(kind, error, trace)).rstrip())

@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from rule import configuration, plan_of, same
+from plan import Plan
+from rule import configuration, same
 from rule_log import RuleLog
 
 from neuronio.files import write_json
 from neuronio.surrogate.floor import floor_scores
 
 log = RuleLog(snakemake.log[0])
-plan = plan_of(snakemake)
+plan = Plan.of(snakemake)
 product = same(plan.floor_evaluation, snakemake)
 document = floor_scores(
     [Path(path) for path in plan.floor_test_shards],

@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
-from rule import plan_of, same
+from data_plan import DataPlan
+from rule import same
 from rule_log import RuleLog
 
 from neuronio.simulation.dataset import simulate_shard
 
 log = RuleLog(snakemake.log[0])
-plan, folder, shard = plan_of(snakemake), snakemake.wildcards.split, int(snakemake.wildcards.shard)
+plan, folder, shard = (
+    DataPlan.of(snakemake),
+    snakemake.wildcards.split,
+    int(snakemake.wildcards.shard),
+)
 split = folder.rpartition("-")[0]
 product = same(plan.splits[split], snakemake)
 simulate_shard(

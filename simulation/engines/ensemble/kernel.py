@@ -257,11 +257,13 @@ def _compiled(source: str, precision: str):
     if not header.is_file() or header.read_text() != source:
         write_atomic(header, source.encode())
     real = "float" if precision == "float32" else "double"
+    cell, span = structures()
     found = load_library(
         "ensemble",
         [SOURCE / "kernel.cpp"],
         flags=FLAGS,
         defines=[*DEFINES, f"LANE_REAL={real}"],
         include=[SOURCE, VECTOR_INCLUDE, folder],
+        sizes={"cell_bytes": ctypes.sizeof(cell), "span_bytes": ctypes.sizeof(span)},
     )
     return found.ensemble_advance

@@ -118,6 +118,10 @@ extern "C" {
 
 int ensemble_lanes(int bytes_per_value) { return kVectorBytes / bytes_per_value; }
 
+int cell_bytes() { return sizeof(Cell<LANE_REAL>); }
+
+int span_bytes() { return sizeof(Span<LANE_REAL>); }
+
 void ensemble_advance(const Cell<LANE_REAL>* cell, void* const* at, const Span<LANE_REAL>* span) {
   advance_lanes<Vec<LANE_REAL>>(*cell, at, *span);
 }

@@ -1,0 +1,110 @@
+"""How far a run is, from its jobs' logs; and the parts of its report that need no run."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from page import _published, bibtex, read_times
+from running import ROOT
+from watch import Job, Watch, call, in_words
+
+
+@pytest.fixture
+def logs(tmp_path):
+    """A function that writes a job's log, and tells its path."""
+
+    def write(name, *lines):
+        path = tmp_path / name
+        path.write_text("".join(f"12:00:00 {line}\n" for line in lines))
+        return path
+
+    return write
+
+
+def test_shares_are_weighed_by_cost_and_time_is_told_once_it_is_sure(logs, tmp_path):
+    jobs = [
+        Job(logs("a.log", "Simulate train [###-------] 0 of 4 trials"), 30.0),
+        Job(logs("b.log", "Fit elm [##########] 5 of 5 steps, loss 1"), 10.0),
+        Job(tmp_path / "not-begun.log", 60.0),
+    ]
+    watch = Watch(jobs, time.time() - 100)
+    assert str(watch.look()) == "10% of the work is done; at work: Simulate train (0%)"
+    logs("a.log", "Simulate train [###-------] 0 of 4 trials", "Simulate train [##] 2 of 4 trials")
+    look = watch.look()
+    assert look.done == pytest.approx(0.25)
+    assert look.left_s == pytest.approx(100 * 75 / 15, rel=0.05)
+    assert look.at_work == [("Simulate train", 0.5)]
+
+
+def test_old_logs_and_failed_jobs_are_not_at_work(logs):
+    failed = logs("f.log", "Fit elm [####------] 2 of 5 steps")
+    failed.write_text(failed.read_text() + "Traceback\nerror: it broke\n")
+    old = logs("o.log", "Fit tcn [####------] 2 of 5 steps")
+    os.utime(old, (1, 1))
+    look = Watch([Job(failed, 1.0), Job(old, 1.0)], time.time() - 5).look()
+    assert look.at_work == []
+    assert look.done == pytest.approx(0.2)
+    assert Watch([], time.time()).look().done is None
+
+
+def test_a_line_is_said_every_so_often_and_the_exit_code_kept(logs, monkeypatch, capfd):
+    monkeypatch.setattr("watch.EVERY_S", 0.05)
+    watch = Watch([Job(logs("a.log", "Fit elm [#---------] 1 of 10 steps"), 1.0)], 0.0)
+    code = call([sys.executable, "-c", "import time; time.sleep(1); raise SystemExit(3)"], watch)
+    assert code == 3
+    assert "10% of the work is done" in capfd.readouterr().err
+
+
+def test_the_live_view_shows_what_is_printed_and_how_far_it_is(logs, tmp_path):
+    """In a terminal of its own."""
+    log = logs("a.log", "Fit elm [#---------] 1 of 10 steps")
+    code = (
+        "import sys; sys.path[:0] = ['workflow']\n"
+        "from pathlib import Path\nfrom watch import Job, Watch, call\n"
+        f"watch = Watch([Job(Path({str(log)!r}), 1.0)], 0.0)\n"
+        "print(call([sys.executable, '-c', 'import time; print(12345); time.sleep(2)'], watch))\n"
+    )
+    script = tmp_path / "live.py"
+    script.write_text(code)
+    seen = subprocess.run(
+        ["script", "-qec", f"{sys.executable} {script}", "/dev/null"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        timeout=120,
+    ).stdout
+    assert "12345" in seen
+    assert "whole run" in seen
+    assert "10%" in seen
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(5, "5 s"), (600, "10 min"), (7200, "2.0 h")])
+def test_time_in_words(seconds, words):
+    assert in_words(seconds) == words
+
+
+def test_bibtex_has_every_work_of_the_citation_file():
+    document = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    text = bibtex(ROOT / "CITATION.cff")
+    assert text.count("\n@") + text.startswith("@") == 1 + len(document["references"])
+    for work in document["references"]:
+        assert work["title"] in text
+    assert "author = {Hay, Etay and Hill, Sean and" in text
+
+
+def test_published_figures_stand_beside_ours_where_both_are_known():
+    row = {"quantity": "rate", "published training files": "1.13", "train": "1.2"}
+    row |= {"published training files, sd": "", "train, s.e.": "0.034", "train, z": "2.04"}
+    row |= {"published test files": "", "test": "1"}
+    expected = {"quantity": "rate", "split": "train", "ours": "1.2 ± 0.034"}
+    assert _published([row]) == [expected | {"published": "1.13", "z": "+2.0"}]
+
+
+def test_times_of_jobs_too_short_to_measure_are_zero(tmp_path):
+    path = tmp_path / "t.tsv"
+    path.write_text("s\th:m:s\tmax_rss\tcpu_time\n0.5\t0:00:00\t-\tNA\n")
+    assert read_times(path) == [{"s": 0.5, "cpu_time": 0.0, "max_rss": 0.0}]

@@ -1,0 +1,212 @@
+"""What a run will cost, from a trial run of seconds on this machine.
+
+python workflow/cost.py --configfile config/neuronio.yaml [--directory FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import chdir
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+from finish import ROOT, merged
+
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+from plan import Fit, Plan
+from watch import JOBS, in_words
+
+from neuronio.data.shard import Shard, write_shard
+from neuronio.errors import NeuronIOError
+from neuronio.files import write_json
+from neuronio.simulation.engines.base import available_cores
+from neuronio.simulation.queue import Draw
+from neuronio.surrogate.fit_settings import fitted_options
+from neuronio.surrogate.train import FitSpec, fit
+
+# Draws to an accepted trial of a generator that turns some away: of 12,800 `ergodic` trials.
+DRAWS = 1.4
+TRIAL_RUN_MS = 1000
+STEPS = 4
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a part of a run takes.
+
+    Attributes:
+        what: in words; jobs: seconds of a core by the log of each job.
+        bytes_on_disk: what stays of it.
+    """
+
+    what: str
+    jobs: dict[str, float]
+    bytes_on_disk: float = 0.0
+
+    @property
+    def core_s(self) -> float:
+        """Time of processors, s."""
+        return sum(self.jobs.values())
+
+
+def cost(plan: Plan) -> list[Cost]:
+    """What is missing of a run, in the working folder, and what it takes.
+
+    Raises:
+        NeuronIOError: the cell cannot be simulated, or a surrogate cannot be fitted.
+    """
+    missing = [
+        (split, i, count)
+        for split, paths in plan.shards.items()
+        for i, (path, count) in enumerate(zip(paths, plan.counts(split), strict=True))
+        if not Path(path).exists()
+    ]
+    fits = [fit for name, fit in plan.asked.items() if not plan.fits[name].receipt.exists()]
+    if not missing and not fits:
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        shards = [Path(folder) / f"shard-00{i}.h5" for i in range(2)]
+        core_s_per_ms, bytes_per_ms = simulated(plan, shards)
+        found = [data_cost(plan, missing, core_s_per_ms, bytes_per_ms)]
+        if fits:
+            found.append(fits_cost(plan, fits, shards))
+    return [part for part in found if part.jobs]
+
+
+def simulated(plan: Plan, shards: Sequence[Path]) -> tuple[float, float]:
+    """Simulate trials and write them, one to the last shard; core s and bytes for a trial's ms."""
+    job = plan.jobs["train"]
+    engine = job.make_engine()
+    duration_ms = min(plan.run.dataset.duration_ms, TRIAL_RUN_MS)
+    if plan.run.engine.name == "neuron":
+        duration_ms = min(duration_ms, TRIAL_RUN_MS // 5)
+    job = replace(job, duration_ms=max(duration_ms, least_ms(plan)))
+    segments = engine.segment_table()
+    inputs = [job.draw_inputs(Draw(i, 0), segments) for i in range(max(2, engine.batch_size))]
+    started = time.process_time()
+    recordings = engine.run(inputs)
+    took_s = time.process_time() - started
+    trials = [(i, *pair) for i, pair in enumerate(zip(inputs, recordings, strict=True))]
+    write_shard(shards[0], trials[:-1], job.info(), segments)
+    write_shard(shards[1], trials[-1:], job.info(), segments)
+    size, total_ms = sum(path.stat().st_size for path in shards), len(trials) * job.duration_ms
+    return took_s / total_ms, size / total_ms
+
+
+def least_ms(plan: Plan) -> int:
+    """The shortest trial that windows of every fit can be cut from, ms."""
+    windows = [plan.run.training_of(fit.section).window_ms for fit in plan.asked.values()]
+    return max(windows, default=10) + plan.run.evaluation.ignore_ms
+
+
+def data_cost(
+    plan: Plan, missing: Sequence[tuple[str, int, int]], core_s_per_ms: float, bytes_per_ms: float
+) -> Cost:
+    """Of the shards that are not there yet, and of the noise floor's."""
+    duration_ms, logs = plan.run.dataset.duration_ms, plan.results / "logs"
+    trial_s = duration_ms * core_s_per_ms
+    draws = {split: DRAWS if job.rejects() else 1.0 for split, job in plan.jobs.items()}
+    jobs = {
+        f"{logs}/simulate/{plan.splits[split].folder.name}-{i:03}.log": n * draws[split] * trial_s
+        for split, i, n in missing
+    }
+    trials = sum(n for _, _, n in missing)
+    words = f"{trials:,} trials of {duration_ms / 1000:g} s"
+    if plan.floor and not plan.floor.receipt.exists():
+        again = plan.floor.recipe["trials"]
+        jobs[f"{logs}/{plan.floor.folder.name}.log"] = 2 * again * trial_s
+        words += f", {again} again with half the step"
+        trials += again
+    return Cost(words, jobs, trials * duration_ms * bytes_per_ms)
+
+
+def fits_cost(plan: Plan, fits: Sequence[Fit], shards: Sequence[Path]) -> Cost:
+    """Of the fits that are not there yet: a few steps of each kind, as many times as it takes."""
+    took: dict[str, float] = {}
+    for asked in fits:
+        kind = repr(replace(asked, name="", seed=0))
+        if kind not in took:
+            took[kind] = fit_s(plan, asked, shards)
+    logs = plan.results / "logs" / "fit"
+    jobs = {
+        f"{logs}/{plan.fits[asked.name].folder.name}.log": took[
+            repr(replace(asked, name="", seed=0))
+        ]
+        for asked in fits
+    }
+    return Cost(f"{len(fits)} fits", jobs)
+
+
+def fit_s(plan: Plan, asked: Fit, shards: Sequence[Path]) -> float:
+    """Core seconds of one fit, from its first steps and one validation trial."""
+    training = plan.run.training_of(asked.section)
+    few = {"steps": STEPS, "validate_every": STEPS, "validation_trials": 1, "train_trials": 0}
+    with Shard(shards[1]) as held:
+        inputs, held_ms = held.n_synapses, held.duration_ms
+    options = fitted_options(
+        asked.section.model, asked.size, asked.section.options, training, inputs
+    )
+    times = [time.process_time()]
+    with tempfile.TemporaryDirectory() as folder:
+        spec = FitSpec(
+            model=asked.section.model,
+            options=options,
+            seed=asked.seed,
+            training=training.model_copy(update=few),
+            train=[shards[0]],
+            valid=[shards[1]],
+            out=Path(folder),
+            ignore_ms=plan.run.evaluation.ignore_ms,
+        )
+        fit(spec, progress=lambda done, total, detail: times.append(time.process_time()))
+    step_s = min(b - a for a, b in pairwise(times[1:-1]))
+    validation_s = max(times[-1] - times[-2] - step_s, 0.0) / held_ms
+    validations = training.steps / training.validate_every
+    trials = min(training.validation_trials, plan.splits["valid"].recipe["trials"])
+    validated_ms = plan.run.dataset.duration_ms * trials
+    return training.steps * step_s + validations * validated_ms * validation_s
+
+
+def told(parts: Sequence[Cost], cores: int) -> str:
+    """The costs as lines of text."""
+    if not parts:
+        return "Nothing is left to simulate or fit."
+    lines = ["This run will take about (from a trial run on this machine):"]
+    for part in parts:
+        disk = f", {part.bytes_on_disk / 1e9:.2f} GB on disk" if part.bytes_on_disk else ""
+        lines.append(f"  {part.what}: {in_words(part.core_s)} of one core{disk}")
+    total = sum(part.core_s for part in parts)
+    lines.append(
+        f"  all: {in_words(total)} of one core, {in_words(total / cores)} on {cores} cores"
+    )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Print what a run will cost; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--configfile", type=Path, nargs="+", required=True)
+    parser.add_argument("--directory", type=Path, default=Path("."))
+    parser.add_argument("--cores", default="all")
+    given = parser.parse_args()
+    cores = available_cores() if given.cores == "all" else max(1, int(given.cores))
+    try:
+        run = merged(given.configfile)
+        with chdir(given.directory):
+            parts = cost(Plan(run))
+            jobs = [{"log": log, "core_s": s} for part in parts for log, s in part.jobs.items()]
+            write_json(JOBS, jobs)
+            print(told(parts, cores), flush=True)
+    except NeuronIOError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

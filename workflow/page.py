@@ -1,0 +1,260 @@
+"""The report of a run: one HTML file that needs nothing else, made to be read on a phone."""
+
+from __future__ import annotations
+
+import base64
+import csv
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from neuronio.config import RunConfig
+from neuronio.files import read_json, write_atomic
+from neuronio.simulation.cell_spec import load_cell
+from neuronio.surrogate.models import FAMILIES
+from neuronio.surrogate.protocol import Protocol
+
+ROOT = Path(__file__).resolve().parents[1]
+TEMPLATE = ROOT / "workflow" / "report" / "page.html.j2"
+RULES = ("kernels", "simulate", "dataset", "quality", "fit", "evaluate", "floor", "report")
+# What the summary shows of each score: its name there, and how many decimals.
+SCORES = {
+    "auc": ("ROC AUC", 4),
+    "average_precision": ("average precision", 3),
+    "tp_at_fp_0.01": ("TP at 1% FP", 3),
+    "spike_f1_2ms": ("F1 within 2 ms", 3),
+    "soma_rmse_mV": ("soma RMSE, mV", 3),
+}
+NOT_FITTED = {
+    "integrator floor": "the same trials integrated again with half the step",
+    "chance": "chance",
+    "mean_voltage": "a constant voltage",
+}
+FIGURES = {
+    "accuracy": "Accuracy against parameters",
+    "accuracy_multiply_adds": "Accuracy against multiply-adds",
+    "accuracy_seconds": "Accuracy against training time",
+    "accuracy_train_trials": "Accuracy against training trials",
+    "ablation": "What each change does",
+    "curves": "ROC and precision-recall curves",
+    "learning": "Learning curves",
+}
+
+
+def write_page(results: Path, run: RunConfig) -> Path:
+    """Write `report.html` of a finished run.
+
+    Args:
+        results: results/NAME; run: the configuration, whose `leave_out` names what failed.
+
+    Returns:
+        Its path.
+    """
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    families = {made.name: made.label for made in (FAMILIES[fit.model] for fit in run.fits)}
+    fitted = (results / "summary.csv").is_file()
+    facts = read_json(results / "provenance.json") if fitted else {}
+    page = template.render(
+        run=run,
+        missing=run.leave_out,
+        cell=load_cell(run.cell.model, run.cell.variant),
+        scores={name: title for name, (title, _) in SCORES.items()},
+        rows=[_summary(row, families) for row in _rows(results / "summary.csv")] if fitted else [],
+        figures={
+            title: _image(results / "figures" / f"{name}.svg") for name, title in _drawn(results)
+        },
+        traces=_image(results / "figures" / "traces.svg") if fitted else "",
+        quality=_image(results / "quality" / "quality.svg"),
+        trials=_image(results / "quality" / "quality_trials.svg"),
+        published=_published(_rows(results / "quality" / "quality.csv")),
+        data=read_json(results / "quality" / "quality.json")["splits"],
+        methods=_methods(run),
+        costs=_costs(results / "times"),
+        bibtex=bibtex(ROOT / "CITATION.cff"),
+        facts=facts,
+        files=sorted(_files(results)),
+    )
+    path = results / "report.html"
+    write_atomic(path, page.encode())
+    return path
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _drawn(results: Path) -> list[tuple[str, str]]:
+    return [(n, t) for n, t in FIGURES.items() if (results / "figures" / f"{n}.svg").is_file()]
+
+
+def _image(path: Path) -> str:
+    """A figure as the address of an image that holds it."""
+    return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _summary(row: dict[str, str], families: dict[str, str]) -> dict[str, Any]:
+    """A line of the summary: what it is, its parameters, and (value, interval, range) of scores."""
+    fitted = row["source"] == "fit"
+    if fitted:
+        name = families.get(row["model"], row["model"])
+        name += f", {row['size']}" + (f" ({row['label']})" if row["label"] else "")
+    else:
+        name = NOT_FITTED.get(row["fits"], row["fits"])
+    scores = {}
+    for key, (_, decimals) in SCORES.items():
+        low, high, worst, best = (
+            _decimal(row[f"{key}_{what}"], decimals)
+            for what in ("low", "high", "lowest", "highest")
+        )
+        seeds = f"{worst}–{best}" if worst != best and int(row["n_fits"]) > 1 else ""
+        interval = f"[{low}, {high}]" if low else ""
+        scores[key] = (_decimal(row[f"{key}_mean"], decimals), interval, seeds)
+    count = row["parameters"]
+    return {
+        "name": name,
+        "fitted": fitted,
+        "parameters": f"{int(count):,}" if count else "",
+        "seeds": int(row["n_fits"]),
+        "scores": scores,
+    }
+
+
+def _decimal(text: str, decimals: int) -> str:
+    return f"{float(text):.{decimals}f}" if text else ""
+
+
+def _published(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Of every figure that was published: which, for which split, ours, theirs and z."""
+    found = []
+    for row in rows:
+        for split, name in (("train", "training"), ("valid", "validation"), ("test", "test")):
+            theirs = row.get(f"published {name} files")
+            if theirs and row.get(split):
+                spread, error = row[f"published {name} files, sd"], row[f"{split}, s.e."]
+                found.append(
+                    {
+                        "quantity": row["quantity"],
+                        "split": split,
+                        "ours": _pm(row[split], error),
+                        "published": _pm(theirs, spread),
+                        "z": f"{float(z):+.1f}" if (z := row[f"{split}, z"]) else "",
+                    }
+                )
+    return found
+
+
+def _pm(value: str, spread: str) -> str:
+    return _short(value, 3) + (f" ± {_short(spread, 2)}" if spread else "")
+
+
+def _short(text: str, digits: int) -> str:
+    value = float(text)
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"
+
+
+def _methods(run: RunConfig) -> dict[str, Any]:
+    """What the paragraph of methods needs beside the configuration."""
+    families: dict[str, list[int]] = {}
+    for fit in run.fits:
+        families.setdefault(FAMILIES[fit.model].label, []).extend(fit.sizes)
+    named = [f"{label} ({', '.join(map(str, sorted(set(n))))})" for label, n in families.items()]
+    trainings = [run.training_of(fit) for fit in run.fits]
+    return {
+        "families": "; ".join(named),
+        "seeds": max((len(fit.seeds) for fit in run.fits), default=0),
+        "steps": _span([training.steps for training in trainings]),
+        "batch": _span([training.batch_size for training in trainings]),
+        "window": _span([training.window_ms for training in trainings]),
+        "protocol": Protocol.of(run.evaluation).words(),
+    }
+
+
+def _span(values: list[int]) -> str:
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _costs(folder: Path) -> list[dict[str, Any]]:
+    """Of every rule that ran here: jobs, hours of wall and processor time, largest memory."""
+    found = []
+    for rule in RULES:
+        jobs = [row for path in sorted(folder.rglob(f"{rule}*.tsv")) for row in read_times(path)]
+        if jobs:
+            total = {key: sum(job[key] for job in jobs) for key in ("s", "cpu_time")}
+            found.append(
+                {
+                    "rule": rule,
+                    "jobs": len(jobs),
+                    "wall": _time(total["s"]),
+                    "cpu": _time(total["cpu_time"]),
+                    "memory": f"{max(job['max_rss'] for job in jobs) / 1000:.1f} GB",
+                }
+            )
+    return found
+
+
+def read_times(path: Path) -> list[dict[str, float]]:
+    """Seconds (s), processor seconds (cpu_time) and MB (max_rss) of a job, as Snakemake writes."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return [{k: _number(row[k]) for k in ("s", "cpu_time", "max_rss")} for row in rows]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:  # of a job too short to be measured
+        return 0.0
+
+
+def _time(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _files(results: Path) -> list[str]:
+    names = ("table.csv", "summary.csv", "snakemake.html")
+    names += (
+        "data/manifest.csv",
+        "quality/quality.csv",
+        "figures/accuracy.svg",
+        "differences.json",
+    )
+    return [name for name in names if (results / name).is_file()]
+
+
+def bibtex(path: Path) -> str:
+    """The entries of a CITATION.cff: the software, then its references."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    entries = []
+    for work in (document, *document["references"]):
+        first = work["authors"][0]
+        key = f"{first.get('family-names', 'NeuronIO')}{work.get('year', '')}".lower()
+        names = [
+            f"{a['family-names']}, {a['given-names']}"
+            if "family-names" in a
+            else f"{{{a['name']}}}"
+            for a in work["authors"]
+        ]
+        conference = work.get("conference", {}).get("name")
+        fields = {
+            "title": f"{{{work['title']}}}",
+            "author": " and ".join(names),
+            "journal": work.get("journal"),
+            "booktitle": conference,
+            "year": work.get("year"),
+            "version": work.get("version"),
+            "doi": work.get("doi"),
+            "url": work.get("url"),
+        }
+        kind = "article" if work.get("journal") else "inproceedings" if conference else "software"
+        lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+        entries.append("\n".join([f"@{kind}{{{key},", *lines, "}"]))
+    return "\n\n".join(entries)

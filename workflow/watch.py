@@ -1,0 +1,192 @@
+"""How far a whole run is: read from the logs of its jobs, and shown while Snakemake is at work."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_json
+
+JOBS = Path(".snakemake") / "jobs.json"
+EVERY_S = 60.0
+LOOK_S = 1.0
+SURE_AFTER_S = 30.0
+PROGRESS = re.compile(r"^\d\d:\d\d:\d\d (.*) \[[#-]+\] (\d+) of (\d+) ")
+ENDED = re.compile(r"^error: ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that takes long: its log, and how long a core is expected to be at it, s."""
+
+    log: Path
+    core_s: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the logs say at one moment.
+
+    Attributes:
+        done: share of the work, 0 to 1; None where nothing long is to be done.
+        left_s: what is left, s; None where it cannot be told yet.
+        at_work: jobs that have begun and not ended, with their share.
+    """
+
+    done: float | None
+    left_s: float | None
+    at_work: list[tuple[str, float]]
+
+    def __str__(self) -> str:
+        parts = [f"{100 * self.done:.0f}% of the work is done"] if self.done is not None else []
+        parts += [f"about {in_words(self.left_s)} left"] if self.left_s is not None else []
+        jobs = ", ".join(f"{name} ({100 * share:.0f}%)" for name, share in self.at_work)
+        return ", ".join(parts) + (f"; at work: {jobs}" if jobs else "")
+
+
+class Watch:
+    """Looks at the jobs of a run.
+
+    Args:
+        jobs: what takes long.
+        started: time of the run's start, s since the epoch; older logs say nothing of it.
+    """
+
+    def __init__(self, jobs: Sequence[Job], started: float):
+        self._jobs, self._started = jobs, started
+        self._first: dict[Path, float] = {}
+
+    @classmethod
+    def of(cls, folder: Path) -> Watch:
+        """Of the run in a folder, with the jobs that `cost.py` has left there."""
+        try:
+            held = read_json(folder / JOBS)
+        except NeuronIOError:
+            held = []
+        return cls([Job(folder / job["log"], job["core_s"]) for job in held], time.time())
+
+    def look(self) -> Look:
+        """Where the run is."""
+        total = done = begun_with = 0.0
+        at_work = []
+        for job in self._jobs:
+            name, share, ended = self._progress(job.log)
+            first = self._first.setdefault(job.log, share) if name else 0.0
+            total += job.core_s
+            done += job.core_s * share
+            begun_with += job.core_s * first
+            if name and not ended and share < 1:
+                at_work.append((name, share))
+        if not total:
+            return Look(None, None, at_work)
+        spent_s, made = time.time() - self._started, done - begun_with
+        sure = spent_s > SURE_AFTER_S and made > 0
+        return Look(done / total, (total - done) * spent_s / made if sure else None, at_work)
+
+    def _progress(self, log: Path) -> tuple[str, float, bool]:
+        """What a job is called, its share done, and whether it ended in an error."""
+        try:
+            if log.stat().st_mtime < self._started:
+                return "", 0.0, False
+            text = log.read_text(errors="replace")
+        except OSError:
+            return "", 0.0, False
+        found = [match for line in text.splitlines() if (match := PROGRESS.match(line))]
+        if not found:
+            return "", 0.0, False
+        name, done, total = found[-1].groups()
+        return name, int(done) / max(int(total), 1), bool(ENDED.search(text))
+
+
+def in_words(seconds: float) -> str:
+    """A length of time, roughly."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def call(command: Sequence[str], watch: Watch, **options: Any) -> int:
+    """Run a command, and show meanwhile how far the run is; returns the exit code.
+
+    On a terminal there is one live view below what the command prints; elsewhere a line is printed
+    at least every minute.
+    """
+    if sys.stderr.isatty():
+        return _call_live(command, watch, **options)
+    process = subprocess.Popen(command, **options)
+    ended = threading.Event()
+    teller = threading.Thread(target=_tell, args=(watch, ended), daemon=True)
+    teller.start()
+    try:
+        return _wait(process)
+    finally:
+        ended.set()
+
+
+def _tell(watch: Watch, ended: threading.Event) -> None:
+    while not ended.wait(EVERY_S):
+        print(f"{time.strftime('%H:%M:%S')} {watch.look()}", file=sys.stderr, flush=True)
+
+
+def _wait(process: subprocess.Popen) -> int:
+    """Wait for the end; an interrupt reaches the process as well, which then ends by itself."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            try:
+                process.wait(timeout=30)
+            except (KeyboardInterrupt, subprocess.TimeoutExpired):
+                process.kill()
+            raise
+
+
+def _call_live(command: Sequence[str], watch: Watch, **options: Any) -> int:
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+    )
+    assert process.stdout is not None
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        copier = threading.Thread(target=_copy, args=(process.stdout, console), daemon=True)
+        copier.start()
+        try:
+            while process.poll() is None:
+                live.update(_view(watch.look()), refresh=True)
+                time.sleep(LOOK_S)
+        except KeyboardInterrupt:
+            _wait(process)
+            raise
+        copier.join(timeout=5)
+    return process.returncode
+
+
+def _copy(lines: IO[str], console: Any) -> None:
+    for line in lines:
+        console.print(line.rstrip("\n"), markup=False, highlight=False, soft_wrap=True)
+
+
+def _view(look: Look) -> Any:
+    """The live view: a bar for the whole run, and one for each job at work."""
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 1))
+    rows = [("whole run", look.done)] if look.done is not None else []
+    for name, share in [*rows, *look.at_work]:
+        left = look.left_s if name == "whole run" else None
+        words = f"about {in_words(left)} left" if left is not None else ""
+        bar = ProgressBar(total=1.0, completed=share, width=30)
+        table.add_row(name, bar, f"{100 * share:3.0f}%", words)
+    return table
