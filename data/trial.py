@@ -10,6 +10,7 @@ import numpy as np
 
 from neuronio.conventions import SAMPLES_PER_MS, SPIKE_THRESHOLD_MV
 from neuronio.errors import NeuronIOError
+from neuronio.files import read_npz
 
 MOST_SYNAPSES = 1 << 16
 MOST_EVENTS_PER_MS = (1 << 16) - 1
@@ -156,8 +157,15 @@ class InputEvents:
 
     @classmethod
     def from_packed(cls, arrays: dict[str, np.ndarray]) -> InputEvents:
-        """The inverse of `packed`."""
-        segments, duration_ms = (int(n) for n in arrays["shape"])
+        """The inverse of `packed`.
+
+        Raises:
+            NeuronIOError: the arrays are not what `packed` makes.
+        """
+        shape = np.asarray(arrays["shape"])
+        if shape.shape != (2,) or shape.dtype.kind not in "iu" or (shape < 1).any():
+            raise NeuronIOError(f"'shape' is {shape.tolist()} instead of (segments, ms)")
+        segments, duration_ms = (int(n) for n in shape)
         bits = {}
         for key in ("excitatory", "inhibitory"):
             packed = np.asarray(arrays[key])
@@ -178,17 +186,11 @@ class InputEvents:
         Raises:
             NeuronIOError: the file cannot be read or lacks a key.
         """
+        arrays = read_npz(path, ("excitatory", "inhibitory", "shape"))
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in ("excitatory", "inhibitory", "shape")}
-        except KeyError as error:
-            raise NeuronIOError(
-                f"{path} has no {error.args[0].split()[0]}; an input file needs the keys "
-                "excitatory, inhibitory and shape"
-            ) from error
-        except (OSError, ValueError, EOFError) as error:
-            raise NeuronIOError(f"cannot read inputs from {path}: {error}") from error
-        return cls.from_packed(arrays)
+            return cls.from_packed(arrays)
+        except NeuronIOError as error:
+            raise NeuronIOError(f"{path} holds no inputs: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,16 @@ class EngineConfig(Section):
     )
     threads: int = Field(0, ge=0, le=1024, description="Threads or processes; 0 means every core.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _arithmetic(cls, given: Any) -> Any:
+        """NEURON computes in float64, and need not be told."""
+        if not isinstance(given, dict) or given.get("name") != "neuron":
+            return given
+        if given.get("precision", "float64") == "float32":
+            raise ValueError("precision float32 needs engine ensemble; NEURON computes in float64")
+        return {"precision": "float64", **given}
+
     @model_validator(mode="after")
     def _consistent(self) -> EngineConfig:
         steps = 1 / SAMPLES_PER_MS / self.dt_ms
@@ -287,6 +297,18 @@ class RunConfig(Section):
                     f"training.window_ms of {fit.model} is {training.window_ms}, but of a trial's "
                     f"{self.dataset.duration_ms} ms only {left_ms} come after ignore_ms, "
                     f"{self.evaluation.ignore_ms}: take a shorter window or longer trials"
+                )
+            if training.validate_every > training.steps:
+                raise ValueError(
+                    f"training.validate_every of {fit.model} is {training.validate_every}, but "
+                    f"there are only {training.steps} steps: validate more often"
+                )
+            asked = {**self.training.model_dump(exclude_unset=True), **fit.training}
+            valid = self.dataset.trials.valid
+            if asked.get("validation_trials", 0) > valid:
+                raise ValueError(
+                    f"training.validation_trials of {fit.model} is {training.validation_trials}, "
+                    f"but dataset.trials.valid is {valid}"
                 )
             if training.dendrites and not self.dataset.record_segments:
                 raise ValueError(

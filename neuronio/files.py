@@ -9,6 +9,8 @@ import io
 import json
 import os
 import secrets
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -98,8 +100,31 @@ def read_json(path: str | Path) -> Any:
     """
     try:
         return json.loads(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    # ValueError: no JSON, not UTF-8, a number of thousands of digits.
+    except (OSError, ValueError, RecursionError) as error:
         raise NeuronIOError(f"cannot read {path}: {error}") from error
+
+
+# TypeError: a .npy file, which is one array.
+NOT_NPZ = (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def read_npz(path: str | Path, keys: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """Arrays of an npz file by name; objects, which could be code, are refused.
+
+    Args:
+        keys: those that are needed; all there are when left out.
+
+    Raises:
+        NeuronIOError: the file is missing, damaged or no npz, or lacks a key.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if missing := sorted(set(keys or ()) - set(file)):
+                raise NeuronIOError(f"{path} has no {missing[0]}")
+            return {key: file[key] for key in (file if keys is None else keys)}
+    except NOT_NPZ as error:
+        raise NeuronIOError(f"cannot read {path} as npz: {error}") from error
 
 
 def write_csv(

@@ -8,7 +8,7 @@ from neuronio.config import EngineConfig, Variant
 from neuronio.data.shard import Shard
 from neuronio.errors import NeuronIOError
 from neuronio.sections import key_value_options
-from neuronio.simulation.jobs import careful
+from neuronio.simulation.jobs import careful, engine_settings
 
 FLAGS = {
     "integrator": "--integrator",
@@ -29,7 +29,7 @@ def trial_command(shard: Shard, index: int) -> str:
     if index not in shard.trial_index:
         failed = f": it failed because {info['failed'][name]}" if name in info["failed"] else ""
         raise NeuronIOError(f"{shard.path} does not hold trial {index}{failed}")
-    engine = EngineConfig(name=info["engine"], **info["integrator"])
+    engine = EngineConfig(**engine_settings(info))
     if name in info["retried"]:
         engine = careful(engine)
     variant, plain = info["cell_model"]["variant"], Variant().model_dump()

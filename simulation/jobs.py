@@ -143,6 +143,13 @@ class Job:
         return draw_trial_inputs(self.inputs, segments, self.duration_ms, self.seed, *trial)
 
 
+def engine_settings(info: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine of a shard, from what the shard says of itself."""
+    # Older ones of NEURON's name the ensemble engine's arithmetic.
+    own = {"precision": "float64"} if info["engine"] == "neuron" else {}
+    return {"name": info["engine"], **info["integrator"], **own}
+
+
 def careful(engine: EngineConfig) -> EngineConfig:
     """Settings for a trial that failed: NEURON with half the time step, or a tenth of atol."""
     finer = {"dt_ms": engine.dt_ms / 2, "cvode_atol": engine.cvode_atol / 10}

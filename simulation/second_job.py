@@ -14,7 +14,7 @@ from neuronio.recipe import code
 from neuronio.sections import validate
 from neuronio.simulation.cell_spec import CellSpec
 from neuronio.simulation.engines.registry import ENGINES
-from neuronio.simulation.jobs import Job, shard_recipe
+from neuronio.simulation.jobs import Job, engine_settings, shard_recipe
 from neuronio.simulation.morphology import morphology_sha256
 
 # A shard does not say its limit, and a finer step may take many times as long.
@@ -90,7 +90,7 @@ def first_job(shard: Shard) -> Job:
             f"{shard.path} had {info['morphology_sha256'][:12]}; put that file in its place"
         )
     generator, parameters, sha256 = (info[key] for key in inputs)
-    engine = {"name": info["engine"], **info["integrator"], "threads": 1}
+    engine = engine_settings(info) | {"threads": 1}
     return Job(
         info["split"],
         info["dataset_seed"],

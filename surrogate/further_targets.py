@@ -6,7 +6,6 @@ training data say most with few numbers (Beniaguev et al. 2021 fit such componen
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 
 from neuronio.data.shard import Shard
 from neuronio.errors import NeuronIOError
-from neuronio.files import write_npz
+from neuronio.files import read_npz, write_npz
 
 FILE = "targets.npz"
 MOST_TRIALS = 64
@@ -79,12 +78,9 @@ class FurtherTargets:
         if not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
-                held = dict(file)
+            held = read_npz(path)
             return cls(nexus=bool(held.pop("nexus")), **held)
-        except zipfile.BadZipFile as error:
-            raise NeuronIOError(f"{path} is cut short ({error}); fit again") from error
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (NeuronIOError, ValueError, KeyError, TypeError) as error:
             raise NeuronIOError(f"{path} is damaged ({error}); fit again") from error
 
 

@@ -74,12 +74,23 @@ def snakemake(
     """Run Snakemake, and show how far it is."""
     live = {"NEURONIO_PROGRESS": "logs"} if sys.stderr.isatty() else {}
     return watch.call(
-        [*command, "--cores", given.cores, "--profile", str(PROFILE), *rest],
+        [*command, "--cores", given.cores, "--profile", str(PROFILE), *status_command(rest), *rest],
         watch.Watch.of(given.directory),
         pass_fds=[lock.fileno()],
         # This process does what onsuccess does.
         env={**os.environ, **live, "NEURONIO_FINISH": "later"},
     )
+
+
+def status_command(rest: list[str]) -> list[str]:
+    """How Slurm is asked of jobs, unless that is said: by sacct where it keeps accounts of them."""
+    if not any("slurm" in option for option in rest) or "--slurm-status-command" in rest:
+        return []
+    try:
+        accounts = subprocess.run(["sacct", "--noheader"], capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return ["--slurm-status-command", "squeue"] if accounts.returncode else []
 
 
 def tell_cost(given: argparse.Namespace) -> int:

@@ -57,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = str(error)
     except USAGE_ERROR as error:
         message = f"{error.format_message()} (see --help)"
+    except OSError as error:  # such as a name that is too long
+        message = f"{error.filename or 'the system'}: {error.strerror or error}"
     except (KeyboardInterrupt, typer.Abort):
         typer.echo(INTERRUPTED, err=True)
         return 130

@@ -25,7 +25,10 @@ Variants = Annotated[
 ]
 ModelDir = Annotated[Path, typer.Option(help="A fit directory, or one with published weights.")]
 ModelOptions = Annotated[Texts, typer.Option("--set", help="Options of the model, key=value ...")]
-Size = Annotated[int | None, typer.Option(help="Size of the model: num_memory, width, hidden, ...")]
+Size = Annotated[
+    int | None,
+    typer.Option(help="Size of the model: num_memory, width, hidden, ...", min=1, max=100_000),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 Plot = Annotated[Path | None, typer.Option(help="Draw it here (.png, .svg or .pdf).")]

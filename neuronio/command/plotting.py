@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ import typer
 
 from neuronio.command.options import Files, Texts
 from neuronio.errors import NeuronIOError
-from neuronio.files import read_csv, read_json
+from neuronio.files import read_csv, read_json, read_npz
 
 app = typer.Typer()
 
@@ -94,10 +93,8 @@ def _predictions(paths: Sequence[Path]) -> dict[str, dict[str, np.ndarray]]:
 
 def _prediction(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in PREDICTED}
-    # TypeError: a .npy file, which is one array.
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        return read_npz(path, PREDICTED)
+    except NeuronIOError as error:
         raise NeuronIOError(
             f"{path} holds no prediction; give files made by `neuronio predict`"
         ) from error

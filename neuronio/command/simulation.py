@@ -67,7 +67,9 @@ def trial(
     ] = None,
     duration_ms: Annotated[
         int | None,
-        typer.Option(help="Length, ms (6000, or that of --inputs).", min=1, show_default=False),
+        typer.Option(
+            help="Length, ms (6000, or that of --inputs).", min=1, max=600_000, show_default=False
+        ),
     ] = None,
     t0_artefact: Annotated[
         bool, typer.Option(help="Silence synapses with a spike in the first ms, as in NeuronIO.")

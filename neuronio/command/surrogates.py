@@ -122,7 +122,7 @@ def count(
     ] = None,
     size: Size = None,
     options: ModelOptions = None,
-    inputs: Annotated[int, typer.Option(help="Input synapses.")] = 1278,
+    inputs: Annotated[int, typer.Option(help="Input synapses.", min=1, max=65_536)] = 1278,
     parameters_only: Annotated[
         bool, typer.Option("--parameters-only", help="Print the number of parameters alone.")
     ] = False,

@@ -34,6 +34,7 @@ class Family:
 
 
 FAMILIES: Registry[Family] = Registry("model", "neuronio.surrogates")
+MOST_PARAMETERS = 10**9
 Model = TypeVar("Model", bound=type[Surrogate])
 
 
@@ -53,12 +54,33 @@ def build_model(name: str, options: ModelOptions, *, seed: int = 0) -> Surrogate
     """A freshly initialised model; the same seed gives the same weights.
 
     Raises:
-        NeuronIOError: there is no such model.
+        NeuronIOError: there is no such model, or it would be too large for any machine.
     """
     family = FAMILIES[name]
+    if (count := _parameters(family, options)) > MOST_PARAMETERS:
+        raise NeuronIOError(
+            f"a {name} of size {options.size} has {count:.3g} parameters, but at most "
+            f"{MOST_PARAMETERS:.0e} are built; take a smaller one"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return family.model(options)
+        try:
+            return family.model(options)
+        except (MemoryError, RuntimeError) as error:
+            if "alloc" not in f"{type(error).__name__} {error}" and type(error) is RuntimeError:
+                raise
+            raise NeuronIOError(
+                f"there is no memory for a {name} of size {options.size}; take a smaller one"
+            ) from error
+
+
+def _parameters(family: Family, options: ModelOptions) -> int:
+    """How many parameters a model has, without memory for them; 0 where that cannot be told."""
+    try:
+        with torch.device("meta"), torch.random.fork_rng(devices=[]):
+            return sum(p.numel() for p in family.model(options).parameters())
+    except (RuntimeError, NotImplementedError, TypeError, ValueError):
+        return 0  # it computes with its weights while it is made
 
 
 def parse_options(name: str, values: Mapping[str, Any]) -> ModelOptions:

@@ -22,7 +22,7 @@ from neuronio.training import TrainingConfig
 GOOD = {
     "name": "test",
     "dataset": {"trials": {"train": 2, "valid": 1, "test": 1}},
-    "fits": [{"model": "branch_elm", "sizes": [3], "training": {"steps": 5}}],
+    "fits": [{"model": "branch_elm", "sizes": [3], "training": {"steps": 5, "validate_every": 5}}],
 }
 
 
@@ -45,6 +45,9 @@ GOOD = {
         (("seed",), 1.5, "'seed' is 1.5"),
         (("a\nb",), 1, "unknown key 'a b'"),
         (("engine",), {"name": "neuron", "gate_tables": True}, "gate_tables needs engine ensemble"),
+        (("engine",), {"name": "neuron", "precision": "float32"}, "NEURON computes in float64"),
+        (("fits", 0, "training", "validate_every"), 6, "but there are only 5 steps"),
+        (("training",), {"validation_trials": 2}, "but dataset.trials.valid is 1"),
         (("engine",), {"dt_ms": 1e-9}, "'engine.dt_ms' is 1e-09"),
         (("dataset", "scale"), 1e-300, "'dataset.scale' is 1e-300"),
         (("dataset", "scale"), float("inf"), "'dataset.scale' is inf"),

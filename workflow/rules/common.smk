@@ -23,6 +23,9 @@ STARTED = time.time()
 STORE = f"results/{MADE}"
 # Of the ensemble engine in float32 on vectors of 512 bits; elsewhere fewer.
 LANES = 16
+# Of one ms of one trial: three times what the slowest machine took that was measured.
+SLOW_MS_PER_MS = {"ensemble": 2.0, "neuron": 60.0}
+SLOW_FIT_MS_PER_MINUTE = 3_000_000
 # A path says everything that decides what is at it, so that nothing is made again for a younger
 # time stamp, a touched script or another number of threads. (The settings that hold these triggers
 # are not there yet while this file is read, and a profile would not reach plain Snakemake.)
@@ -110,16 +113,42 @@ def fit_threads(wildcards):
     return PLAN.run.training_of(PLAN.asked[FITS[wildcards.fit]].section).threads
 
 
+def fit_device(wildcards):
+    return PLAN.run.training_of(PLAN.asked[FITS[wildcards.fit]].section).device
+
+
 def simulation_threads(wildcards):
     return PLAN.run.engine.threads or workflow.cores
 
 
+def trials_of(wildcards):
+    """How many trials a shard is to hold."""
+    path = f"{STORE}/{wildcards.split}/shard-{wildcards.shard}.h5"
+    return next(count for other, _, _, count in PLAN.wanted() if other == path)
+
+
 def shard_threads(wildcards):
     """Cores of one shard: no more than it has groups of lanes; the others take another shard."""
-    path = f"{STORE}/{wildcards.split}/shard-{wildcards.shard}.h5"
-    trials = next(count for other, _, _, count in PLAN.wanted() if other == path)
     cores = PLAN.run.engine.threads or workflow.cores or 1
-    return min(cores, -(-trials // LANES))
+    return min(cores, -(-trials_of(wildcards) // LANES))
+
+
+def simulation_minutes(trials, threads, attempt):
+    """What a scheduler is asked for: several times what it takes on an old core."""
+    core_ms = trials * PLAN.run.dataset.duration_ms * SLOW_MS_PER_MS[PLAN.run.engine.name]
+    return attempt * (15 + round(core_ms / threads / 60_000))
+
+
+def fit_minutes(wildcards, attempt):
+    """The same for a fit, by what it sees; a fit that is ended goes on from its checkpoint."""
+    training = PLAN.run.training_of(PLAN.asked[FITS[wildcards.fit]].section)
+    seen_ms = training.steps * training.batch_size * training.window_ms
+    return attempt * (30 + round(seen_ms / SLOW_FIT_MS_PER_MINUTE))
+
+
+def memory(wildcards, attempt):
+    """MB of memory of any job."""
+    return 4000 * attempt
 
 
 def report_and_tell():

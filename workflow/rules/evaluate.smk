@@ -18,8 +18,8 @@ rule evaluate:
     conda:
         "../../environment.yml"
     resources:
-        runtime="1h",
-        mem_mb=4000,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=memory,
     params:
         recipe=lambda wildcards: wildcards.evaluation.rpartition("-")[2],
     message:

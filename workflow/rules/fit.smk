@@ -13,8 +13,9 @@ rule fit:
         "../../environment.yml"
     threads: fit_threads
     resources:
-        runtime="12h",
-        mem_mb=4000,
+        runtime=fit_minutes,
+        gpu=lambda wildcards: int(fit_device(wildcards) == "cuda"),
+        mem_mb=memory,
     params:
         recipe=lambda wildcards: wildcards.fit.rpartition("-")[2],
     message:

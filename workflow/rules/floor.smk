@@ -14,8 +14,10 @@ rule floor:
         "../../environment.yml"
     threads: simulation_threads
     resources:
-        runtime="2h",
-        mem_mb=4000,
+        runtime=lambda wildcards, threads, attempt: simulation_minutes(
+            2 * PLAN.floor.recipe["trials"], threads, attempt
+        ),
+        mem_mb=memory,
     params:
         recipe=lambda wildcards: wildcards.floor.rpartition("-")[2],
     message:
@@ -42,8 +44,8 @@ rule score_floor:
     conda:
         "../../environment.yml"
     resources:
-        runtime="1h",
-        mem_mb=4000,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=memory,
     params:
         recipe=lambda wildcards: wildcards.floor_evaluation.rpartition("-")[2],
     message:

@@ -13,8 +13,10 @@ rule simulate:
         "../../environment.yml"
     threads: shard_threads
     resources:
-        runtime="4h",
-        mem_mb=4000,
+        runtime=lambda wildcards, threads, attempt: simulation_minutes(
+            trials_of(wildcards), threads, attempt
+        ),
+        mem_mb=memory,
     params:
         recipe=lambda wildcards: wildcards.split.rpartition("-")[2],
     message:

@@ -1,0 +1,84 @@
+"""The workflow through a real Slurm of one node, with a job cancelled and the node lost."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import threading
+from pathlib import Path
+
+import h5py
+import pytest
+from running import ROOT, SMOKE, command
+
+from tests.cluster.slurm import Slurm, missing, wait_for
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(missing()), reason=missing() or "Slurm can be started"),
+]
+PROFILE = ROOT / "workflow" / "profiles" / "slurm"
+JOBS = {"simulate": 4, "dataset": 1, "quality": 1, "floor": 1, "score_floor": 1}
+JOBS |= {"fit": 3, "evaluate": 3, "report": 1}
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    with Slurm(tmp_path_factory.mktemp("slurm") / "slurm") as started:
+        yield started
+
+
+def data(folder: Path) -> dict[str, str]:
+    """Checksums of the content of every shard."""
+    found = {}
+    for path in sorted((folder / "results" / "smoke" / "data").rglob("shard-*.h5")):
+        with h5py.File(path) as file:
+            held = b"".join(file[name][:].tobytes() for name in ("soma_mV", "inputs/synapse"))
+            found[f"{path.parent.name}/{path.name}"] = hashlib.sha256(held).hexdigest()
+    return found
+
+
+def test_smoke_through_slurm_survives_a_cancelled_job_and_a_lost_node(slurm, finished, tmp_path):
+    home = tmp_path / "home of a node"
+    home.mkdir()
+    options = ["--workflow-profile", str(PROFILE), "--jobs", "4"]
+    options += ["--slurm-init-seconds-before-status-checks", "3"]
+    process = subprocess.Popen(
+        [*command(tmp_path / "run", SMOKE), *options],
+        cwd=ROOT,
+        env=slurm.environment | {"HOME": str(home), "NEURONIO_CACHE": str(tmp_path / "cache")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    said: list[str] = []
+    reader = threading.Thread(target=lambda: said.extend(process.stdout))
+    reader.start()
+
+    def running() -> list[str]:
+        return slurm.ask("squeue", "-h", "-t", "R", "-o", "%i").split()
+
+    def explain() -> str:
+        return "".join(said)[-3000:] + slurm.logs()
+
+    try:
+        wait_for(running, 240, explain)
+        cancelled = running()[0]
+        slurm.ask("scancel", cancelled)
+        wait_for(lambda: set(running()) - {cancelled}, 240, explain)
+        slurm.kill_node()
+        slurm.start_node()
+        process.wait(timeout=700)
+    finally:
+        process.kill()
+        reader.join(timeout=10)
+    text = "".join(said)
+    assert process.returncode == 0, explain()
+    submitted = set(re.findall(r"SLURM jobid (\d+)", text))
+    assert len(submitted) >= sum(JOBS.values()) + 1  # and the one that was cancelled, again
+    assert cancelled in submitted
+    assert data(tmp_path / "run") == data(finished[0])
+    assert len(data(finished[0])) == 5
+    assert (tmp_path / "run/results/smoke/report.html").is_file()
