@@ -10,15 +10,22 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from neuronio.errors import NeuronIOError
+from neuronio.files import write_atomic
+from neuronio.native import cache_dir
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "neuronio"
@@ -76,8 +83,9 @@ def code(*roots: str) -> dict[str, str]:
             found |= _distributions(name)
         else:
             folder = name if path.name == "__init__.py" else name.rpartition(".")[0]
-            for source in _sources_beside(path):
-                found[f"{folder}/{source.relative_to(path.parent)}"] = file_sha256(source)[:16]
+            for source in _sources_in(path.parent):
+                found[f"{folder}/{source}"] = file_sha256(path.parent / source)[:16]
+    _remember()
     return dict(sorted(found.items()))
 
 
@@ -101,9 +109,16 @@ def _module_file(name: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _sources_beside(path: Path) -> Iterator[Path]:
-    for folder in SOURCE_FOLDERS:
-        yield from (p for p in sorted((path.parent / folder).glob("*")) if p.suffix in SOURCES)
+@cache
+def _sources_in(folder: Path) -> list[str]:
+    """C++ and NMODL sources of a package's folder, by their paths in it."""
+    return [
+        os.path.normpath(os.path.join(inside, name))
+        for inside in SOURCE_FOLDERS
+        if (folder / inside).is_dir()
+        for name in sorted(os.listdir(folder / inside))
+        if os.path.splitext(name)[1] in SOURCES
+    ]
 
 
 def _distributions(name: str) -> dict[str, str]:
@@ -114,37 +129,77 @@ def _distributions(name: str) -> dict[str, str]:
 
 def _siblings(path: Path) -> list[str]:
     """Files beside a user's file that it imports."""
-    names: set[str] = set()
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.ImportFrom):
-            names.add(str(node.module).partition(".")[0])
-        elif isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
+    names = {name.partition(".")[0] for name in _source(path).imports}
     beside = (path.with_name(f"{name}.py") for name in sorted(names))
     return [str(file) for file in beside if file.is_file()]
 
 
+_new: dict[str, list[str]] = {}
+"""What this process has read out of sources and not yet kept."""
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What is read out of a Python file: the hash of what it does, and all that it imports."""
+
+    hash: str
+    imports: list[str]
+
+
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
+def _source(path: Path) -> _Source:
+    content = path.read_bytes()
+    key = hashlib.sha256(content).hexdigest()
+    if key not in _memory():
+        tree = ast.parse(content)
+        found = hashlib.sha256(repr(_canonical(tree)).encode()).hexdigest()[:16]
+        _memory()[key] = _new[key] = [found, *sorted(_imported(tree))]
+    return _Source(_memory()[key][0], _memory()[key][1:])
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    """Names of what a module imports, at its top or inside functions, and of what it takes from."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return names
+
+
+def _memory_file() -> Path:
+    """Where what was read out of sources is kept, by their content: parsing all takes seconds."""
+    this = hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode()).hexdigest()[:16]
+    return cache_dir() / f"sources-{this}.json"
+
+
+@cache
+def _memory() -> dict[str, list[str]]:
+    with suppress(OSError, ValueError, NeuronIOError):
+        return dict(json.loads(_memory_file().read_bytes()))
+    return {}
+
+
+def _remember() -> None:
+    """Keep what is new; a cache that cannot be written to only costs time."""
+    if not _new:
+        return
+    _new.clear()
+    with suppress(NeuronIOError):
+        write_atomic(_memory_file(), json.dumps(_memory()).encode())
 
 
 @cache
 def _imports(path: Path) -> tuple[str, ...]:
-    """Modules of this package that a file imports, at its top or inside functions."""
-    names: set[str] = set()
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names if alias.name.startswith(f"{PACKAGE}.")}
-    return tuple(sorted(name for name in names if _module_file(name).is_file()))
+    """Modules of this package that a file imports."""
+    names = (name for name in _source(path).imports if name.startswith(PACKAGE))
+    return tuple(name for name in names if _module_file(name).is_file())
 
 
-@cache
 def python_hash(path: Path) -> str:
     """Hash of what a Python file does: its syntax tree without docstrings."""
-    return hashlib.sha256(repr(_canonical(_tree(path))).encode()).hexdigest()[:16]
+    return _source(path).hash
 
 
 def _canonical(node: Any) -> Any:

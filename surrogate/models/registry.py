@@ -34,7 +34,7 @@ class Family:
 
 
 FAMILIES: Registry[Family] = Registry("model", "neuronio.surrogates")
-MOST_PARAMETERS = 10**9
+LARGE, MOST_PARAMETERS = 2000, 10**9
 Model = TypeVar("Model", bound=type[Surrogate])
 
 
@@ -57,7 +57,9 @@ def build_model(name: str, options: ModelOptions, *, seed: int = 0) -> Surrogate
         NeuronIOError: there is no such model, or it would be too large for any machine.
     """
     family = FAMILIES[name]
-    if (count := _parameters(family, options)) > MOST_PARAMETERS:
+    # Counting first takes seconds.
+    count = _parameters(family, options) if options.size > LARGE else 0
+    if count > MOST_PARAMETERS:
         raise NeuronIOError(
             f"a {name} of size {options.size} has {count:.3g} parameters, but at most "
             f"{MOST_PARAMETERS:.0e} are built; take a smaller one"

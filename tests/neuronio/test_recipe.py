@@ -12,7 +12,7 @@ from neuronio.command.app import main
 from neuronio.made import RUN_LOCK, Product, unused
 from neuronio.recipe import (
     SOURCES,
-    _tree,
+    _source,
     code,
     deciding_versions,
     differences,
@@ -64,8 +64,7 @@ def test_a_users_file_brings_what_it_imports(tmp_path):
     assert {"mine.py", "helper.py", "neuronio.surrogate.recurrence"} <= set(before)
     assert "neuronio.surrogate.recurrence/memory.cpp" in before
     assert not any(str(tmp_path) in name for name in before)
-    _tree.cache_clear()
-    python_hash.cache_clear()
+    _source.cache_clear()
     (tmp_path / "helper.py").write_text("A = 2\n")
     assert list(differences(before, code(str(own)))) == ["helper.py"]
     assert "package numpy" in code("numpy.random")
