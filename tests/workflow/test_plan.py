@@ -3,6 +3,7 @@
 import pytest
 from plan import Plan
 from running import SMOKE
+from snakemake.utils import update_config
 
 from neuronio.config import validate_config
 from neuronio.errors import NeuronIOError
@@ -79,3 +80,20 @@ def test_a_fit_that_is_left_out_is_in_no_product_and_must_be_asked_for():
     assert left.table.folder != plan().table.folder
     with pytest.raises(NeuronIOError, match=r"leave_out names tcn-3-seed0.*did you mean"):
         plan("tcn-3-seed0")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"dataset": {"duration_ms": "long"}}, "dataset.duration_ms"),
+        ({"training": {"window_ms": 5000}}, "window_ms of branch_elm is 5000"),
+        ({"inputs": {"parameters": {"nonsense": 3}}}, "nonsense"),
+        ({"cell": {"model": "pakaged"}}, "pakaged"),
+        ({"fits": [{"model": "branch_elmo", "sizes": [3]}]}, "branch_elmo"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_runs(change, named):
+    document = read_yaml(SMOKE, "configuration")
+    update_config(document, change)
+    with pytest.raises(NeuronIOError, match=named):
+        _ = Plan(validate_config(document)).products
