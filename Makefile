@@ -1,4 +1,4 @@
-# make run | test | neuronio | study | bench | lint | format | clean
+# make run | test | test-cluster | neuronio | study | bench | lint | format | clean
 # Variables: CORES=4, CONFIG=config/demo.yaml, SCALE=0.01 (of the dataset), ARGS="options for snakemake or pytest", PYTHON=python3.12
 
 PYTHON ?= python3
@@ -14,7 +14,7 @@ ROOMS := data simulation surrogate
 SMK_FILES := Snakefile workflow/Snakefile workflow/rules
 
 .DEFAULT_GOAL := run
-.PHONY: run test neuronio study bench lint format clean
+.PHONY: run test test-cluster neuronio study bench lint format clean
 
 run: $(READY)
 	@$(BIN)/python workflow/run.py --cost --configfile $(CONFIG) $(if $(SCALE),--scale $(SCALE)) \
@@ -31,6 +31,11 @@ study: $(READY) # goes on from the fits that are kept in $(STUDY)/fits
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-cluster: $(READY) # through a Slurm of one node, which root on Debian gets installed
+	$(BIN)/python tests/cluster/slurm.py install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[slurm]'
+	$(BIN)/python -m pytest tests/cluster $(ARGS)
 
 bench: $(READY) # WRITE=1 stores the figures and writes the speed tables
 	$(BIN)/python benchmarks $(if $(WRITE),--write) $(ARGS)

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -54,16 +54,13 @@ def building(target: Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(target.with_name(f"{target.name}.lock"))
-        try:
+        with suppress(OSError, NotImplementedError):
             lock.acquire()
-        except (OSError, NotImplementedError):
-            lock = None
         try:
             with tempfile.TemporaryDirectory(dir=target.parent) as folder:
                 yield Path(folder)
         finally:
-            if lock:
-                lock.release()
+            lock.release()
     except OSError as error:
         raise NeuronIOError(
             f"cannot write to {target.parent}: {error.strerror or error}; set NEURONIO_CACHE to a "

@@ -125,12 +125,14 @@ def failed(run: RunConfig, folder: Path) -> list[str]:
     sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
     from plan import Plan
 
-    with contextlib.chdir(folder):
+    # What is wrong with the configuration was told before.
+    with contextlib.chdir(folder), contextlib.suppress(NeuronIOError):
         plan = Plan(run)
         missing = plan.unfinished()
         shards = [path for paths in plan.shards.values() for path in paths]
-        drawable = any(name not in missing for name in plan.asked)
-        return missing if drawable and all(os.path.exists(path) for path in shards) else []
+        if any(n not in missing for n in plan.asked) and all(map(os.path.exists, shards)):
+            return missing
+    return []
 
 
 def take_lock(path: Path, command: list[str]) -> BinaryIO:
