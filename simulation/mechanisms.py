@@ -92,9 +92,10 @@ def load_mechanisms(files: Iterable[Path] = ()) -> dict[str, Path]:
     for ours in (True, False):
         if mine := [name for name in missing if (named[name].parent == MOD) == ours]:
             library = compiled([named[name] for name in mine])
-            # From its own folder: NEURON takes no path with letters beyond ASCII.
-            with chdir(library.parent):
-                neuron.h.nrn_load_dll(f"./{library.name}")
+            # From the cache: NEURON takes no path with letters beyond ASCII. With its folder's
+            # name, since two libraries of one path would be taken for one.
+            with chdir(cache_dir()):
+                neuron.h.nrn_load_dll(f"./{library.relative_to(cache_dir())}")
             _loaded.update({name: wanted[name] for name in mine})
     # The equations themselves, in every engine, and not NMODL's tables of them.
     for name in (*missing, "hh"):

@@ -187,8 +187,8 @@ def told(parts: Sequence[Cost], cores: int) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Print what a run will cost; returns the exit code."""
+def main() -> None:
+    """Print what a run will cost, or why that cannot be told."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--configfile", type=Path, nargs="+", required=True)
     parser.add_argument("--directory", type=Path, default=Path("."))
@@ -202,11 +202,10 @@ def main() -> int:
             jobs = [{"log": log, "core_s": s} for part in parts for log, s in part.jobs.items()]
             write_json(JOBS, jobs)
             print(told(parts, cores), flush=True)
-    except NeuronIOError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    except Exception as error:  # a surrogate of the user's own may fail in any way
+        why = error if isinstance(error, NeuronIOError) else f"{type(error).__name__}: {error}"
+        print(f"What this run will cost cannot be told: {' '.join(str(why).split())}", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -34,16 +34,22 @@ def main() -> int:
     parser.add_argument("--cost", action="store_true", help="say beforehand what it will cost")
     given, rest = parser.parse_known_args()
     changes = {"dataset": {"scale": given.scale}} if given.scale is not None else {}
+    lock = None
     try:
-        run, command = asked(given, changes)
-        lock = take_lock(given.directory / RUN_LOCK, command)
+        merged([given.configfile])
+        plain = snakemake_command([given.configfile], given.directory)
+        lock = take_lock(given.directory / RUN_LOCK, plain)
+        run, command = asked(given, changes)  # now that no other run reads what this writes
     except NeuronIOError as error:
         print(f"error: {error}", file=sys.stderr)
+        if lock:
+            lock.truncate(0)
         return 1
     dry = bool({"-n", "--dry-run", "--dryrun"} & set(rest))
     (given.directory / watch.JOBS).unlink(missing_ok=True)  # those of an earlier run
-    code = tell_cost(given) if given.cost else 0
-    code = code or snakemake(command, given, rest, lock)
+    if given.cost and not dry:
+        tell_cost(given)
+    code = snakemake(command, given, rest, lock)
     if not code and not dry:
         code = finish(command, run, given.directory)
     elif code and not dry and (missing := failed(run, given.directory)):
@@ -93,13 +99,13 @@ def status_command(rest: list[str]) -> list[str]:
     return ["--slurm-status-command", "squeue"] if accounts.returncode else []
 
 
-def tell_cost(given: argparse.Namespace) -> int:
+def tell_cost(given: argparse.Namespace) -> None:
     """Print what the run will cost, from a trial run in a process of its own."""
     changes = given.directory / CHANGES
     files = [given.configfile, *([changes] if changes.exists() else [])]
     command = [sys.executable, str(ROOT / "workflow" / "cost.py")]
     command += ["--directory", str(given.directory), "--cores", given.cores]
-    return subprocess.call([*command, "--configfile", *map(str, files)])
+    subprocess.call([*command, "--configfile", *map(str, files)])
 
 
 def draw_without(
