@@ -123,6 +123,8 @@ def second_job(path: Path, changes: Mapping[str, Any]) -> SecondJob:
     engine = finer(first.engine)
     if changes:
         document = {**first.engine.model_dump(), **changes}
+        if document["name"] == "neuron" and "precision" not in changes:
+            del document["precision"]  # the ensemble engine's
         engine = validate(EngineConfig, document, "the engine's settings")
     return SecondJob.after(first, engine, recipe)
 

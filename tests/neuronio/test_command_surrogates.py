@@ -74,7 +74,7 @@ def test_a_configuration_gives_the_settings_and_the_command_line_wins(files, tmp
         "dataset: {trials: {train: 1, valid: 1, test: 1}}\n"
         "training: {steps: 50, batch_size: 2, window_ms: 100, burn_in_ms: 20}\n"
         "fits:\n"
-        "  - {model: linear, sizes: [2], training: {steps: 30}}\n"
+        "  - {model: linear, sizes: [2], training: {steps: 30, validate_every: 30}}\n"
     )
     out = tmp_path / "fit"
     data = ["--train", files[1], "--valid", files[3]]
@@ -140,7 +140,7 @@ BAD = [
     ("count --model tcn --set widht=3", "did you mean 'width'"),
     ("count --model tcn --set width", "not of the form key=value"),
     ("count --model tcn --set width=3 width=4", "given twice"),
-    ("count --model tcn --size -3", "'width' is -3"),
+    ("count --model tcn --size -3", "'--size'"),
     ("count --model tcn --size three", "--size"),
     ("count --model tcn --inputs 7", "multiple of 2"),
     ("evaluate --model {tmp} --data {1}", "neither a fit directory"),

@@ -30,7 +30,7 @@ def test_the_published_preset_sees_as_much_as_was_published():
 def test_a_preset_of_one_model_comes_before_the_common_settings():
     fits = [
         {"model": "elm", "sizes": [1], "training": {"preset": "published", "batch_size": 2}},
-        {"model": "tcn", "sizes": [1], "training": {"steps": 5}},
+        {"model": "tcn", "sizes": [1], "training": {"steps": 5, "validate_every": 5}},
     ]
     common = {"learning_rate": 0.1, "steps": 3, "threads": 2}
     run = validate_config({**RUN, "training": common, "fits": fits})

@@ -102,7 +102,7 @@ def test_a_fit_without_its_own_targets_is_one_sentence(shard, make_shard, tmp_pa
     with pytest.raises(NeuronIOError, match=r"of 1 further targets, but the model has 2"):
         load_model(spec.out)
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(NeuronIOError, match=r"targets\.npz is cut short"):
+    with pytest.raises(NeuronIOError, match=r"targets\.npz is damaged"):
         load_model(spec.out)
     path.unlink()
     with pytest.raises(NeuronIOError, match=r"of 0 further targets, but the model has 2"):
