@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import base64
 import csv
+import sys
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import yaml
+from finish import ROOT
+from watch import in_words
+
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+from plan import FIGURES
 
 from neuronio.config import RunConfig
 from neuronio.files import read_json, write_atomic
@@ -16,7 +22,6 @@ from neuronio.simulation.cell_spec import load_cell
 from neuronio.surrogate.models import FAMILIES
 from neuronio.surrogate.protocol import Protocol
 
-ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "workflow" / "report" / "page.html.j2"
 RULES = ("kernels", "simulate", "dataset", "quality", "fit", "evaluate", "floor", "report")
 # What the summary shows of each score: its name there, and how many decimals.
@@ -31,15 +36,6 @@ NOT_FITTED = {
     "integrator floor": "the same trials integrated again with half the step",
     "chance": "chance",
     "mean_voltage": "a constant voltage",
-}
-FIGURES = {
-    "accuracy": "Accuracy against parameters",
-    "accuracy_multiply_adds": "Accuracy against multiply-adds",
-    "accuracy_seconds": "Accuracy against training time",
-    "accuracy_train_trials": "Accuracy against training trials",
-    "ablation": "What each change does",
-    "curves": "ROC and precision-recall curves",
-    "learning": "Learning curves",
 }
 
 
@@ -88,7 +84,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _drawn(results: Path) -> list[tuple[str, str]]:
-    return [(n, t) for n, t in FIGURES.items() if (results / "figures" / f"{n}.svg").is_file()]
+    """Figures by name and title, but for the traces, which have a place of their own."""
+    titles = [(name, title) for name, (_, title) in FIGURES.items() if name != "traces"]
+    return [(n, t) for n, t in titles if (results / "figures" / f"{n}.svg").is_file()]
 
 
 def _image(path: Path) -> str:
@@ -191,8 +189,8 @@ def _costs(folder: Path) -> list[dict[str, Any]]:
                 {
                     "rule": rule,
                     "jobs": len(jobs),
-                    "wall": _time(total["s"]),
-                    "cpu": _time(total["cpu_time"]),
+                    "wall": in_words(total["s"]),
+                    "cpu": in_words(total["cpu_time"]),
                     "memory": f"{max(job['max_rss'] for job in jobs) / 1000:.1f} GB",
                 }
             )
@@ -211,12 +209,6 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:  # of a job too short to be measured
         return 0.0
-
-
-def _time(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _files(results: Path) -> list[str]:

@@ -9,11 +9,8 @@ from rule_log import RuleLog
 from neuronio.simulation.dataset import simulate_shard
 
 log = RuleLog(snakemake.log[0])
-plan, folder, shard = (
-    DataPlan.of(snakemake),
-    snakemake.wildcards.split,
-    int(snakemake.wildcards.shard),
-)
+plan, folder = DataPlan.of(snakemake), snakemake.wildcards.split
+shard = int(snakemake.wildcards.shard)
 split = folder.rpartition("-")[0]
 product = same(plan.splits[split], snakemake)
 simulate_shard(
