@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.special import ndtr, ndtri, stdtrit
 
 Interval = dict[str, float | None]
 
@@ -74,7 +74,7 @@ class Resamples:
         found = {name: v[np.isfinite(v)] for name, v in scores(self.weight).items()}
         if n < 2:
             return dict.fromkeys(found)
-        scale = t.ppf((1.0 + self.confidence) / 2.0, n - 1) * np.sqrt(n / (n - 1))
+        scale = stdtrit(n - 1, (1.0 + self.confidence) / 2.0) * np.sqrt(n / (n - 1))
         return {name: float(scale * v.std()) if len(v) else None for name, v in found.items()}
 
 
@@ -89,13 +89,13 @@ def bca(point: float, without_one: np.ndarray, drawn: np.ndarray, confidence: fl
     if not len(drawn) or not np.isfinite(point):
         return {"low": None, "high": None}
     tail, n = (1.0 - confidence) / 2.0, len(without_one)
-    z = norm.ppf([tail, 1.0 - tail])
+    z = ndtri([tail, 1.0 - tail])
     if n > 1:
-        z = t.ppf([tail, 1.0 - tail], n - 1) * np.sqrt(n / (n - 1))
+        z = stdtrit(n - 1, [tail, 1.0 - tail]) * np.sqrt(n / (n - 1))
     below = (np.count_nonzero(drawn < point) + np.count_nonzero(drawn <= point)) / 2
-    bias = norm.ppf((below + 0.5) / (len(drawn) + 1))
+    bias = ndtri((below + 0.5) / (len(drawn) + 1))
     shift = bias + z
-    shares = norm.cdf(bias + shift / (1.0 - acceleration(without_one) * shift))
+    shares = ndtr(bias + shift / (1.0 - acceleration(without_one) * shift))
     low, high = np.quantile(drawn, shares)
     return {"low": float(low), "high": float(high)}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from neuronio.surrogate.points import Predictions
 
@@ -22,6 +21,8 @@ def detection_curves(p: Predictions) -> Curves:
     alarms. `precision_recall`: `precision` is the largest at a recall of at least `recall`. Empty
     where the truth has no spike, or nothing else.
     """
+    from sklearn.metrics import precision_recall_curve, roc_curve  # here, as in points.py
+
     truth, logit = p.spikes.ravel(), p.logit.ravel()
     if truth.all() or not truth.any():
         return {}

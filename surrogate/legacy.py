@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.metrics import roc_curve
 
 from neuronio.surrogate.points import Predictions, soma_points
 
@@ -27,6 +26,8 @@ def legacy_scores(
         files: (trials,) number of the file that each trial is from.
         kept: the trials that are scored; ignore_ms: their start that is not.
     """
+    from sklearn.metrics import roc_curve  # here, as in points.py
+
     rescaled = whole.predicted_mV.astype(np.float64)
     for file in np.unique(files):
         rows = np.flatnonzero(np.asarray(files) == file)

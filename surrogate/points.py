@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 FALSE_POSITIVE_RATES = (0.0025, 0.005, 0.01)
 
@@ -44,6 +43,9 @@ def point_scores(predictions: Predictions) -> dict[str, float | None]:
 
 def detection_points(p: Predictions) -> dict[str, float | None]:
     """AUC, average precision, and true positives at the false positive rates."""
+    # Here, since loading it takes a second that only those who score should wait for.
+    from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
     names = ["auc", "average_precision", *(f"tp_at_fp_{rate}" for rate in FALSE_POSITIVE_RATES)]
     truth, logit = p.spikes.ravel(), p.logit.ravel()
     if truth.all() or not truth.any():

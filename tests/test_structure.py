@@ -74,6 +74,7 @@ def test_arrows_point_down(name):
         ("neuronio.simulation.dataset", {"torch", "neuron"}),
         ("neuronio.simulation.engines.ensemble.engine", {"torch"}),
         ("neuronio.surrogate.api", {"neuron"}),
+        ("neuronio.surrogate.evaluate", {"neuron", "sklearn", "scipy.stats", "matplotlib.figure"}),
     ],
 )
 def test_nothing_heavy_comes_along(module, forbidden):

@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from neuronio.surrogate.figures import accuracy_name
 from neuronio.surrogate.figures.ablation import ablation_figure
 from neuronio.surrogate.figures.accuracy import accuracy_figure
 from neuronio.surrogate.figures.curves import curves_figure
@@ -18,11 +19,6 @@ from neuronio.surrogate.figures.traces import Prediction, traces_figure
 TRACES_MS = 1500
 
 Figures = dict[str, Callable[[], Figure]]
-
-
-def accuracy_name(x: str) -> str:
-    """The name of the figure of accuracy against a cost: that against parameters is the first."""
-    return "accuracy" if x == "parameters" else f"accuracy_{x}"
 
 
 def figures(

@@ -1,4 +1,7 @@
-"""A Slurm of one node on this machine, for the tests; it takes root and Debian's packages.
+"""A Slurm of two nodes on this machine, for the tests; it takes root and Debian's packages.
+
+Each node is a slurmd of its own, with a home folder of its own.
+
 
 python tests/cluster/slurm.py install      slurm-wlm and munge, if they are not there
 """
@@ -15,23 +18,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
-CONFIGURATION = """
+NODES = ("one", "two")
+PROLOG = """#!/bin/sh
+echo "export HOME={folder}/home-$SLURMD_NODENAME"
+"""
+CONFIGURATION = r"""
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={port}
-SlurmdPort={node_port}
 SlurmUser=root
 AuthType=auth/munge
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/slurmd-%n.log
 SwitchType=switch/none
 MpiDefault=none
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
+TaskProlog={folder}/prolog
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
@@ -40,7 +47,8 @@ JobRequeue=1
 SlurmdTimeout=15
 ReturnToService=2
 SchedulerParameters=batch_sched_delay=1,sched_interval=2
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory={memory_mb} State=UNKNOWN
+NodeName={nodes} NodeHostname={host} NodeAddr=127.0.0.1 Port={node_ports} \
+    CPUs={cores} RealMemory={memory_mb} State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -59,57 +67,51 @@ def missing() -> str:
 
 
 class Slurm:
-    """Starts munged, slurmctld and slurmd; use as a context.
+    """Starts munged, slurmctld and a slurmd for each node; use as a context.
 
     Args:
-        folder: for configuration, state and logs.
+        folder: for configuration, state, logs and the nodes' homes.
     """
 
     def __init__(self, folder: Path):
-        self.folder, self._started = folder, list[subprocess.Popen]()
+        self.folder, self._started = folder, dict[str, subprocess.Popen]()
         self.environment = os.environ | {"SLURM_CONF": str(folder / "slurm.conf")}
 
     def __enter__(self) -> Slurm:
-        for name in ("state", "spool"):
-            (self.folder / name).mkdir(parents=True)
-        ports = [_free_port(), _free_port()]
-        text = CONFIGURATION.format(
-            host=socket.gethostname().split(".")[0],
-            folder=self.folder,
-            port=ports[0],
-            node_port=ports[1],
-            cores=os.cpu_count(),
-            memory_mb=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20 - 500,
-        )
-        (self.folder / "slurm.conf").write_text(text)
-        run = Path("/run/munge")
-        run.mkdir(exist_ok=True)
-        shutil.chown(run, "munge", "munge")
-        if subprocess.run(["munge", "-n"], capture_output=True).returncode:
-            subprocess.run(
-                ["runuser", "-u", "munge", "--", str(path_of("munged")), "--force"], check=True
-            )
-        self._start("slurmctld", "-D")
-        self.start_node()
-        wait_for(lambda: "idle" in self.ask("sinfo", "-h", "-o", "%T"), 60, self.logs)
+        self._write()
+        start_munge()
+        self._start("slurmctld", "slurmctld")
+        for node in NODES:
+            self.start_node(node)
+        wait_for(lambda: self.idle() == len(NODES), 60, self.logs)
         return self
 
     def __exit__(self, *exception: object) -> None:
         subprocess.run(["scancel", "--user", "root"], env=self.environment, capture_output=True)
-        for daemon in reversed(self._started):
+        for daemon in reversed(self._started.values()):
             daemon.kill()
             daemon.wait()
 
-    def start_node(self) -> None:
-        """Start slurmd."""
-        self._start("slurmd", "-D")
+    def idle(self) -> int:
+        """How many nodes wait for work."""
+        return self.ask("sinfo", "-h", "-N", "-o", "%T").split().count("idle")
 
-    def kill_node(self) -> None:
-        """Kill slurmd and what it runs, as a node that loses its power."""
-        node = self._started.pop()
-        node.kill()
-        node.wait()
-        subprocess.run(["pkill", "-9", "slurmstepd"], capture_output=True)
+    def start_node(self, node: str) -> None:
+        """Start a slurmd."""
+        self._start(node, "slurmd", "-N", node)
+
+    def kill_node(self, node: str) -> None:
+        """Kill a slurmd and what it runs, as a node that loses its power."""
+        lost = self._started.pop(node)
+        lost.kill()
+        lost.wait()
+        for job in self.running(node):
+            subprocess.run(["pkill", "-9", "--full", rf"slurmstepd: \[{job}\."], check=False)
+
+    def running(self, node: str | None = None) -> list[str]:
+        """The jobs that run, on a node or anywhere."""
+        where = [] if node is None else ["--nodelist", node]
+        return self.ask("squeue", "-h", "-t", "R", "-o", "%i", *where).split()
 
     def ask(self, *command: str) -> str:
         """What one of Slurm's commands prints."""
@@ -119,15 +121,43 @@ class Slurm:
 
     def logs(self) -> str:
         """The ends of the daemons' logs."""
-        logs = (self.folder / f"{name}.log" for name in ("slurmctld", "slurmd"))
-        return "\n".join(log.read_text()[-1500:] for log in logs if log.exists())
+        return "\n".join(log.read_text()[-1500:] for log in self.folder.glob("*.log"))
 
-    def _start(self, program: str, *options: str) -> None:
-        log = (self.folder / f"{program}.out").open("ab")
-        command = [str(path_of(program)), *options]
-        self._started.append(
-            subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+    def _write(self) -> None:
+        """The configuration, and the folders it names."""
+        for name in ("state", *(f"{kind}-{node}" for kind in ("spool", "home") for node in NODES)):
+            (self.folder / name).mkdir(parents=True)
+        prolog = self.folder / "prolog"
+        prolog.write_text(PROLOG.format(folder=self.folder))
+        prolog.chmod(0o755)
+        memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+        text = CONFIGURATION.format(
+            host=socket.gethostname().split(".")[0],
+            folder=self.folder,
+            port=_free_port(),
+            nodes=",".join(NODES),
+            node_ports=",".join(str(_free_port()) for _ in NODES),
+            cores=max(1, (os.cpu_count() or 1) // len(NODES)),
+            memory_mb=memory_mb // len(NODES) - 500,
         )
+        (self.folder / "slurm.conf").write_text(text)
+
+    def _start(self, name: str, program: str, *options: str) -> None:
+        log = (self.folder / f"{name}.out").open("ab")
+        command = [str(path_of(program)), "-D", *options]
+        self._started[name] = subprocess.Popen(
+            command, env=self.environment, stdout=log, stderr=log
+        )
+
+
+def start_munge() -> None:
+    """Start munged, unless one is at work."""
+    run = Path("/run/munge")
+    run.mkdir(exist_ok=True)
+    shutil.chown(run, "munge", "munge")
+    if subprocess.run(["munge", "-n"], capture_output=True).returncode:
+        daemon = ["runuser", "-u", "munge", "--", str(path_of("munged")), "--force"]
+        subprocess.run(daemon, check=True)
 
 
 def wait_for(

@@ -1,4 +1,4 @@
-"""The workflow through a real Slurm of one node, with a job cancelled and the node lost."""
+"""The workflow through a real Slurm of two nodes, with a job cancelled and a node lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import h5py
 import pytest
 from running import ROOT, SMOKE, command
 
-from tests.cluster.slurm import Slurm, missing, wait_for
+from tests.cluster.slurm import NODES, Slurm, missing, wait_for
 
 pytestmark = [
     pytest.mark.slow,
@@ -41,14 +41,16 @@ def data(folder: Path) -> dict[str, str]:
 
 
 def test_smoke_through_slurm_survives_a_cancelled_job_and_a_lost_node(slurm, finished, tmp_path):
-    home = tmp_path / "home of a node"
+    home = tmp_path / "home of a user"
     home.mkdir()
+    environment = slurm.environment | {"HOME": str(home)}
+    environment.pop("NEURONIO_CACHE", None)
     options = ["--workflow-profile", str(PROFILE), "--jobs", "4"]
     options += ["--slurm-init-seconds-before-status-checks", "3"]
     process = subprocess.Popen(
         [*command(tmp_path / "run", SMOKE), *options],
         cwd=ROOT,
-        env=slurm.environment | {"HOME": str(home), "NEURONIO_CACHE": str(tmp_path / "cache")},
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -57,19 +59,24 @@ def test_smoke_through_slurm_survives_a_cancelled_job_and_a_lost_node(slurm, fin
     reader = threading.Thread(target=lambda: said.extend(process.stdout))
     reader.start()
 
-    def running() -> list[str]:
-        return slurm.ask("squeue", "-h", "-t", "R", "-o", "%i").split()
-
     def explain() -> str:
         return "".join(said)[-3000:] + slurm.logs()
 
+    def node_at_work() -> str | None:
+        return next((n for n in NODES if set(slurm.running(n)) - {cancelled}), None)
+
+    def wait(condition) -> None:
+        wait_for(lambda: condition() or process.poll() is not None, 240, explain)
+        assert process.poll() is None, explain()
+
     try:
-        wait_for(running, 240, explain)
-        cancelled = running()[0]
+        wait(slurm.running)
+        cancelled = slurm.running()[0]
         slurm.ask("scancel", cancelled)
-        wait_for(lambda: set(running()) - {cancelled}, 240, explain)
-        slurm.kill_node()
-        slurm.start_node()
+        wait(node_at_work)
+        lost = node_at_work()
+        slurm.kill_node(lost)
+        slurm.start_node(lost)
         process.wait(timeout=700)
     finally:
         process.kill()
@@ -82,3 +89,6 @@ def test_smoke_through_slurm_survives_a_cancelled_job_and_a_lost_node(slurm, fin
     assert data(tmp_path / "run") == data(finished[0])
     assert len(data(finished[0])) == 5
     assert (tmp_path / "run/results/smoke/report.html").is_file()
+    # Nodes with another home compiled nothing.
+    assert list(home.rglob("*.so"))
+    assert not [path for node in NODES for path in (slurm.folder / f"home-{node}").rglob("*.so")]

@@ -13,10 +13,10 @@ import traceback
 from pathlib import Path
 
 import snakemake.cli
+from running import ROOMS
 
 # What takes long to load and is the same in every clone.
 LOADED = ("torch", "h5py", "pydantic", "scipy.stats", "sklearn.metrics", "matplotlib.figure")
-ROOMS = ("data", "simulation", "surrogate")
 
 
 def dry_run(clone: Path) -> int:

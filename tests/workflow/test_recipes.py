@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 import yaml
 from plan import Plan
-from running import ROOT, SMOKE, changed, run
+from running import SMOKE, changed, clone_into, run
 
 from neuronio.command.app import main
 from neuronio.config import load_config
 from neuronio.data.shard import Shard
 
-ROOMS = ("data", "simulation", "surrogate")
 ALWAYS = {"everything": 1}
 SHOWN = {"report": 1, "current": 1}
 JUDGED = {"evaluate": 3, **SHOWN}
@@ -231,29 +230,14 @@ EDITS = {
 }
 
 
-def clone_into(folder: Path, results: Path) -> Path:
-    """The tree as git has it or would, with results and with the package as importable links."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, names.split("\0")):
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    package = folder / ".package" / "neuronio"
-    package.mkdir(parents=True)
-    for path in [*(folder / "neuronio").iterdir(), *(folder / room for room in ROOMS)]:
-        (package / path.name).symlink_to(path)
-    shutil.copytree(results, folder / "results", symlinks=True)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def planned(finished, tmp_path_factory):
     """What a dry-run after each edit would run: name of the edit -> rule -> jobs."""
     clones = {}
     for number, (name, (edit, _)) in enumerate(EDITS.items()):
         folder = tmp_path_factory.mktemp(f"clone{number}")
-        clones[name] = clone_into(folder, finished[0] / "results")
+        clones[name] = clone_into(folder)
+        shutil.copytree(finished[0] / "results", folder / "results", symlinks=True)
         edit(clones[name])
     script = Path(__file__).with_name("dry_runs.py")
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}

@@ -16,7 +16,7 @@ from neuronio.recipe import code, deciding_versions, digest, module_of
 from neuronio.sections import near_miss
 from neuronio.surrogate.ablation import base_of
 from neuronio.surrogate.evaluate import DECIDING, evaluation_recipe
-from neuronio.surrogate.figures.drawn import accuracy_name
+from neuronio.surrogate.figures import accuracy_name
 from neuronio.surrogate.fit_directory import ONLY_SPEED, fit_recipe
 from neuronio.surrogate.fit_settings import fitted_options
 from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values

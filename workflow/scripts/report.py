@@ -15,8 +15,9 @@ from neuronio.drawing import save_figure
 from neuronio.files import read_csv, read_json, write_json
 from neuronio.recipe import package_versions
 from neuronio.surrogate.evaluate import predict_one
+from neuronio.surrogate.figures import accuracy_name
 from neuronio.surrogate.figures.curves import MOST
-from neuronio.surrogate.figures.drawn import accuracy_name, figures, no_figure
+from neuronio.surrogate.figures.drawn import figures, no_figure
 from neuronio.surrogate.figures.marks import representatives
 from neuronio.surrogate.results_table import read_evaluations, table_rows, write_table
 from neuronio.surrogate.store import TrialStore
