@@ -1,4 +1,4 @@
-# make run | test | test-cluster | neuronio | study | bench | lint | format | clean
+# make run | test | test-cluster | neuronio | study | bench | docs | lint | format | clean
 # Variables: CORES=4, CONFIG=config/demo.yaml, SCALE=0.01 (of the dataset), ARGS="options for snakemake or pytest", PYTHON=python3.12
 
 PYTHON ?= python3
@@ -14,7 +14,7 @@ ROOMS := data simulation surrogate
 SMK_FILES := Snakefile workflow/Snakefile workflow/rules
 
 .DEFAULT_GOAL := run
-.PHONY: run test test-cluster neuronio study bench lint format clean
+.PHONY: run test test-cluster neuronio study bench docs lint format clean
 
 run: $(READY)
 	@$(BIN)/python workflow/run.py --cost --configfile $(CONFIG) $(if $(SCALE),--scale $(SCALE)) \
@@ -39,6 +39,10 @@ test-cluster: $(READY) # through a Slurm of one node, which root on Debian gets 
 
 bench: $(READY) # WRITE=1 stores the figures and writes the speed tables
 	$(BIN)/python benchmarks $(if $(WRITE),--write) $(ARGS)
+
+docs: $(READY) # the site, into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file docs/site/mkdocs.yml $(ARGS)
+	@echo "Open build/site/index.html"
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -20,8 +20,10 @@ spec = importlib.util.spec_from_file_location("benchmark_tables", ROOT / "benchm
 tables = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tables)
 
-PAGES = [ROOT / "README.md", *(ROOT / f"{part}/README.md" for part in ("data", "config"))]
-PAGES += sorted((ROOT / "docs").glob("*.md"))
+PAGES = [
+    ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md", "config/README.md")
+]
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 

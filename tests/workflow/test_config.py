@@ -3,10 +3,12 @@
 import importlib.util
 import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from neuronio.config import load_config, validate_config
 from neuronio.errors import NeuronIOError
@@ -61,16 +63,24 @@ def test_wrong_key_type_or_range_is_one_sentence_naming_the_key(change, named):
     assert "\n" not in str(error.value)
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCKED = dict(
+    line.split("==") for line in (ROOT / "requirements.lock").read_text().split() if "==" in line
+)
+
+
+def test_every_locked_package_takes_the_oldest_python_that_the_project_takes():
+    (oldest,) = SpecifierSet(PROJECT["requires-python"])
+    for name in LOCKED:
+        wanted = SpecifierSet(metadata.metadata(name)["Requires-Python"] or "")
+        assert oldest.version in wanted, f"{name} wants Python {wanted}"
+
+
 def test_environment_has_the_locked_version_of_every_direct_dependency():
-    locked = dict(
-        line.split("==")
-        for line in (ROOT / "requirements.lock").read_text().split()
-        if "==" in line
-    )
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"]
-    direct = [*project["dependencies"], *extras["workflow"], *extras["export"], *extras["dev"]]
+    extras = PROJECT["optional-dependencies"]
+    direct = [r for part in ("workflow", "export", "dev", "docs") for r in extras[part]]
+    direct += PROJECT["dependencies"]
     names = {re.match(r"[\w.-]+", requirement)[0].lower() for requirement in direct}
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     (pinned,) = (part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
-    assert set(pinned) == {f"{name}=={locked[name]}" for name in names}
+    assert set(pinned) == {f"{name}=={LOCKED[name]}" for name in names}
