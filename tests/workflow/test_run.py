@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 import torch
 from plan import Plan
 from running import ROOT, SMOKE, changed, command, plain, run
+from scripts import load_script
 
 from neuronio.config import load_config
 from neuronio.data.shard import Shard
@@ -182,32 +184,47 @@ def test_failed_job_is_one_sentence_with_its_log(finished, tmp_path):
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        (lambda c: c["training"].update(learning_rat=1e-3), "training.learning_rat"),
-        (lambda c: c["fits"][0].update(options={"num_branchs": 3}), "num_branchs"),
-    ],
-)
-def test_wrong_configuration_is_one_sentence_before_anything_runs(tmp_path, change, named):
-    result = run(tmp_path, changed(tmp_path, change))
+def test_a_wrong_option_is_one_sentence_before_anything_runs(tmp_path):
+    def misspelt(document):
+        document["fits"][0]["options"] = {"num_branchs": 3}
+
+    result = run(tmp_path, changed(tmp_path, misspelt))
     lines = result.stderr.splitlines()
     told = [line for line in lines if line and not line.startswith("Using profile")]
     assert result.returncode != 0
     assert len(told) == 1, result.stderr
     assert told[0].startswith("error: ")
-    assert named in told[0]
+    assert "num_branchs" in told[0]
     assert not (tmp_path / "results").exists()
 
 
-def test_second_run_in_a_folder_at_work_is_refused(tmp_path):
+@pytest.fixture
+def refused(monkeypatch, capsys):
+    """What a run says that is over before it begins."""
+
+    def refuse(folder: Path, config: Path = SMOKE) -> str:
+        monkeypatch.setattr(sys, "argv", command(folder, config)[1:])
+        assert load_script(ROOT / "workflow" / "run.py").main() == 1
+        assert not (folder / "results").exists()
+        return capsys.readouterr().err
+
+    return refuse
+
+
+def test_a_wrong_key_is_one_sentence_before_anything_runs(refused, tmp_path):
+    config = changed(tmp_path, lambda document: document["training"].update(learning_rat=1e-3))
+    told = refused(tmp_path, config)
+    assert told.startswith("error: ")
+    assert "training.learning_rat" in told
+    assert told.count("\n") == 1
+
+
+def test_second_run_in_a_folder_at_work_is_refused(refused, tmp_path):
     lock = tmp_path / ".snakemake" / "make-run.lock"
     lock.parent.mkdir()
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        result = run(tmp_path)
-    assert result.returncode == 1
-    assert result.stderr.startswith("error: another run is at work in")
+        assert refused(tmp_path).startswith("error: another run is at work in")
 
 
 @pytest.mark.slow
