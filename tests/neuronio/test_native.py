@@ -8,7 +8,7 @@ import pytest
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import lock_file
-from neuronio.native import cache_dir, load_library
+from neuronio.native import cache_dir, compiler, load_library
 
 
 def test_a_source_is_compiled_once_and_again_when_it_or_a_header_changes(tmp_path, monkeypatch):
@@ -70,6 +70,30 @@ def test_structures_of_another_size_are_refused(plain):
 
 def test_flags_that_the_compiler_does_not_know_are_left_out(plain):
     assert load_library("f", [plain], flags=["-fno-such-thing", "-mcpu=none"]).bytes() == 8
+
+
+def test_a_compiler_that_refuses_openmp_and_native_code_is_told_neither(tmp_path, monkeypatch):
+    """As Apple's does, and a cross compiler: what is left runs the loops in one thread."""
+    refused = tmp_path / "compiler"
+    flags = '*" -fopenmp "*|*" -march=native "*'
+    refused.write_text(
+        f'#!/bin/sh\ncase " $* " in {flags}) exit 1;; esac\nexec {compiler()} "$@"\n'
+    )
+    refused.chmod(0o755)
+    source = tmp_path / "f.cpp"
+    source.write_text(
+        'extern "C" int sum(int threads) {\n  int sum = 0;\n'
+        "#pragma omp parallel for num_threads(threads) reduction(+ : sum)\n"
+        "  for (int i = 0; i < 10; ++i) sum += i;\n  return sum;\n}\n"
+    )
+    code = (
+        "from pathlib import Path\nfrom neuronio.native import _knows, load_library\n"
+        f"print(load_library('f', [Path({str(source)!r})], flags=['-fopenmp']).sum(2))\n"
+        "print(_knows('-fopenmp'), _knows('-march=native'))"
+    )
+    env = {**os.environ, "CXX": str(refused), "NEURONIO_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert done.stdout.split() == ["45", "False", "False"], done.stderr
 
 
 def test_a_library_that_cannot_be_loaded_is_one_sentence(plain, tmp_path):
@@ -147,7 +171,10 @@ def test_a_home_with_odd_letters_and_no_temporary_folder_works(locale, plain, tm
     home = tmp_path / "Zoë und 王"
     home.mkdir()
     env = {k: v for k, v in os.environ.items() if k not in ("NEURONIO_CACHE", "TMPDIR")}
-    env |= {"HOME": str(home), "LC_ALL": locale, "LANG": locale, "TMPDIR": str(tmp_path / "none")}
+    env |= {"HOME": str(home), "LC_ALL": locale, "LANG": locale}
+    said = subprocess.run([compiler(), "--version"], capture_output=True, text=True).stdout
+    if "clang" not in said:  # which insists on its TMPDIR, where GCC and Python take another
+        env["TMPDIR"] = str(tmp_path / "none")
     code = (
         "from neuronio.native import load_library\nfrom pathlib import Path\n"
         "from neuronio.simulation.cell import build_cell\n"

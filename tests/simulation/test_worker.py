@@ -7,6 +7,7 @@ import pytest
 
 from neuronio.config import validate_config
 from neuronio.data.shard import SegmentTable
+from neuronio.simulation.engines.base import available_cores
 from neuronio.simulation.jobs import Job, serve
 from neuronio.simulation.parts import Parts
 from neuronio.simulation.queue import Draw
@@ -47,3 +48,13 @@ def test_no_more_processes_start_than_there_are_tasks_for():
         answers = sorted(answer for _, answer in pool.run(lambda: tasks.pop(0) if tasks else None))
         assert answers == [["a"], ["b"]]
         assert len(pool._workers) == 2
+
+
+def test_cores_are_counted_where_the_system_tells_no_affinity(monkeypatch):
+    """As macOS does not."""
+    if hasattr(os, "sched_getaffinity"):
+        assert available_cores() == len(os.sched_getaffinity(0))
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    for told, cores in ((6, 6), (None, 1)):
+        monkeypatch.setattr(os, "cpu_count", lambda told=told: told)
+        assert available_cores() == cores

@@ -320,3 +320,21 @@ def test_without_a_compiler_the_reference_answers_with_a_notice(monkeypatch, tmp
         for cached in (compiled.library, recurrence._compiles, recurrence._notice):
             cached.cache_clear()
     torch.testing.assert_close(value, wanted)
+
+
+@pytest.mark.slow
+def test_a_compiler_without_openmp_gives_the_same_values_in_one_thread(monkeypatch):
+    """As Apple's, which does not know the flag: the pragmas are all that threads hang on."""
+    arguments = recursion_arguments(7, 50, 10, 20, torch.float64, 6)
+
+    def run(*x):
+        return compiled.memory_recursion(*x, "silu", False)
+
+    wanted = value_and_gradients(run, arguments)
+    monkeypatch.setattr(compiled, "FLAGS", tuple(f for f in compiled.FLAGS if f != "-fopenmp"))
+    compiled.library.cache_clear()
+    try:
+        found = value_and_gradients(run, arguments)
+    finally:
+        compiled.library.cache_clear()
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)

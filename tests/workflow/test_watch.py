@@ -69,8 +69,9 @@ def test_the_live_view_shows_what_is_printed_and_how_far_it_is(logs, tmp_path):
     )
     script = tmp_path / "live.py"
     script.write_text(code)
+    terminal = "import pty, sys; pty.spawn(sys.argv[1:])"
     seen = subprocess.run(
-        ["script", "-qec", f"{sys.executable} {script}", "/dev/null"],
+        [sys.executable, "-c", terminal, sys.executable, str(script)],
         cwd=ROOT,
         capture_output=True,
         text=True,
