@@ -130,6 +130,19 @@ def network_block(record: Record) -> str:
     return f"{table(head, rows)}\n\n{caption(found)}"
 
 
+def sequences_block(record: Record) -> str:
+    """Rows of the generated tasks, beside the public script."""
+    found = record["sequences"]
+    rows = []
+    for row in found["runs"]:
+        public = row["public_script_s"]
+        told = [f"{public:g} s", f"{public / row['s_per_row']:,.0f}"] if public else ["", ""]
+        per_row, whole = digits(1e3 * row["s_per_row"]), f"{60 * row['whole_set_core_h']:,.0f} min"
+        rows.append([row["task"], per_row, *told, whole])
+    head = ["task", "ms a row, one core", "public script", "gain", "whole set, one core"]
+    return f"{table(head, rows)}\n\n{caption(found)}"
+
+
 def caption(record: Record) -> str:
     """The machine, and when; what is not known is left out."""
     machine = record["machine"]
@@ -197,4 +210,5 @@ BLOCKS: dict[str, Callable[[Record], str]] = {
     "memory": memory_block,
     "training": training_block,
     "network": network_block,
+    "sequences": sequences_block,
 }

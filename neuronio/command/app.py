@@ -14,6 +14,7 @@ import neuronio.command.export as export
 import neuronio.command.files as files
 import neuronio.command.plotting as plotting
 import neuronio.command.recipes as recipes
+import neuronio.command.sequences as sequences
 import neuronio.command.simulation as simulation
 import neuronio.command.surrogates as surrogates
 from neuronio.command.options import spread
@@ -24,7 +25,7 @@ USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
 INTERRUPTED = "interrupted; the same command goes on from what is finished"
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for group in (simulation, files, surrogates, evaluation, plotting, export, recipes):
+for group in (simulation, files, sequences, surrogates, evaluation, plotting, export, recipes):
     app.registered_commands += group.app.registered_commands
 
 

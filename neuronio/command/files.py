@@ -15,19 +15,27 @@ app = typer.Typer()
 
 
 @app.command()
-def info(file: Annotated[Path, typer.Argument(help="A shard (.h5).")]) -> None:
-    """Show what is inside a shard: how it was made, rates, spikes, soma mean and sd."""
+def info(
+    file: Annotated[Path, typer.Argument(help="A shard or a sequence set (.h5).")],
+) -> None:
+    """Show what is inside a shard (how it was made, rates, spikes, soma) or a sequence set."""
+    from neuronio.data.sequence_summary import is_sequence_set, sequence_lines
     from neuronio.data.summary import summary_lines
 
-    typer.echo("\n".join(summary_lines(file)))
+    lines = sequence_lines if is_sequence_set(file) else summary_lines
+    typer.echo("\n".join(lines(file)))
 
 
 @app.command()
-def verify(files: Annotated[list[Path], typer.Argument(help="Shards (.h5).")]) -> None:
-    """Check shards: structure, checksums, values that can be; exits 1 and says what is wrong."""
+def verify(
+    files: Annotated[list[Path], typer.Argument(help="Shards or sequence sets (.h5).")],
+) -> None:
+    """Check files: structure, checksums, values that can be; exits 1 and says what is wrong."""
+    from neuronio.data.sequence_summary import is_sequence_set, sequence_problems
     from neuronio.data.verify import verify_shard
 
-    problems = {file: verify_shard(file) for file in files}
+    check = {file: sequence_problems if is_sequence_set(file) else verify_shard for file in files}
+    problems = {file: check[file](file) for file in files}
     for file, found in problems.items():
         typer.echo("\n".join(found) if found else f"{file}: sound", err=bool(found))
     damaged = sum(bool(found) for found in problems.values())

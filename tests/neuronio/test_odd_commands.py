@@ -46,6 +46,8 @@ COMMANDS = st.one_of(
     command("import-neuronio", one_file, one_file),
     command("export-neuronio", one_file, one_file),
     command("provenance", one_file),
+    command("sequences", names.map(lambda name: [name]), "--out", one_file),
+    command("sequences", "text", "--published", one_file, "--out", "s", option("--seed", numbers)),
     command("fetch", names.map(lambda name: [name])),
     command(
         "count",

@@ -1,0 +1,269 @@
+"""Small made-up files in the layouts that are published, and damaged ones."""
+
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from neuronio.data.lra import LONGEST_TEXT, PUBLISHED, import_published
+from neuronio.data.lra_files import CIFAR_BATCHES
+from neuronio.data.sequences import SPLITS, SequenceSet
+from neuronio.errors import NeuronIOError
+
+
+def listops(folder):
+    rows = {
+        "basic_train.tsv": ["( ( ( [MAX 4 ) 3 ) ] )\t4", "( ( ( [SM 9 ) ( ( [MIN 2 ) X ) ) X )\t1"],
+        "basic_val.tsv": ["[MED 1 5 ]\t3"],
+        "basic_test.tsv": ["[MIN 1 5 ]\t1"],
+    }
+    folder.mkdir()
+    for name, lines in rows.items():
+        (folder / name).write_text("\n".join(["Source\tTarget", *lines, ""]))
+    return folder
+
+
+def text(folder):
+    for split in ("train", "test"):
+        for name in ("neg", "pos"):
+            of = folder / "aclImdb" / split / name
+            of.mkdir(parents=True)
+            for i in range(20):
+                said = "é " * 3000 if (split, i) == ("test", 0) else f"{split} {name} {i}"
+                (of / f"{i}_7.txt").write_text(said, encoding="utf-8")
+    return folder
+
+
+def retrieval(folder):
+    folder.mkdir()
+    line = '1\tP1\tP2\tb"first"\t"a ""quoted"" one"\n0.0\tP3\tP4\t\tb\n'
+    for split in ("train", "eval", "test"):
+        (folder / f"new_aan_pairs.{split}.tsv").write_text(line)
+    return folder
+
+
+def image(folder):
+    root = folder / "cifar-10-batches-py"
+    root.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in (*CIFAR_BATCHES, "test_batch"):
+        n = 2000 if name in CIFAR_BATCHES else 3
+        data = rng.integers(0, 256, (n, 3072)).astype(np.uint8)
+        data[0] = np.repeat([255, 0, 0], 1024)
+        batch = {"batch_label": name, "labels": list(rng.integers(0, 10, n).tolist()), "data": data}
+        (root / name).write_bytes(pickle.dumps(batch, protocol=2))
+    return folder
+
+
+def images(window):
+    def make(folder):
+        root = folder / f"pathfinder{window}" / "curv_contour_length_14"
+        (root / "metadata").mkdir(parents=True)
+        rng = np.random.default_rng(0)
+        for batch in (0, 10, 2):
+            (root / "imgs" / str(batch)).mkdir(parents=True)
+            lines = []
+            for i in range(10):
+                pixels = np.zeros((window, window), np.uint8)
+                pixels[1, 2], pixels[3, 4] = batch + 1, rng.integers(1, 256)
+                Image.fromarray(pixels).save(root / "imgs" / str(batch) / f"sample_{i}.png")
+                lines.append(f"imgs/{batch} sample_{i}.png {i} {i % 2} 1.0 14 4 2 0.5 1 2")
+            (root / "metadata" / f"{batch}.npy").write_text("\n".join([*lines, ""]))
+        return folder
+
+    return make
+
+
+MAKERS = {
+    "listops": listops,
+    "text": text,
+    "retrieval": retrieval,
+    "image": image,
+    "pathfinder": images(32),
+    "pathx": images(128),
+}
+
+
+@pytest.fixture
+def read(tmp_path):
+    """read(task, spoil=None): the sets of made-up files, spoilt by a function of their folder."""
+
+    def run(task, spoil=None):
+        folder = MAKERS[task](tmp_path / "published")
+        if spoil:
+            spoil(folder)
+        paths = import_published(task, folder, tmp_path / "sets")
+        return {split: SequenceSet.read(path) for split, path in paths.items()}
+
+    return run
+
+
+def test_there_are_files_for_every_task():
+    assert set(MAKERS) == set(PUBLISHED)
+
+
+@pytest.mark.parametrize("task", MAKERS)
+def test_every_task_gives_its_splits(read, task):
+    sets = read(task)
+    assert list(sets) == list(SPLITS)
+    for split, found in sets.items():
+        assert (found.about.task, found.about.split) == (task, split)
+        assert found.about.trivial_scores["one answer"] > 0
+        assert found.about.made_from == {"published": PUBLISHED[task].expected}
+
+
+def test_listops_has_its_tokens_with_or_without_brackets(read):
+    train = read("listops")["train"]
+    assert train.rows([0]).channel.tolist() == [11, 4, 3, 14]
+    assert train.rows([1]).channel.tolist() == [13, 9, 10, 2, 14, 14]
+    assert train.label.tolist() == [4, 1]
+    assert train.about.trivial_scores["first token"] == 0.0
+
+
+def test_reviews_are_bytes_and_the_last_tenth_is_valid(read):
+    sets = read("text")
+    assert [len(sets[split]) for split in SPLITS] == [36, 4, 40]
+    assert sets["valid"].label.tolist() == [0, 0, 1, 1]
+    assert bytes(sets["valid"].rows([2]).channel.astype(np.uint8)) == b"train pos 18"
+    assert sets["test"].longest == LONGEST_TEXT
+    assert sets["test"].one_event_a_step
+    assert sets["test"].rows([0]).channel[:3].tolist() == [*"é ".encode()]
+
+
+def test_pairs_have_two_texts_and_an_empty_one_is_a_0(read):
+    train = read("retrieval")["train"]
+    assert (len(train), train.n_rows, train.label.tolist()) == (2, 4, [1, 0])
+    rows = train.rows([0, 1])
+    texts = [bytes(rows.channel[rows.row == i].astype(np.uint8)) for i in range(4)]
+    assert texts == [b'b"first"', b'a "quoted" one', b"\0", b"b"]
+
+
+def test_images_are_grey_and_the_last_5000_are_valid(read):
+    sets = read("image")
+    assert [len(sets[split]) for split in SPLITS] == [5000, 5000, 3]
+    red = sets["test"].rows([0])
+    assert (len(red.step), red.length[0]) == (1024, 1024)
+    np.testing.assert_allclose(red.value, round(0.299 * 255) / 255)
+
+
+@pytest.mark.parametrize(("task", "window"), [("pathfinder", 32), ("pathx", 128)])
+def test_pathfinder_goes_by_the_order_of_the_metadata(read, task, window):
+    sets = read(task)
+    assert [len(sets[split]) for split in SPLITS] == [24, 3, 3]
+    first = sets["train"].rows([0, 10, 20])
+    assert first.step[:2].tolist() == [window + 2, 3 * window + 4]
+    np.testing.assert_allclose(first.value[::2], np.array([1, 3, 11]) / 255, rtol=1e-6)
+    assert sets["test"].label.tolist() == [1, 0, 1]
+    assert sets["test"].longest == window**2
+
+
+def edit(name, change):
+    def spoil(folder):
+        path = folder / name
+        path.write_bytes(change(path.read_bytes()))
+
+    return spoil
+
+
+def truncated(content):
+    return content[: len(content) // 2]
+
+
+PNG = "pathfinder32/curv_contour_length_14/imgs/0/sample_3.png"
+META = "pathfinder32/curv_contour_length_14/metadata/2.npy"
+REVIEW = "aclImdb/train/neg"
+DAMAGED = {
+    "an answer": ("listops", edit("basic_val.tsv", lambda c: c.replace(b"\t3", b"\t4")), "gives 3"),
+    "a token": (
+        "listops",
+        edit("basic_val.tsv", lambda c: c.replace(b"5", b"a")),
+        "line 2 has the",
+    ),
+    "a bracket": ("listops", edit("basic_val.tsv", lambda c: c.replace(b" ]", b"")), "left open"),
+    "two trees": (
+        "listops",
+        edit("basic_val.tsv", lambda c: c.replace(b"]", b"] [MIN 3 ]")),
+        "has 2 trees",
+    ),
+    "a column": ("listops", edit("basic_val.tsv", lambda c: c.replace(b"\t3", b"")), "1 columns"),
+    "the head": (
+        "listops",
+        edit("basic_test.tsv", lambda c: c[3:]),
+        "wanted are Source and Target",
+    ),
+    "no rows": ("listops", edit("basic_test.tsv", lambda c: c[:14]), "no sample for test"),
+    "an encoding": ("listops", edit("basic_test.tsv", lambda c: c + b"\xff"), "cannot be read"),
+    "a missing table": ("listops", lambda f: (f / "basic_val.tsv").unlink(), "lra_release.gz"),
+    "a name": (
+        "text",
+        lambda f: (f / REVIEW / "3_7.txt").rename(f / REVIEW / "x.txt"),
+        "NUMBER_RATING",
+    ),
+    "missing reviews": (
+        "text",
+        lambda f: (f / "aclImdb/test").rename(f / "elsewhere"),
+        "ai.stanford.edu",
+    ),
+    "a label": (
+        "retrieval",
+        edit("new_aan_pairs.eval.tsv", lambda c: b"2" + c[1:]),
+        "label '2', but wanted is 0 or 1",
+    ),
+    "a cut table": ("retrieval", edit("new_aan_pairs.test.tsv", truncated), "cannot be read"),
+    "a cut pickle": ("image", edit("cifar-10-batches-py/data_batch_2", truncated), "sound pickle"),
+    "a hostile pickle": (
+        "image",
+        edit("cifar-10-batches-py/test_batch", lambda c: b"cos\nsystem\n(S'true'\ntR."),
+        "os.system",
+    ),
+    "other images": (
+        "image",
+        edit("cifar-10-batches-py/test_batch", lambda c: pickle.dumps({"labels": [1], "data": 3})),
+        "3,072 values a label",
+    ),
+    "no labels": (
+        "image",
+        edit("cifar-10-batches-py/test_batch", lambda c: pickle.dumps({"data": 3})),
+        "no labels and data",
+    ),
+    "a class": (
+        "image",
+        edit(
+            "cifar-10-batches-py/test_batch",
+            lambda c: pickle.dumps({"labels": [12], "data": np.zeros((1, 3072), np.uint8)}),
+        ),
+        "label 12, but there are 10",
+    ),
+    "a cut image": ("pathfinder", edit(PNG, truncated), "sample_3.png is no image"),
+    "a missing image": ("pathfinder", lambda f: (f / PNG).unlink(), "sample_3.png does not exist"),
+    "no text": ("pathfinder", edit(META, lambda c: b"\x93NUMPY"), "is no text"),
+    "a line": ("pathfinder", edit(META, lambda c: c[:20] + b"\n"), "number and label 0 or 1"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_damaged_files_are_refused_in_a_sentence(read, tmp_path, what):
+    task, spoil, told = DAMAGED[what]
+    with pytest.raises(NeuronIOError) as error:
+        read(task, spoil)
+    assert told in str(error.value)
+
+
+def test_an_image_of_another_size_is_refused(read):
+    def shrink(folder):
+        Image.fromarray(np.zeros((16, 20), np.uint8)).save(folder / PNG)
+
+    with pytest.raises(NeuronIOError, match=r"16 x 20 pixels, but wanted are 32 x 32"):
+        read("pathfinder", shrink)
+
+
+def test_sets_that_are_there_are_kept_but_not_those_of_another_task(read, tmp_path):
+    read("listops")
+    before = (tmp_path / "sets" / "train.h5").stat().st_mtime_ns
+    import_published("listops", tmp_path / "published", tmp_path / "sets")
+    assert (tmp_path / "sets" / "train.h5").stat().st_mtime_ns == before
+    with pytest.raises(NeuronIOError, match="is another set already"):
+        import_published("text", tmp_path / "published", tmp_path / "sets")
+    with pytest.raises(NeuronIOError, match="'maze': listops, text, retrieval"):
+        import_published("maze", tmp_path, tmp_path)
