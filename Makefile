@@ -1,4 +1,4 @@
-# make run | test | test-cluster | neuronio | study | bench | docs | lint | format | clean
+# make run | test | test-cluster | neuronio | study | longhorizon | bench | docs | lint | format | clean
 # Variables: CORES=4, CONFIG=config/demo.yaml, SCALE=0.01 (of the dataset), ARGS="options for snakemake or pytest", PYTHON=python3.12
 
 PYTHON ?= python3
@@ -14,7 +14,7 @@ ROOMS := data simulation surrogate
 SMK_FILES := Snakefile workflow/Snakefile workflow/rules
 
 .DEFAULT_GOAL := run
-.PHONY: run test test-cluster neuronio study bench docs lint format clean
+.PHONY: run test test-cluster neuronio study longhorizon bench docs lint format clean
 
 run: $(READY)
 	@$(BIN)/python workflow/run.py --cost --configfile $(CONFIG) $(if $(SCALE),--scale $(SCALE)) \
@@ -22,6 +22,9 @@ run: $(READY)
 
 neuronio: CONFIG = config/neuronio.yaml
 neuronio: run
+
+longhorizon: CONFIG = config/longhorizon.yaml
+longhorizon: run
 
 STUDY := docs/results/neuronio
 study: $(READY) # goes on from the fits that are kept in $(STUDY)/fits

@@ -20,6 +20,11 @@ FACTS: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "branch_elm": ("memory units driven by 45 branches of 100 synapses", ELM, (1, 20, 100)),
     "branch_elm_v2": ("the same with memory gain 1 - exp(-lambda / tau)", f"{ELM}, v2", (20,)),
     "elm": ("memory units driven by every synapse on its own", ELM, (20,)),
+    "elm_embedded": (
+        "memory units driven by 32 branches, to which every input adds a learned vector",
+        "ours, on the ELM's memory",
+        (20,),
+    ),
     "pooled_elm": (
         "memory units driven by the spike counts of 20 stretches of the tree, excitation and "
         "inhibition apart; no weights of synapses",
@@ -33,6 +38,11 @@ FACTS: dict[str, tuple[str, str, tuple[int, ...]]] = {
         (64,),
     ),
     "lstm": ("long short-term memory", "Hochreiter & Schmidhuber 1997", (32,)),
+    "chrono_lstm": (
+        "LSTM whose gates begin open for as long as dependencies may be",
+        "Tallec & Ollivier 2018, [1804.11188](https://arxiv.org/abs/1804.11188)",
+        (32,),
+    ),
     "gru": ("gated recurrent units", "Cho et al. 2014", (32,)),
     "ssm": (
         "diagonal complex recurrences, gated units between them",
@@ -49,6 +59,12 @@ FACTS: dict[str, tuple[str, str, tuple[int, ...]]] = {
         "the same with a passive dendrite, which spikes do not reset",
         "Rospars & Lansky 1993",
         (2,),
+    ),
+    "lif_network": (
+        "leaky integrate-and-fire units that spike into one another, spikes summed; surrogate "
+        "gradient",
+        "Cramer et al. 2022; Zenke & Ganguli 2018",
+        (128,),
     ),
     "linear": ("filtered inputs, summed, through a sigmoid", "Chichilnisky 2001", (4,)),
 }

@@ -63,7 +63,7 @@ def elm_step(model: Surrogate) -> ElmStep:
     return ElmStep(
         kernel=_array(model.input_kernel()),
         trace_decay=model.trace_decay,
-        branch_weight=None if model.synapse_cell is None else first[:, : model.n_branch].copy(),
+        branch_weight=first[:, : model.n_branch].copy() if model.branched else None,
         memory_weight=first[:, model.n_branch :].copy(),
         bias=bias,
         layers=layers,

@@ -1,21 +1,16 @@
-"""A fit on disk: what it was asked to do, and where it stands (checkpoint.py lists the files)."""
+"""A fit to trials: all that it depends on, and its config.json (checkpoint.py lists the files)."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
 from neuronio.conventions import IGNORE_MS
 from neuronio.errors import NeuronIOError
-from neuronio.files import read_json, write_csv, write_json
-from neuronio.recipe import code, deciding_versions, differences, made_with, module_of
-from neuronio.surrogate.checkpoint import copy_state, load_weights, read_tensors, write_tensors
+from neuronio.recipe import code, deciding_versions, made_with, module_of
+from neuronio.surrogate.checkpoint import claimed
 from neuronio.surrogate.device import check_device
 from neuronio.surrogate.further_targets import FurtherTargets, further_targets
 from neuronio.surrogate.inference import check_scored
@@ -60,18 +55,6 @@ class FitSpec:
     def protocol(self) -> Protocol:
         """Who is validated on, and from when: ours."""
         return Protocol(self.ignore_ms)
-
-
-@dataclass
-class FitState:
-    """Where a fit stands: what a checkpoint holds beside model and optimiser."""
-
-    step: int = 0
-    best_score: float = math.inf
-    best_step: int = 0
-    best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 def fit_recipe(
@@ -120,6 +103,11 @@ def open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore, FurtherTargets | N
             f"the model has {spec.options.outputs} outputs, but the targets of training are "
             f"{t.outputs}; set outputs={t.outputs}"
         )
+    if spec.options.step_ms != 1.0 or not spec.options.signed:
+        raise NeuronIOError(
+            f"the model has step_ms {spec.options.step_ms} and signed {spec.options.signed}, but "
+            "trials have steps of 1 ms and synapses of two signs; leave both options out"
+        )
     for store, split in ((train, "training"), (valid, "validation")):
         if store.n_synapses != spec.options.inputs:
             raise NeuronIOError(
@@ -145,16 +133,6 @@ def claim_directory(spec: FitSpec, train: TrialStore, valid: TrialStore) -> dict
     options = option_values(spec.options)
     trials = {split: trials_named(found) for split, found in data.items()}
     recipe = fit_recipe(spec.model, options, spec.seed, spec.training, spec.ignore_ms, trials)
-    path = spec.out / "config.json"
-    if path.exists():
-        there = read_json(path)
-        made = there.get("recipe", {})
-        if different := list(differences(made, recipe)):
-            raise NeuronIOError(
-                f"{spec.out} holds another fit ({_in_words(different, made, recipe)}); give "
-                "another directory"
-            )
-        return there
     document = {
         "format": 1,
         "model": spec.model,
@@ -168,40 +146,4 @@ def claim_directory(spec: FitSpec, train: TrialStore, valid: TrialStore) -> dict
         "recipe": recipe,
         **made_with(*PACKAGES),
     }
-    write_json(path, document)
-    return document
-
-
-def _in_words(different: list[str], there: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """A difference of two fits: a setting with both its values before code, versions or data."""
-    key = min(different, key=lambda name: name.startswith(("code", "packages", "data")))
-    section, _, name = key.partition(".")
-    if section in ("code", "packages", "data"):
-        return f"{key} differs"
-    values = [recipe.get(section) for recipe in (there, wanted)]
-    if name:
-        values = [(value or {}).get(name) for value in values]
-    return f"{key} is {str(values[0])[:60]} there and {str(values[1])[:60]} here"
-
-
-def save_checkpoint(
-    spec: FitSpec, model: nn.Module, optimizer: torch.optim.Optimizer, state: FitState
-) -> None:
-    """Write checkpoint.pt, then history.csv."""
-    document = {"model": copy_state(model), "optimizer": optimizer.state_dict(), **vars(state)}
-    write_tensors(spec.out / "checkpoint.pt", document)
-    write_csv(spec.out / "history.csv", state.history)
-
-
-def resume(spec: FitSpec, model: nn.Module, optimizer: torch.optim.Optimizer) -> FitState:
-    """Load the last checkpoint, if there is one, and return where it stands."""
-    path = spec.out / "checkpoint.pt"
-    if not path.exists():
-        return FitState()
-    document = read_tensors(path)
-    try:
-        load_weights(model, document.pop("model"), path)
-        optimizer.load_state_dict(document.pop("optimizer"))
-        return FitState(**document)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise NeuronIOError(f"{path} is not a checkpoint of this fit; delete it") from error
+    return claimed(spec.out, document)

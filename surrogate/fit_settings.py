@@ -13,6 +13,8 @@ from neuronio.sections import validate
 from neuronio.surrogate.models import FAMILIES, ModelOptions, sized_options
 from neuronio.training import TrainingConfig, with_preset
 
+FOLLOWS = ("step_ms", "signed")
+
 
 def fit_settings(
     config: Path | None,
@@ -72,6 +74,12 @@ def fitted_options(
             f"'outputs' of model '{model}' is {options['outputs']}, but training asks for "
             f"{training.outputs}; leave it out, and set training.nexus or training.dendrites"
         )
+    for key in FOLLOWS:
+        if key in options:
+            raise NeuronIOError(
+                f"'{key}' of model '{model}' follows from the data, trials in steps of 1 ms; leave "
+                "it out"
+            )
     return sized_options(model, size, {**options, "inputs": inputs, "outputs": training.outputs})
 
 

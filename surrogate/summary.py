@@ -59,7 +59,7 @@ def _row(documents: Sequence[dict[str, Any]]) -> Row:
     row |= {"fits": " ".join(document["name"] for document in documents)}
     row |= {"mode": settings["mode"], "trials": data["trials_scored"], "spikes": data["spikes"]}
     for name in first["scores"]:
-        row |= _over_seeds(name, [document["scores"][name] for document in documents])
+        row |= scores_over_seeds(name, [document["scores"][name] for document in documents])
     return row
 
 
@@ -74,7 +74,13 @@ def _mean(values: Sequence[float]) -> float:
     return values[0] if len(set(values)) == 1 else fmean(values)
 
 
-def _over_seeds(name: str, entries: Sequence[dict[str, float | None]]) -> Row:
+def scores_over_seeds(name: str, entries: Sequence[dict[str, float | None]]) -> Row:
+    """Mean, lowest and highest of a score over seeds, and the means of its intervals' bounds.
+
+    Args:
+        entries: value, low and high for each seed; what is undefined for one has none.
+    """
+
     def over(of, key: str) -> float | None:
         values = [entry[key] for entry in entries if entry[key] is not None]
         return of(values) if len(values) == len(entries) else None

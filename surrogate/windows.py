@@ -6,12 +6,8 @@ Nothing is read before it is needed, trials stay event lists, and a batch depend
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -120,46 +116,3 @@ class WindowSampler:
 
     def _rng(self, *key: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
-
-
-class Prefetcher:
-    """Batches of consecutive steps, made by threads ahead of their use, in order.
-
-    Args:
-        make: step -> batch; must not depend on the order of calls.
-        steps: the steps to make, in this order.
-        workers: threads; 0 makes each batch when it is asked for.
-        ahead: batches that may wait.
-
-    Attributes:
-        waited_s: time that the user of the batches has spent waiting for them, s.
-    """
-
-    def __init__(
-        self, make: Callable[[int], WindowBatch], steps: range, workers: int = 1, ahead: int = 4
-    ):
-        self._make, self._steps, self._workers, self._ahead = make, steps, workers, ahead
-        self.waited_s = 0.0
-
-    def __iter__(self) -> Generator[WindowBatch]:
-        if self._workers == 0:
-            for step in self._steps:
-                yield self._timed(partial(self._make, step))
-            return
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="windows")
-        try:
-            waiting: deque = deque()
-            for step in self._steps:
-                waiting.append(pool.submit(self._make, step))
-                if len(waiting) > self._ahead:
-                    yield self._timed(waiting.popleft().result)
-            while waiting:
-                yield self._timed(waiting.popleft().result)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-    def _timed(self, get: Callable[[], WindowBatch]) -> WindowBatch:
-        began = time.perf_counter()
-        batch = get()
-        self.waited_s += time.perf_counter() - began
-        return batch

@@ -21,7 +21,11 @@ BELOW = {
     "neuronio.surrogate": {"neuronio", "neuronio.data"},
 }
 LONGEST_FILE = 400
-WRITTEN_BY_A_PROGRAM = {"config.schema.yaml", "requirements.lock"}
+WRITTEN_BY_A_PROGRAM = {
+    "config.schema.yaml",
+    "long_horizon.schema.yaml",
+    "requirements.lock",
+}
 
 
 def modules() -> dict[str, Path]:

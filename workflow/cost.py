@@ -19,8 +19,10 @@ from finish import ROOT, merged
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 from plan import Fit, Plan
+from task_plan import TaskPlan
 from watch import JOBS, in_words
 
+from neuronio.config import RunConfig
 from neuronio.data.shard import Shard, write_shard
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_json
@@ -172,6 +174,14 @@ def fit_s(plan: Plan, asked: Fit, shards: Sequence[Path]) -> float:
     return training.steps * step_s + validations * validated_ms * validation_s
 
 
+def tasks_cost(plan: TaskPlan) -> list[Cost]:
+    """What is missing of the fits of a run on long-horizon tasks, and what it takes at most."""
+    from task_cost import fit_costs
+
+    jobs = fit_costs(plan)
+    return [Cost(f"{len(jobs)} fits", jobs)] if jobs else []
+
+
 def told(parts: Sequence[Cost], cores: int) -> str:
     """The costs as lines of text."""
     if not parts:
@@ -198,7 +208,7 @@ def main() -> None:
     try:
         run = merged(given.configfile)
         with chdir(given.directory):
-            parts = cost(Plan(run))
+            parts = cost(Plan(run)) if isinstance(run, RunConfig) else tasks_cost(TaskPlan(run))
             jobs = [{"log": log, "core_s": s} for part in parts for log, s in part.jobs.items()]
             write_json(JOBS, jobs)
             print(told(parts, cores), flush=True)

@@ -8,12 +8,16 @@ from typing import Any
 from snakemake.utils import update_config
 
 from neuronio.config import RunConfig, validate_config
+from neuronio.long_horizon import LongHorizonConfig, is_long_horizon, validate_long_horizon
 from neuronio.sections import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def merged(configfiles: list[Path]) -> RunConfig:
+AnyRun = RunConfig | LongHorizonConfig
+
+
+def merged(configfiles: list[Path]) -> AnyRun:
     """The configuration of several files, the later ones on top, as Snakemake merges them.
 
     Raises:
@@ -23,9 +27,16 @@ def merged(configfiles: list[Path]) -> RunConfig:
     for path in configfiles:
         held = read_yaml(path, "configuration")
         if len(configfiles) == 1 or not isinstance(held, dict):
-            return validate_config(held, name=str(path))
+            return validated(held, str(path))
         update_config(document, held)
-    return validate_config(document, name=str(configfiles[0]))
+    return validated(document, str(configfiles[0]))
+
+
+def validated(document: Any, name: str) -> AnyRun:
+    """A configuration that is already read, of a neuron or of long-horizon tasks."""
+    if is_long_horizon(document):
+        return validate_long_horizon(document, name=name)
+    return validate_config(document, name=name)
 
 
 def snakemake_command(configfiles: list[Path], folder: Path) -> list[str]:
@@ -36,7 +47,7 @@ def snakemake_command(configfiles: list[Path], folder: Path) -> list[str]:
     ]
 
 
-def finish(command: list[str], run: RunConfig, folder: Path) -> int:
+def finish(command: list[str], run: AnyRun, folder: Path) -> int:
     """Write the reports if anything that they show is newer, and say where everything is.
 
     Args:
@@ -52,9 +63,14 @@ def finish(command: list[str], run: RunConfig, folder: Path) -> int:
     fresh = all(path.is_file() and path.stat().st_mtime >= newest for path in (report, snakemakes))
     if not fresh:
         print("Write the report", flush=True)
-        from page import write_page
+        if isinstance(run, RunConfig):
+            from page import write_page
 
-        write_page(results, run)
+            write_page(results, run)
+        else:
+            from task_page import write_task_page
+
+            write_task_page(results, run)
         made = subprocess.run(
             [
                 *(*command, "--cores", "1", "--nolock"),

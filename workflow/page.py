@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from neuronio.simulation.cell_spec import load_cell
 from neuronio.surrogate.models import FAMILIES
 from neuronio.surrogate.protocol import Protocol
 
-TEMPLATE = ROOT / "workflow" / "report" / "page.html.j2"
+TEMPLATES = ROOT / "workflow" / "report"
 RULES = ("kernels", "simulate", "dataset", "quality", "fit", "evaluate", "floor", "report")
 # What the summary shows of each score: its name there, and how many decimals.
 SCORES = {
@@ -48,27 +49,28 @@ def write_page(results: Path, run: RunConfig) -> Path:
     Returns:
         Its path.
     """
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     families = {made.name: made.label for made in (FAMILIES[fit.model] for fit in run.fits)}
     fitted = (results / "summary.csv").is_file()
     facts = read_json(results / "provenance.json") if fitted else {}
-    page = template.render(
+    page = rendered(
+        "page.html.j2",
         run=run,
         missing=run.leave_out,
         cell=load_cell(run.cell.model, run.cell.variant),
         scores={name: title for name, (title, _) in SCORES.items()},
-        rows=[_summary(row, families) for row in _rows(results / "summary.csv")] if fitted else [],
+        rows=[_summary(row, families) for row in read_rows(results / "summary.csv")]
+        if fitted
+        else [],
         figures={
-            title: _image(results / "figures" / f"{name}.svg") for name, title in _drawn(results)
+            title: image(results / "figures" / f"{name}.svg") for name, title in _drawn(results)
         },
-        traces=_image(results / "figures" / "traces.svg") if fitted else "",
-        quality=_image(results / "quality" / "quality.svg"),
-        trials=_image(results / "quality" / "quality_trials.svg"),
-        published=_published(_rows(results / "quality" / "quality.csv")),
+        traces=image(results / "figures" / "traces.svg") if fitted else "",
+        quality=image(results / "quality" / "quality.svg"),
+        trials=image(results / "quality" / "quality_trials.svg"),
+        published=_published(read_rows(results / "quality" / "quality.csv")),
         data=read_json(results / "quality" / "quality.json")["splits"],
         methods=_methods(run),
-        costs=_costs(results / "times"),
+        costs=costs(results / "times", RULES),
         bibtex=bibtex(ROOT / "CITATION.cff"),
         facts=facts,
         files=sorted(_files(results)),
@@ -78,7 +80,17 @@ def write_page(results: Path, run: RunConfig) -> Path:
     return path
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def rendered(template: str, **values: Any) -> str:
+    """A page from its template and what it shows."""
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+    )
+    return environment.get_template(template).render(**values)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
@@ -89,7 +101,7 @@ def _drawn(results: Path) -> list[tuple[str, str]]:
     return [(n, t) for n, t in titles if (results / "figures" / f"{n}.svg").is_file()]
 
 
-def _image(path: Path) -> str:
+def image(path: Path) -> str:
     """A figure as the address of an image that holds it."""
     return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
 
@@ -178,10 +190,10 @@ def _span(values: list[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _costs(folder: Path) -> list[dict[str, Any]]:
-    """Of every rule that ran here: jobs, hours of wall and processor time, largest memory."""
+def costs(folder: Path, rules: Sequence[str]) -> list[dict[str, Any]]:
+    """Of each of some rules that ran here: jobs, wall and processor time, largest memory."""
     found = []
-    for rule in RULES:
+    for rule in rules:
         jobs = [row for path in sorted(folder.rglob(f"{rule}*.tsv")) for row in read_times(path)]
         if jobs:
             total = {key: sum(job[key] for job in jobs) for key in ("s", "cpu_time")}

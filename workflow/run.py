@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import watch
 import yaml
-from finish import ROOT, finish, merged, snakemake_command
+from finish import ROOT, AnyRun, finish, merged, snakemake_command
 
 from neuronio.config import RunConfig
 from neuronio.errors import NeuronIOError
@@ -30,13 +30,14 @@ def main() -> int:
     parser.add_argument("--configfile", type=Path, required=True)
     parser.add_argument("--cores", default="all")
     parser.add_argument("--directory", type=Path, default=Path("."))
-    parser.add_argument("--scale", type=float, help="of the dataset, in place of dataset.scale")
+    parser.add_argument(
+        "--scale", type=float, help="of the data, in place of dataset.scale, or scale"
+    )
     parser.add_argument("--cost", action="store_true", help="say beforehand what it will cost")
     given, rest = parser.parse_known_args()
-    changes = {"dataset": {"scale": given.scale}} if given.scale is not None else {}
     lock = None
     try:
-        merged([given.configfile])
+        changes = scaled(merged([given.configfile]), given.scale)
         plain = snakemake_command([given.configfile], given.directory)
         lock = take_lock(given.directory / RUN_LOCK, plain)
         run, command = asked(given, changes)  # now that no other run reads what this writes
@@ -52,14 +53,21 @@ def main() -> int:
     code = snakemake(command, given, rest, lock)
     if not code and not dry:
         code = finish(command, run, given.directory)
-    elif code and not dry and (missing := failed(run, given.directory)):
+    elif isinstance(run, RunConfig) and not dry and (missing := failed(run, given.directory)):
         without = {**changes, "leave_out": [*run.leave_out, *missing]}
         draw_without(missing, *asked(given, without), given, rest, lock)
     lock.truncate(0)
     return code
 
 
-def asked(given: argparse.Namespace, changes: dict[str, Any]) -> tuple[RunConfig, list[str]]:
+def scaled(run: AnyRun, scale: float | None) -> dict[str, Any]:
+    """What changes a configuration to another scale; nothing without one."""
+    if scale is None:
+        return {}
+    return {"dataset": {"scale": scale}} if isinstance(run, RunConfig) else {"scale": scale}
+
+
+def asked(given: argparse.Namespace, changes: dict[str, Any]) -> tuple[AnyRun, list[str]]:
     """The configuration with changes made to it, and Snakemake's command for it.
 
     Raises:
@@ -110,7 +118,7 @@ def tell_cost(given: argparse.Namespace) -> None:
 
 def draw_without(
     missing: list[str],
-    run: RunConfig,
+    run: AnyRun,
     command: list[str],
     given: argparse.Namespace,
     rest: list[str],

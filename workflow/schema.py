@@ -1,7 +1,7 @@
-"""Write the configuration's schema and the tables of its keys: `python workflow/schema.py`.
+"""Write the configurations' schemas and the tables of their keys: `python workflow/schema.py`.
 
-Both follow from data.config.RunConfig, which is what the workflow validates with; editors read the
-schema for completion, people read the table.
+They follow from RunConfig and LongHorizonConfig, which the workflow validates with; editors read
+the schemas for completion, people read the tables.
 """
 
 import json
@@ -11,12 +11,14 @@ from pathlib import Path
 import yaml
 
 from neuronio.config import RunConfig
+from neuronio.long_horizon import LongHorizonConfig
 from neuronio.sections import Section
 from neuronio.simulation.inputs.generators import GENERATORS
 from neuronio.surrogate.models import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+LONG_HORIZON_SCHEMA = SCHEMA.with_name("long_horizon.schema.yaml")
 README = ROOT / "config" / "README.md"
 MARK = "<!-- Below this line: written by `python workflow/schema.py`. -->\n"
 
@@ -24,29 +26,40 @@ MARK = "<!-- Below this line: written by `python workflow/schema.py`. -->\n"
 def schema() -> dict:
     """The JSON schema of a run's configuration, with the options of each model and generator."""
     document = RunConfig.model_json_schema()
-    for section, key, where, options in (
-        ("FitConfig", "model", "options", model_options()),
-        ("InputsConfig", "generator", "parameters", generator_options()),
-    ):
-        document["$defs"][section]["allOf"] = [
-            {
-                "if": {"properties": {key: {"const": name}}, "required": [key]},
-                "then": {"properties": {where: {"properties": properties}}},
-            }
-            for name, properties in options.items()
-        ]
+    _say_options(document, "FitConfig", "model", "options", model_options())
+    _say_options(document, "InputsConfig", "generator", "parameters", generator_options())
     return document
 
 
+def long_horizon_schema() -> dict:
+    """The JSON schema of a run on long-horizon tasks, with the options of each model."""
+    document = LongHorizonConfig.model_json_schema()
+    _say_options(document, "TaskFitConfig", "model", "options", model_options())
+    return document
+
+
+def _say_options(
+    document: dict, section: str, key: str, where: str, options: dict[str, dict]
+) -> None:
+    """Say in a section of a schema which options each value of a key has."""
+    document["$defs"][section]["allOf"] = [
+        {
+            "if": {"properties": {key: {"const": name}}, "required": [key]},
+            "then": {"properties": {where: {"properties": properties}}},
+        }
+        for name, properties in options.items()
+    ]
+
+
 def model_options() -> dict[str, dict]:
-    """Each model's options as properties of a schema; inputs and size are set elsewhere."""
+    """Each model's options as properties of a schema, without those that are set elsewhere."""
     found = {}
     for family in (FAMILIES[name] for name in FAMILIES):
         name, options = family.name, family.options
         if not options.__module__.startswith("neuronio."):  # a user's own
             continue
         properties = options.model_json_schema()["properties"]
-        set_elsewhere = ("inputs", options.size_field)
+        set_elsewhere = ("inputs", "step_ms", "signed", options.size_field)
         found[name] = {k: v for k, v in properties.items() if k not in set_elsewhere}
     return found
 
@@ -70,10 +83,10 @@ def inherited(section: type[Section], key: str) -> str:
     return next(field.description for field in fields if field.description)
 
 
-def schema_text() -> str:
-    """The JSON schema of a run's configuration, as YAML."""
+def schema_text(document: dict) -> str:
+    """A JSON schema as YAML."""
     head = "# Written by `python workflow/schema.py`; do not edit.\n"
-    return head + yaml.dump(schema(), Dumper=WithoutAliases, sort_keys=False, width=100)
+    return head + yaml.dump(document, Dumper=WithoutAliases, sort_keys=False, width=100)
 
 
 class WithoutAliases(yaml.SafeDumper):
@@ -87,7 +100,10 @@ class WithoutAliases(yaml.SafeDumper):
 def readme_text() -> str:
     """config/README.md with its tables of keys brought up to date."""
     document = RunConfig.model_json_schema()
+    tasks = LongHorizonConfig.model_json_schema()
     parts = [table(keys(document, document))]
+    parts.append("## Every key of a run on long-horizon tasks")
+    parts.append(table(keys(tasks, tasks)))
     for title, kind, options in (
         ("Options of models", "fits[].options", model_options()),
         ("Parameters of generators", "inputs.parameters", generator_options()),
@@ -133,5 +149,6 @@ def default_of(value: dict, required: bool) -> str:
 
 
 if __name__ == "__main__":
-    SCHEMA.write_text(schema_text())
+    SCHEMA.write_text(schema_text(schema()))
+    LONG_HORIZON_SCHEMA.write_text(schema_text(long_horizon_schema()))
     README.write_text(readme_text())

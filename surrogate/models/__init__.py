@@ -1,6 +1,16 @@
 """Every surrogate, one family a file; importing this registers those that come with the project."""
 
-from neuronio.surrogate.models import elm, lif, linear, pooled_elm, recurrent, ssm, tcn
+from neuronio.surrogate.models import (
+    elm,
+    embedded_elm,
+    lif,
+    lif_network,
+    linear,
+    pooled_elm,
+    recurrent,
+    ssm,
+    tcn,
+)
 from neuronio.surrogate.models.base import ModelOptions, Surrogate
 from neuronio.surrogate.models.registry import (
     FAMILIES,
@@ -11,6 +21,7 @@ from neuronio.surrogate.models.registry import (
     sized_options,
     surrogate,
 )
+from neuronio.surrogate.models.sizing import nearest_size
 
 __all__ = [
     "FAMILIES",
@@ -19,8 +30,11 @@ __all__ = [
     "Surrogate",
     "build_model",
     "elm",
+    "embedded_elm",
     "lif",
+    "lif_network",
     "linear",
+    "nearest_size",
     "option_values",
     "parse_options",
     "pooled_elm",

@@ -1,4 +1,8 @@
-"""What a surrogate is: its options, and a module from input spikes to spike logit and voltages."""
+"""What a surrogate is: its options, and a module from input events to outputs at every step.
+
+What it is fitted to (a task) says what the outputs are: spike logit and voltages, or the logits of
+classes.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from abc import abstractmethod
 from typing import Annotated, Any, ClassVar
 
 import torch
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 from torch import nn
 
 from neuronio.errors import NeuronIOError
@@ -41,12 +45,41 @@ class ModelOptions(Section):
     """What every surrogate is made with; `size_field` names what a configuration's sizes set."""
 
     inputs: int = Field(
-        1278, ge=2, multiple_of=2, description="Input synapses, excitatory first, then inhibitory."
+        1278,
+        ge=1,
+        description="Input synapses, excitatory first, then inhibitory; or channels without a "
+        "sign.",
     )
     outputs: int = Field(
-        2, ge=2, description="Outputs: spike logit, soma voltage, then further targets."
+        2,
+        ge=1,
+        description="Outputs: spike logit, soma voltage, then further targets; or a logit of each "
+        "class.",
+    )
+    step_ms: float = Field(
+        1.0,
+        gt=0,
+        description="Width of a step, ms; 1 for sequences without a clock, whose time constants "
+        "are then in steps.",
+    )
+    signed: bool = Field(
+        True, description="The first half of the inputs excites, the other half inhibits."
     )
     size_field: ClassVar[str] = ""
+
+    @model_validator(mode="after")
+    def _paired(self) -> ModelOptions:
+        if self.signed and self.inputs % 2:
+            raise ValueError(
+                f"inputs is {self.inputs} but must be a multiple of 2, excitatory and inhibitory "
+                "ones; for channels without a sign set signed to false"
+            )
+        return self
+
+    @classmethod
+    def reaching(cls, steps: int, step_ms: float) -> dict[str, Any]:
+        """Options that let a model remember as long as so many steps, where it has such."""
+        return {}
 
     @property
     def size(self) -> int:
@@ -70,10 +103,10 @@ class Surrogate(nn.Module):
         self.options: Any = options
 
     def forward(self, events: EventBatch) -> torch.Tensor:
-        """Outputs of B windows of T ms, (B, T, outputs).
+        """Outputs of B rows of T steps, (B, T, outputs).
 
-        The first is the spike logit, the second the soma voltage in target units. An output at ms
-        t depends on inputs up to t only.
+        Fitted to trials, the first is the spike logit, the second the soma voltage in target units.
+        An output at step t depends on inputs up to t only.
         """
         currents_btc = event_convolution(events, self.input_kernel().unsqueeze(1))
         state, out = self.first_state(events.n_rows), []
@@ -81,6 +114,10 @@ class Surrogate(nn.Module):
             out_bo, state = self.advance(current_bc, state)
             out.append(out_bo)
         return torch.stack(out, dim=1)
+
+    def at_last(self, events: EventBatch) -> torch.Tensor:
+        """Outputs at the last step of each row, (B, outputs)."""
+        return events.last(self(events))
 
     def input_kernel(self) -> torch.Tensor:
         """What one spike of each synapse adds to the currents of its ms, (N, C)."""
@@ -117,3 +154,21 @@ class Surrogate(nn.Module):
     def count_parameters(self) -> int:
         """Learned numbers."""
         return sum(p.numel() for p in self.parameters())
+
+
+class ReadoutSurrogate(Surrogate):
+    """A surrogate whose outputs are an affine function, `readout`, of what it holds."""
+
+    readout: nn.Linear
+
+    def forward(self, events: EventBatch) -> torch.Tensor:
+        """Outputs of B rows of T steps, (B, T, outputs)."""
+        return self.readout(self.held(events))
+
+    def at_last(self, events: EventBatch) -> torch.Tensor:
+        """Outputs at the last step of each row alone, (B, outputs)."""
+        return self.readout(events.last(self.held(events)))
+
+    @abstractmethod
+    def held(self, events: EventBatch) -> torch.Tensor:
+        """What the readout reads over time, (B, T, units)."""

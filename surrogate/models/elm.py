@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -12,7 +12,7 @@ from torch import nn
 
 from neuronio.surrogate import recurrence
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models.base import ModelOptions, State, Surrogate, rising
+from neuronio.surrogate.models.base import ModelOptions, ReadoutSurrogate, State, rising
 from neuronio.surrogate.models.registry import surrogate
 
 INITIAL_SYNAPSE_WEIGHT = 0.5
@@ -51,6 +51,11 @@ class ElmOptions(ModelOptions):
     def _ordered(self) -> ElmOptions:
         rising(self, "tau_min_ms", "tau_max_ms")
         return self
+
+    @classmethod
+    def reaching(cls, steps: int, step_ms: float) -> dict[str, Any]:
+        """Memory time constants from a step to all of them."""
+        return {"tau_min_ms": step_ms, "tau_max_ms": max(steps, 2) * step_ms}
 
 
 class BranchElmOptions(ElmOptions):
@@ -91,7 +96,7 @@ class BranchElmV2Options(BranchElmOptions):
 )
 @surrogate("branch_elm", options=BranchElmOptions, label="Branch-ELM", marker="o", colour="#0072B2")
 @surrogate("elm", options=ElmOptions, label="ELM", marker="p", colour="#56B4E9")
-class Elm(Surrogate):
+class Elm(ReadoutSurrogate):
     """ELM neuron: synapses, branches, memory units, linear readout.
 
     All that is linear in time happens before the recursion: a spike adds its synapse's weight to
@@ -111,7 +116,7 @@ class Elm(Surrogate):
     def __init__(self, options: ElmOptions) -> None:
         super().__init__(options)
         units, hidden = options.num_memory, 2 * options.num_memory
-        self.trace_decay = math.exp(-1.0 / options.tau_synapse_ms)
+        self.trace_decay = math.exp(-options.step_ms / options.tau_synapse_ms)
         self.add_synapses()
         sizes = [self.n_branch + units, *[hidden] * options.mlp_layers, units]
         self.mlp = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
@@ -126,7 +131,8 @@ class Elm(Surrogate):
         """Set what each synapse reads, where it adds to, and its weight."""
         options = self.options
         source, valid, self.n_branch = synapse_routing(options)
-        sign = torch.where(source < options.inputs // 2, 1.0, -1.0) * valid
+        excites = source < (options.inputs // 2 if options.signed else options.inputs)
+        sign = torch.where(excites, 1.0, -1.0) * valid
         self.register_buffer("synapse_source", source, persistent=False)
         self.register_buffer("synapse_sign", sign, persistent=False)
         cell = None
@@ -141,11 +147,12 @@ class Elm(Surrogate):
         band = None if cell_s is None else branch_band(cell_s, self.options.inputs, self.n_branch)
         self.register_buffer("input_band", band, persistent=False)
 
-    def forward(self, events: EventBatch) -> torch.Tensor:
-        """Spike logit, scaled soma voltage and further targets, (B, T, outputs)."""
-        return self.readout(self.memory(events))
+    @property
+    def branched(self) -> bool:
+        """Whether spikes add to branches, which hidden units read, or to those directly."""
+        return self.synapse_cell is not None
 
-    def memory(self, events: EventBatch) -> torch.Tensor:
+    def held(self, events: EventBatch) -> torch.Tensor:
         """The memory units over time, (B, T, d)."""
         decay_d, gain_d = self.decay_and_gain()
         input_weight_hc, memory_weight_hd, bias_h = self._first_layer()
@@ -169,7 +176,7 @@ class Elm(Surrogate):
         """Its weights from the branches (without them, None) and the memory, and its bias."""
         weight_hd, bias_h = self._layers()[0]
         branch_weight_hc, memory_weight_hd = weight_hd.tensor_split([self.n_branch], dim=1)
-        return None if self.synapse_cell is None else branch_weight_hc, memory_weight_hd, bias_h
+        return branch_weight_hc if self.branched else None, memory_weight_hd, bias_h
 
     def strength(self) -> torch.Tensor:
         """Signed weight of each synapse, 0 where a synapse does not exist."""
@@ -208,7 +215,7 @@ class Elm(Surrogate):
     def first_state(self, rows: int) -> State:
         """Filtered currents (rows, C) and memory (rows, d), all 0."""
         weight_hd, _ = self._layers()[0]
-        wide = len(weight_hd) if self.synapse_cell is None else self.n_branch
+        wide = self.n_branch if self.branched else len(weight_hd)
         return weight_hd.new_zeros(rows, wide), weight_hd.new_zeros(rows, self.options.num_memory)
 
     def advance(self, current_bc: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
@@ -232,11 +239,11 @@ class Elm(Surrogate):
         return low + (high - low) * torch.sigmoid(self.tau_logit)
 
     def decay_and_gain(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Per millisecond, (d,) each: what a memory keeps, and how far a proposal moves it."""
-        tau_d, scale = self.tau_ms(), self.options.memory_scale
-        decay_d = torch.exp(-1.0 / tau_d)
+        """Per step, (d,) each: what a memory keeps, and how far a proposal moves it."""
+        tau_d, scale, step_ms = self.tau_ms(), self.options.memory_scale, self.options.step_ms
+        decay_d = torch.exp(-step_ms / tau_d)
         if self.options.version == 2:
-            return decay_d, -torch.expm1(-scale / tau_d)
+            return decay_d, -torch.expm1(-scale * step_ms / tau_d)
         return decay_d, scale * (1.0 - decay_d)
 
     def count_multiply_adds(self) -> int:
@@ -250,8 +257,9 @@ def synapse_routing(options: ElmOptions) -> tuple[torch.Tensor, torch.Tensor, in
     """Input of each synapse, whether the synapse exists, and the number of branches.
 
     ELM: input n is synapse n is branch n. Branch-ELM: with inputs interlaced (excitatory 0,
-    inhibitory 0, excitatory 1, ...), branch j takes consecutive ones from j ceil(N / branches) on;
-    synapses past the last input do not exist but keep their place in the weights.
+    inhibitory 0, excitatory 1, ...; those without a sign as they are), branch j takes consecutive
+    ones from j ceil(N / branches) on; synapses past the last input do not exist but keep their
+    place in the weights.
     """
     n = options.inputs
     if not isinstance(options, BranchElmOptions):
@@ -259,8 +267,8 @@ def synapse_routing(options: ElmOptions) -> tuple[torch.Tensor, torch.Tensor, in
     start_j = torch.arange(options.num_branch) * math.ceil(n / options.num_branch)
     place_s = (start_j[:, None] + torch.arange(options.synapses_per_branch)).flatten()
     valid_s = place_s < n
-    interlaced = torch.arange(n).view(2, n // 2).T.flatten()
-    return interlaced[place_s.clamp(max=n - 1)], valid_s, options.num_branch
+    order_n = torch.arange(n).view(2, n // 2).T.flatten() if options.signed else torch.arange(n)
+    return order_n[place_s.clamp(max=n - 1)], valid_s, options.num_branch
 
 
 def branch_cell(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field, model_validator
@@ -38,7 +38,14 @@ class FilterOptions(ModelOptions):
     @model_validator(mode="after")
     def _ordered(self) -> FilterOptions:
         rising(self, "tau_min_ms", "tau_max_ms")
+        if self.rank and not self.signed:
+            raise ValueError("rank needs inputs of two signs; leave it out where signed is false")
         return self
+
+    @classmethod
+    def reaching(cls, steps: int, step_ms: float) -> dict[str, Any]:
+        """Filters from a step to all of them."""
+        return {"tau_min_ms": step_ms, "tau_max_ms": max(steps, 2) * step_ms}
 
 
 class FilterBank(nn.Module):
@@ -59,11 +66,11 @@ class FilterBank(nn.Module):
         span = torch.linspace(
             math.log(options.tau_min_ms), math.log(options.tau_max_ms), options.filters
         )
-        self.decays = torch.exp(-1.0 / span.exp()).tolist()
+        self.decays = torch.exp(-options.step_ms / span.exp()).tolist()
         self.scales = [math.sqrt(1.0 - decay**2) for decay in self.decays]
-        half = options.inputs // 2
-        sign_n11 = torch.tensor([1.0] * half + [-1.0] * half)[:, None, None]
-        first = INITIAL_WEIGHT * sign_n11 / options.filters
+        excites = options.inputs // 2 if options.signed else options.inputs
+        sign_n = torch.where(torch.arange(options.inputs) < excites, 1.0, -1.0)
+        first = INITIAL_WEIGHT * sign_n[:, None, None] / options.filters
         if options.rank == 0:
             shape = options.inputs, options.filters, outputs
             self.weight = nn.Parameter(first * (0.5 + torch.rand(shape)))

@@ -36,9 +36,9 @@ class LifOptions(FilterOptions):
 class Lif(Surrogate):
     """Filtered synaptic currents, leaky compartments, a threshold at 1, reset by subtraction.
 
-    With I the filtered currents and A what one ms leaves of the potentials,
+    With I the filtered currents and A what one step leaves of the potentials,
 
-        v_t = A (v_{t-1} - reset spike_{t-1}) + (1 - exp(-1 ms / tau)) I_t + b
+        v_t = A (v_{t-1} - reset spike_{t-1}) + (1 - exp(-step / tau)) I_t + b
 
     The soma spikes where its v is above 1. All outputs are affine functions of the soma's
     potential before the reset. Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3;
@@ -73,7 +73,11 @@ class Lif(Surrogate):
 
     def _current(self, filtered_k: torch.Tensor) -> torch.Tensor:
         """What the filtered sums (..., compartments) add to the potentials in a ms."""
-        return -torch.expm1(-torch.exp(-self.log_tau)) * filtered_k + self.current_bias
+        return -torch.expm1(-self._rate()) * filtered_k + self.current_bias
+
+    def _rate(self) -> torch.Tensor:
+        """What a step is of each time constant, (compartments,)."""
+        return self.options.step_ms * torch.exp(-self.log_tau)
 
     def _reset(self) -> torch.Tensor:
         """What a spike takes from each compartment: from the soma alone."""
@@ -113,13 +117,13 @@ class Lif(Surrogate):
     "lif", options=LifOptions, label="leaky integrate-and-fire", marker="X", colour="#CC79A7"
 )
 class LeakyIntegrateAndFire(Lif):
-    """A soma alone: A = exp(-1 ms / tau)."""
+    """A soma alone: A = exp(-step / tau)."""
 
     compartments = 1
 
     def transition(self) -> torch.Tensor:
         """What one ms leaves of the potential, (1, 1)."""
-        return torch.exp(-torch.exp(-self.log_tau))[:, None]
+        return torch.exp(-self._rate())[:, None]
 
 
 @surrogate("lif2", options=LifOptions, label="two-compartment LIF", marker="x", colour="#7A2E5D")
@@ -143,7 +147,7 @@ class TwoCompartmentLif(Lif):
 
     def transition(self) -> torch.Tensor:
         """What one ms leaves of the potentials of soma and dendrite, (2, 2)."""
-        rate, coupling = torch.exp(-self.log_tau), self.log_coupling.exp()
+        rate, coupling = self._rate(), self.log_coupling.exp()
         decay, flow = -rate * (1.0 + coupling), rate * coupling
         mean, half = decay.mean(), (decay[0] - decay[1]) / 2.0
         # M = mean + N with N N = q^2, so that exp(M) = exp(mean) (cosh q + N sinh(q) / q).

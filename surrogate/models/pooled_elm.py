@@ -27,6 +27,8 @@ class PooledElmOptions(ElmOptions):
 
     @model_validator(mode="after")
     def _not_too_many(self) -> PooledElmOptions:
+        if not self.signed:
+            raise ValueError("signed is false, but clusters have excitation and inhibition apart")
         if self.clusters > self.inputs // 2:
             raise ValueError(
                 f"clusters is {self.clusters} but must be at most {self.inputs // 2}, the number "

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import nn
 
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models.base import ModelOptions, State, Surrogate
+from neuronio.surrogate.models.base import ModelOptions, ReadoutSurrogate, State
 from neuronio.surrogate.models.registry import surrogate
 from neuronio.surrogate.recurrence import event_convolution
 
@@ -23,7 +23,20 @@ class RecurrentOptions(ModelOptions):
     size_field: ClassVar[str] = "hidden"
 
 
-class Recurrent(Surrogate):
+class ChronoOptions(RecurrentOptions):
+    """Recurrent layers whose gates begin open for as long as dependencies may be."""
+
+    longest: int = Field(
+        1000, ge=3, description="T, the longest dependency that the gates begin open for, steps."
+    )
+
+    @classmethod
+    def reaching(cls, steps: int, step_ms: float) -> dict[str, Any]:
+        """T, all the steps."""
+        return {"longest": max(steps, 3)}
+
+
+class Recurrent(ReadoutSurrogate):
     """Recurrent layers of torch and a linear readout of the last layer's state.
 
     What the spikes add to the first layer's gates is summed over the spikes alone; torch's layer
@@ -42,12 +55,12 @@ class Recurrent(Surrogate):
         gates = self.input_kernel().shape[1]
         self.register_buffer("eye", torch.eye(gates), persistent=False)
 
-    def forward(self, events: EventBatch) -> torch.Tensor:
-        """Spike logit, scaled soma voltage and further targets, (B, T, outputs)."""
+    def held(self, events: EventBatch) -> torch.Tensor:
+        """The last layer's state, (B, T, hidden)."""
         gates_btg = event_convolution(events, self.input_kernel().unsqueeze(1))
         weights = [self.eye, *self.layers._flat_weights[1:]]
         begin = gates_btg.new_zeros(self.options.layers, events.n_rows, self.options.hidden)
-        return self.readout(self._run(gates_btg, begin, weights))
+        return self._run(gates_btg, begin, weights)
 
     @abstractmethod
     def _run(
@@ -95,6 +108,23 @@ class Lstm(Recurrent):
             outputs.append(x)
             cells.append(cell)
         return self.readout(x), (torch.stack(outputs, 1), torch.stack(cells, 1))
+
+
+@surrogate("chrono_lstm", options=ChronoOptions, label="chrono LSTM", marker="<", colour="#66C2A5")
+class ChronoLstm(Lstm):
+    """An LSTM: forget gates begin with biases ln U(1, T - 1), input gates with minus those.
+
+    A unit then begins with a memory of U(1, T - 1) steps. Source: Tallec & Ollivier 2018.
+    """
+
+    def __init__(self, options: ChronoOptions) -> None:
+        super().__init__(options)
+        for layer in range(options.layers):
+            open_h = torch.empty(options.hidden).uniform_(1.0, options.longest - 1.0).log()
+            with torch.no_grad():  # gates in torch's order: input, forget, cell, output
+                bias_4h = getattr(self.layers, f"bias_ih_l{layer}").unflatten(0, (4, -1))
+                bias_4h[0], bias_4h[1] = -open_h, open_h
+                getattr(self.layers, f"bias_hh_l{layer}").unflatten(0, (4, -1))[:2] = 0.0
 
 
 @surrogate("gru", options=RecurrentOptions, label="GRU", marker="v", colour="#00583F")

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from neuronio.surrogate import recurrence
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models.base import ModelOptions, State, Surrogate, rising
+from neuronio.surrogate.models.base import ModelOptions, ReadoutSurrogate, State, rising
 from neuronio.surrogate.models.registry import surrogate
 
 
@@ -29,7 +29,7 @@ class SsmOptions(ModelOptions):
         150.0, gt=0, allow_inf_nan=False, description="Longest; they begin log-spaced, ms."
     )
     max_phase: float = Field(
-        0.3, gt=0, le=math.pi, description="Largest rotation in a ms to begin with, radians."
+        0.3, gt=0, le=math.pi, description="Largest rotation in a step to begin with, radians."
     )
     size_field: ClassVar[str] = "width"
 
@@ -38,12 +38,17 @@ class SsmOptions(ModelOptions):
         rising(self, "tau_min_ms", "tau_max_ms")
         return self
 
+    @classmethod
+    def reaching(cls, steps: int, step_ms: float) -> dict[str, Any]:
+        """Time constants from a step to all of them."""
+        return {"tau_min_ms": step_ms, "tau_max_ms": max(steps, 2) * step_ms}
+
 
 class SsmLayer(nn.Module):
     """One recurrence, s_t = z s_{t-1} + gamma B x_t, and y = Re(C s) + D x; gated, added to x.
 
-    z = exp(-exp(log_rate) + i exp(log_phase)) cannot leave the unit disc; gamma, the square root
-    of 1 - |z|^2, makes states of white input alike in size (Orvieto et al. 2023).
+    z = exp(-step exp(log_rate) + i exp(log_phase)) cannot leave the unit disc; gamma, the square
+    root of 1 - |z|^2, makes states of white input alike in size (Orvieto et al. 2023).
     With u = GELU(y), the layer gives x + u sigmoid(W u) (Smith et al. 2023).
     """
 
@@ -53,6 +58,7 @@ class SsmLayer(nn.Module):
     def __init__(self, options: SsmOptions) -> None:
         super().__init__()
         width, states = options.width, options.states
+        self.step_ms = options.step_ms
         tau = torch.linspace(math.log(options.tau_min_ms), math.log(options.tau_max_ms), states)
         self.log_rate = nn.Parameter(-tau)
         self.log_phase = nn.Parameter(torch.log(options.max_phase * (1.0 - torch.rand(states))))
@@ -61,14 +67,18 @@ class SsmLayer(nn.Module):
         self.skip = nn.Parameter(torch.randn(width))
         self.gate = nn.Linear(width, width)
 
+    def rate(self) -> torch.Tensor:
+        """What a step is of each time constant, (states,)."""
+        return self.step_ms * self.log_rate.exp()
+
     def turn(self) -> torch.Tensor:
         """z, real parts before imaginary ones, (2 states,)."""
-        size, phase = torch.exp(-self.log_rate.exp()), self.log_phase.exp()
+        size, phase = torch.exp(-self.rate()), self.log_phase.exp()
         return torch.cat([size * torch.cos(phase), size * torch.sin(phase)])
 
     def drive(self, x: torch.Tensor) -> torch.Tensor:
         """gamma B x, (..., 2 states)."""
-        gamma = torch.sqrt(-torch.expm1(-2.0 * self.log_rate.exp()))
+        gamma = torch.sqrt(-torch.expm1(-2.0 * self.rate()))
         return self.into(x) * torch.cat([gamma, gamma])
 
     def read(self, state: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -89,7 +99,7 @@ class SsmLayer(nn.Module):
 
 
 @surrogate("ssm", options=SsmOptions, label="state space", marker="d", colour="#B8860B")
-class Ssm(Surrogate):
+class Ssm(ReadoutSurrogate):
     """Spikes summed to channels, layers of diagonal recurrences, a linear readout.
 
     Without the normalisation that stands between the original's layers, which would take away
@@ -105,12 +115,12 @@ class Ssm(Surrogate):
         self.layers: Any = nn.ModuleList(SsmLayer(options) for _ in range(options.layers))
         self.readout = nn.Linear(options.width, options.outputs)
 
-    def forward(self, events: EventBatch) -> torch.Tensor:
-        """Spike logit, scaled soma voltage and further targets, (B, T, outputs)."""
+    def held(self, events: EventBatch) -> torch.Tensor:
+        """The last layer's channels, (B, T, width)."""
         x_btc = recurrence.event_convolution(events, self.encoder.unsqueeze(1))
         for layer in self.layers:
             x_btc = layer(x_btc)
-        return self.readout(x_btc)
+        return x_btc
 
     def input_kernel(self) -> torch.Tensor:
         """What a spike adds to the channels, (N, width)."""

@@ -23,6 +23,7 @@ __all__ = [
     "memory_recursion",
     "reference",
     "rotation",
+    "spiking",
 ]
 
 
@@ -32,7 +33,7 @@ def event_convolution(
     """Causal convolution of the spikes: a spike of synapse n at t adds kernel[n, j] at t + j.
 
     Args:
-        events: B windows of T ms from N synapses.
+        events: B rows of T steps from N synapses; one that has a value counts so much.
         kernel_nkc: (N, K, C), K taps of 1 ms.
         band_n: for one tap, if each synapse reaches few channels: the first of the BAND channels
             beyond which its kernel is 0 and of no interest, (N,) int32, at most C - BAND. The
@@ -63,6 +64,14 @@ def membrane(
     """Potentials of K coupled compartments that spike, (B, T, K) (equations in reference.py)."""
     implementation = compiled if _is_compiled_for(current_btk) else reference
     return implementation.membrane(current_btk, transition_kk, reset_k, slope)
+
+
+def spiking(
+    drive_btu: torch.Tensor, decay_u: torch.Tensor, weight_uu: torch.Tensor, slope: float
+) -> torch.Tensor:
+    """Potentials of U units that spike into one another, (B, T, U) (equations in reference.py)."""
+    implementation = compiled if _is_compiled_for(drive_btu) else reference
+    return implementation.spiking(drive_btu, decay_u, weight_uu, slope)
 
 
 def memory_recursion(

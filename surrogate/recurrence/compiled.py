@@ -29,7 +29,7 @@ def library() -> ctypes.CDLL:
         NeuronIOError: they do not compile.
     """
     folder = Path(__file__).parent
-    sources = [folder / f"{name}.cpp" for name in ("memory", "events", "scans")]
+    sources = [folder / f"{name}.cpp" for name in ("memory", "events", "scans", "spiking")]
     kernels = load_library("recurrence", sources, flags=FLAGS, include=[folder, VECTOR_INCLUDE])
     kernels.keep_freed_memory()
     return kernels
@@ -57,6 +57,13 @@ def membrane(
 ) -> torch.Tensor:
     """As `reference.membrane`."""
     return _Membrane.apply(current_btk, transition_kk, reset_k, slope)
+
+
+def spiking(
+    drive_btu: torch.Tensor, decay_u: torch.Tensor, weight_uu: torch.Tensor, slope: float
+) -> torch.Tensor:
+    """As `reference.spiking`."""
+    return _Spiking.apply(drive_btu, decay_u, weight_uu, slope)
 
 
 def memory_recursion(
@@ -102,9 +109,10 @@ def _addresses(*tensors: torch.Tensor | None) -> ctypes.Array:
 class _EventConvolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx, kernel_nkc, events: EventBatch, band_n) -> torch.Tensor:
-        ctx.spikes, ctx.kernel_shape = (events.synapse, events.offset, band_n), kernel_nkc.shape
-        kernel_nkc = kernel_nkc.contiguous()
-        out_btc = kernel_nkc.new_empty(events.n_rows, events.duration_ms, kernel_nkc.shape[2])
+        value = None if events.value is None else events.value.to(kernel_nkc.dtype)
+        ctx.spikes = events.synapse, value, events.offset, band_n
+        ctx.kernel_shape, kernel_nkc = kernel_nkc.shape, kernel_nkc.contiguous()
+        out_btc = kernel_nkc.new_empty(events.n_rows, events.steps, kernel_nkc.shape[2])
         shape = _shape(*out_btc.shape[:2], *kernel_nkc.shape)
         arrays = *ctx.spikes, kernel_nkc, out_btc
         _call("convolve", kernel_nkc.dtype, shape, *map(_address, arrays))
@@ -192,6 +200,30 @@ class _Membrane(torch.autograd.Function):
         transition_grad = later_btk.flatten(0, 1).T @ after_btk.flatten(0, 1)
         reset_grad = -(later_btk @ transition_kk * spike_bt1).sum((0, 1))
         return reached_btk, transition_grad, reset_grad, None
+
+
+class _Spiking(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, drive_btu, decay_u, weight_uu, slope) -> torch.Tensor:
+        drive_btu, decay_u, weight_uu = (x.contiguous() for x in (drive_btu, decay_u, weight_uu))
+        v_btu = torch.empty_like(drive_btu)
+        ctx.shape, ctx.slope = _shape(*v_btu.shape[:2], 0, 0, v_btu.shape[2]), slope
+        arrays = decay_u, weight_uu.T.contiguous(), drive_btu, v_btu
+        _call("spiking", v_btu.dtype, ctx.shape, *map(_address, arrays))
+        ctx.save_for_backward(decay_u, weight_uu, v_btu)
+        return v_btu
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_btu: torch.Tensor):
+        decay_u, weight_uu, v_btu = ctx.saved_tensors
+        reached_btu = torch.empty_like(v_btu)
+        arrays = decay_u, weight_uu, v_btu, grad_btu.contiguous(), reached_btu
+        slope = ctypes.c_double(ctx.slope)
+        _call("spiking_backward", v_btu.dtype, ctx.shape, slope, *map(_address, arrays))
+        before, later = v_btu[:, :-1].flatten(0, 1), reached_btu[:, 1:].flatten(0, 1)
+        weight_grad = later.T @ (before > 1.0).to(later.dtype)
+        return reached_btu, (later * before).sum(0), weight_grad, None
 
 
 class _MemoryRecursion(torch.autograd.Function):

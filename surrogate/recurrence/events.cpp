@@ -1,8 +1,9 @@
 // Causal convolution of sparse spikes, and the exponential filter over time.
 //
 // A batch has `rows` windows of `duration` ms; the events of bin b = row * duration + ms are
-// synapse[offset[b]] .. synapse[offset[b + 1] - 1]. Arrays are (rows, duration, channels) and
-// kernels (synapses, taps, channels), contiguous, so that one event adds one run of numbers.
+// synapse[offset[b]] .. synapse[offset[b + 1] - 1], which count 1 or as much as `value` says. Arrays
+// are (rows, duration, channels) and kernels (synapses, taps, channels), contiguous, so that one
+// event adds one run of numbers.
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -30,65 +31,101 @@ inline int64_t run_length(const Shape& s, int t) {
   return static_cast<int64_t>(std::min(s.taps, s.duration - t)) * s.channels;
 }
 
-// out = the sum of the kernel rows of some synapses, for kVectors vectors of channels of which the
-// last holds `rest`.
-template <typename T, int kVectors>
-void gather(const int32_t* first, const int32_t* last, const T* kernel, int64_t stride, int rest,
-            T* out) {
+// As `add`, of so many times the numbers.
+template <typename T>
+inline void add_times(T* to, const T* from, T value, int64_t n) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) to[i] += value * from[i];
+}
+
+// The synapses of all events and, where they do not all count 1, their values.
+template <typename T>
+struct Events {
+  const int32_t* synapse;
+  const T* value;
+};
+
+// out = the sum of the kernel rows of some events, times their values if `kValued`, for kVectors
+// vectors of channels of which the last holds `rest`.
+template <typename T, bool kValued, int kVectors>
+void gather(Events<T> events, int64_t first, int64_t last, const T* kernel, int64_t stride,
+            int rest, T* out) {
   constexpr int lanes = simd::kLanes<T>, end = (kVectors - 1) * lanes;
   simd::Vec<T> sum[kVectors] = {};
-  for (const int32_t* n = first; n < last; ++n) {
-    const T* row = kernel + *n * stride;
-    for (int v = 0; v < kVectors - 1; ++v) sum[v] += simd::load(row + v * lanes);
-    sum[kVectors - 1] += simd::load_part(row + end, rest);
+  for (int64_t e = first; e < last; ++e) {
+    const T* row = kernel + events.synapse[e] * stride;
+    if constexpr (kValued) {
+      const T value = events.value[e];
+      for (int v = 0; v < kVectors - 1; ++v) sum[v] += value * simd::load(row + v * lanes);
+      sum[kVectors - 1] += value * simd::load_part(row + end, rest);
+    } else {
+      for (int v = 0; v < kVectors - 1; ++v) sum[v] += simd::load(row + v * lanes);
+      sum[kVectors - 1] += simd::load_part(row + end, rest);
+    }
   }
   for (int v = 0; v < kVectors - 1; ++v) simd::store(out + v * lanes, sum[v]);
   simd::store_part(out + end, sum[kVectors - 1], rest);
 }
 
-template <typename T>
-void gather_all(const int32_t* first, const int32_t* last, const T* kernel, int channels, T* out) {
+template <typename T, bool kValued>
+void gather_all(Events<T> events, int64_t first, int64_t last, const T* kernel, int channels,
+                T* out) {
   constexpr int lanes = simd::kLanes<T>;
   for (int c = 0; c < channels; c += 4 * lanes) {
     const int left = std::min(channels - c, 4 * lanes), vectors = (left + lanes - 1) / lanes;
-    const auto run = vectors == 1   ? gather<T, 1>
-                     : vectors == 2 ? gather<T, 2>
-                     : vectors == 3 ? gather<T, 3>
-                                    : gather<T, 4>;
-    run(first, last, kernel + c, channels, left - (vectors - 1) * lanes, out + c);
+    const auto run = vectors == 1   ? gather<T, kValued, 1>
+                     : vectors == 2 ? gather<T, kValued, 2>
+                     : vectors == 3 ? gather<T, kValued, 3>
+                                    : gather<T, kValued, 4>;
+    run(events, first, last, kernel + c, channels, left - (vectors - 1) * lanes, out + c);
   }
 }
 
 // A synapse that reaches few channels has all it adds in a band of the kernel's row this wide.
 constexpr int kBand = 4;
 
-template <typename T>
-inline void add_band(T* to, const T* from) {
-  for (int i = 0; i < kBand; ++i) to[i] += from[i];
+template <typename T, bool kValued>
+inline void add_band(T* to, const T* from, Events<T> events, int64_t e) {
+  for (int i = 0; i < kBand; ++i) to[i] += kValued ? events.value[e] * from[i] : from[i];
+}
+
+template <typename T, bool kValued>
+inline void add_event(T* to, const T* from, Events<T> events, int64_t e, int64_t n) {
+  if constexpr (kValued)
+    add_times(to, from, events.value[e], n);
+  else
+    add(to, from, n);
 }
 
 // The bins of each synapse's events, in order, as one array and where each synapse's begin, for the
-// bins [first, last).
+// bins [first, last); with `kValued` also which events they are.
+template <bool kValued>
 struct BySynapse {
-  std::vector<int64_t> start;
+  std::vector<int64_t> start, event;
   std::vector<int32_t> bin;
 
   BySynapse(const Shape& s, const int32_t* synapse, const int64_t* offset, int first, int last)
-      : start(s.synapses + 1, 0), bin(offset[last] - offset[first]) {
+      : start(s.synapses + 1, 0),
+        event(kValued ? offset[last] - offset[first] : 0),
+        bin(offset[last] - offset[first]) {
     for (int64_t e = offset[first]; e < offset[last]; ++e) ++start[synapse[e] + 1];
     for (int n = 0; n < s.synapses; ++n) start[n + 1] += start[n];
     std::vector<int64_t> next(start.begin(), start.end() - 1);
     for (int b = first; b < last; ++b)
-      for (int64_t e = offset[b]; e < offset[b + 1]; ++e) bin[next[synapse[e]]++] = b;
+      for (int64_t e = offset[b]; e < offset[b + 1]; ++e) {
+        if (kValued) event[next[synapse[e]]] = e;
+        bin[next[synapse[e]]++] = b;
+      }
   }
 };
 
 // With several taps the kernel outgrows the caches: one synapse after the other, so that each row
 // of the batch reads it once. With one tap, one millisecond after the other. `band` is where each
 // synapse's band begins, or null.
-template <typename T>
-void convolve(const Shape& s, const int32_t* synapse, const int64_t* offset, const int32_t* band,
+template <typename T, bool kValued>
+void convolve(const Shape& s, Events<T> events, const int64_t* offset, const int32_t* band,
               const T* kernel, T* out) {
+  const int32_t* synapse = events.synapse;
   const int64_t stride = static_cast<int64_t>(s.taps) * s.channels;
 #pragma omp parallel for num_threads(s.threads) schedule(dynamic, 1)
   for (int row = 0; row < s.rows; ++row) {
@@ -102,22 +139,25 @@ void convolve(const Shape& s, const int32_t* synapse, const int64_t* offset, con
       for (int64_t b = first; b < last; ++b)
         for (int64_t e = offset[b]; e < offset[b + 1]; ++e) {
           const int c = band[synapse[e]];
-          add_band(out + b * s.channels + c, kernel + synapse[e] * stride + c);
+          add_band<T, kValued>(out + b * s.channels + c, kernel + synapse[e] * stride + c, events,
+                               e);
         }
       continue;
     }
     if (s.taps == 1) {
       for (int64_t b = first; b < last; ++b)
-        gather_all(synapse + offset[b], synapse + offset[b + 1], kernel, s.channels,
-                   out + b * s.channels);
+        gather_all<T, kValued>(events, offset[b], offset[b + 1], kernel, s.channels,
+                               out + b * s.channels);
       continue;
     }
     clear();
-    const BySynapse events(s, synapse, offset, first, last);
+    const BySynapse<kValued> sorted(s, synapse, offset, first, last);
     for (int n = 0; n < s.synapses; ++n)
-      for (int64_t e = events.start[n]; e < events.start[n + 1]; ++e) {
-        const int64_t b = events.bin[e];
-        add(out + b * s.channels, kernel + n * stride, run_length(s, static_cast<int>(b - first)));
+      for (int64_t i = sorted.start[n]; i < sorted.start[n + 1]; ++i) {
+        const int64_t b = sorted.bin[i];
+        add_event<T, kValued>(out + b * s.channels, kernel + n * stride, events,
+                              kValued ? sorted.event[i] : 0,
+                              run_length(s, static_cast<int>(b - first)));
       }
   }
 }
@@ -125,18 +165,19 @@ void convolve(const Shape& s, const int32_t* synapse, const int64_t* offset, con
 // Each synapse's gradient is summed by one thread in the order of its events, so that the result
 // does not depend on the number of threads. With several taps, one synapse after the other: its
 // run of the gradient stays in the nearest cache.
-template <typename T>
-void backward_by_synapse(const Shape& s, const int32_t* synapse, const int64_t* offset,
-                         const T* grad, T* kernel_grad) {
+template <typename T, bool kValued>
+void backward_by_synapse(const Shape& s, Events<T> events, const int64_t* offset, const T* grad,
+                         T* kernel_grad) {
   const int64_t stride = static_cast<int64_t>(s.taps) * s.channels;
-  const BySynapse events(s, synapse, offset, 0, s.rows * s.duration);
+  const BySynapse<kValued> sorted(s, events.synapse, offset, 0, s.rows * s.duration);
 #pragma omp parallel for num_threads(s.threads) schedule(dynamic, 16)
   for (int n = 0; n < s.synapses; ++n) {
     T* to = kernel_grad + n * stride;
     std::memset(to, 0, sizeof(T) * stride);
-    for (int64_t e = events.start[n]; e < events.start[n + 1]; ++e) {
-      const int64_t b = events.bin[e];
-      add(to, grad + b * s.channels, run_length(s, static_cast<int>(b % s.duration)));
+    for (int64_t i = sorted.start[n]; i < sorted.start[n + 1]; ++i) {
+      const int64_t b = sorted.bin[i];
+      add_event<T, kValued>(to, grad + b * s.channels, events, kValued ? sorted.event[i] : 0,
+                            run_length(s, static_cast<int>(b % s.duration)));
     }
   }
 }
@@ -144,9 +185,10 @@ void backward_by_synapse(const Shape& s, const int32_t* synapse, const int64_t* 
 // With one tap, one millisecond after the other, each thread for its own range of synapses. What is
 // not in its range it adds to `waste` where the bands make that cheap: cheaper than a branch that no
 // processor can foresee. Its many places are there because a sum in one would wait for the last.
-template <typename T>
-void backward_by_time(const Shape& s, const int32_t* synapse, const int64_t* offset,
+template <typename T, bool kValued>
+void backward_by_time(const Shape& s, Events<T> events, const int64_t* offset,
                       const int32_t* band, const T* grad, T* kernel_grad) {
+  const int32_t* synapse = events.synapse;
 #pragma omp parallel for num_threads(s.threads) schedule(static, 1)
   for (int part = 0; part < s.threads; ++part) {
     const int first = static_cast<int64_t>(s.synapses) * part / s.threads;
@@ -161,9 +203,10 @@ void backward_by_time(const Shape& s, const int32_t* synapse, const int64_t* off
         T* to = kernel_grad + static_cast<int64_t>(synapse[e]) * s.channels;
         if (band) {
           const int c = band[synapse[e]];
-          add_band(own ? to + c : waste + e % kPlaces * kBand, grad + b * s.channels + c);
+          add_band<T, kValued>(own ? to + c : waste + e % kPlaces * kBand,
+                               grad + b * s.channels + c, events, e);
         } else if (own) {
-          add(to, grad + b * s.channels, s.channels);
+          add_event<T, kValued>(to, grad + b * s.channels, events, e, s.channels);
         }
       }
   }
@@ -194,18 +237,22 @@ Shape shape_of(const int* n) { return {n[0], n[1], n[2], n[3], n[4], n[5]}; }
 
 #define EXPORT(T, suffix)                                                                    \
   extern "C" void convolve_##suffix(const int* shape, const int32_t* synapse,                \
-                                    const int64_t* offset, const int32_t* band,              \
-                                    const T* kernel, T* out) {                               \
-    convolve(shape_of(shape), synapse, offset, band, kernel, out);                           \
+                                    const T* value, const int64_t* offset,                   \
+                                    const int32_t* band, const T* kernel, T* out) {          \
+    const auto run = value ? convolve<T, true> : convolve<T, false>;                         \
+    run(shape_of(shape), {synapse, value}, offset, band, kernel, out);                       \
   }                                                                                          \
   extern "C" void convolve_backward_##suffix(const int* shape, const int32_t* synapse,       \
-                                             const int64_t* offset, const int32_t* band,     \
-                                             const T* grad, T* out) {                        \
+                                             const T* value, const int64_t* offset,          \
+                                             const int32_t* band, const T* grad, T* out) {   \
     const Shape s = shape_of(shape);                                                         \
+    const Events<T> events{synapse, value};                                                  \
     if (s.taps > 1)                                                                          \
-      backward_by_synapse(s, synapse, offset, grad, out);                                    \
+      (value ? backward_by_synapse<T, true> : backward_by_synapse<T, false>)(                \
+          s, events, offset, grad, out);                                                     \
     else                                                                                     \
-      backward_by_time(s, synapse, offset, band, grad, out);                                 \
+      (value ? backward_by_time<T, true> : backward_by_time<T, false>)(s, events, offset,    \
+                                                                       band, grad, out);     \
   }                                                                                          \
   extern "C" void filter_##suffix(const int* shape, double decay, int reverse, const T* x,   \
                                   T* y) {                                                    \

@@ -1,7 +1,8 @@
 """The plain PyTorch form of everything that the compiled kernels do, on any device.
 
-Shape letters: b batch row, t ms, n input synapse, k kernel tap, c channel, h hidden unit,
-d memory unit. Source of the equations: Spieler et al. 2024 (arXiv 2306.16922), section 2.
+Shape letters: b batch row, t step (1 ms of trials), n input synapse, k kernel tap, c channel,
+h hidden unit, d memory unit, u spiking unit. Source of the equations: Spieler et al. 2024 (arXiv
+2306.16922), section 2.
 """
 
 from __future__ import annotations
@@ -33,10 +34,15 @@ def event_convolution(
     if taps > 1:
         dense_bnt = functional.pad(events.dense().to(kernel_nkc.dtype), (taps - 1, 0))
         return functional.conv1d(dense_bnt, kernel_nkc.permute(2, 0, 1).flip(2)).transpose(1, 2)
+    value = None if events.value is None else events.value.to(kernel_nkc.dtype)
     rows = functional.embedding_bag(
-        events.synapse.long(), kernel_nkc.squeeze(1), events.offset[:-1], mode="sum"
+        events.synapse.long(),
+        kernel_nkc.squeeze(1),
+        events.offset[:-1],
+        mode="sum",
+        per_sample_weights=value,
     )
-    return rows.view(events.n_rows, events.duration_ms, channels)
+    return rows.view(events.n_rows, events.steps, channels)
 
 
 def exponential_filter(x_btc: torch.Tensor, decay: float) -> torch.Tensor:
@@ -118,6 +124,32 @@ def membrane_step(
     before_bk = after_bk @ transition_kk.T + current_bk
     spike_b1 = SurrogateSpike.apply(before_bk[:, :1] - 1.0, slope)
     return before_bk, before_bk - reset_k * spike_b1
+
+
+def spiking(
+    drive_btu: torch.Tensor, decay_u: torch.Tensor, weight_uu: torch.Tensor, slope: float
+) -> torch.Tensor:
+    """Potentials of U leaky units that spike above 1 into one another, (B, T, U), from 0.
+
+    v_t = decay v_{t-1} + weight spike_{t-1} + drive_t. `slope` is that of the derivative which
+    stands in for the spike's.
+    """
+    v_bu, out = torch.zeros_like(drive_btu[:, 0]), []
+    for drive_bu in drive_btu.unbind(1):
+        v_bu = spiking_step(drive_bu, v_bu, decay_u, weight_uu, slope)
+        out.append(v_bu)
+    return torch.stack(out, dim=1)
+
+
+def spiking_step(
+    drive_bu: torch.Tensor,
+    v_bu: torch.Tensor,
+    decay_u: torch.Tensor,
+    weight_uu: torch.Tensor,
+    slope: float,
+) -> torch.Tensor:
+    """One step of `spiking`: the potentials after it, (B, U)."""
+    return decay_u * v_bu + SurrogateSpike.apply(v_bu - 1.0, slope) @ weight_uu.T + drive_bu
 
 
 def memory_recursion(

@@ -115,7 +115,7 @@ def run_header(text, batch, folder):
     (folder / "main.cpp").write_text(MAIN)
     command = ["g++", *STRICT, "main.cpp", "-o", "main"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-    starts = batch.offset[: batch.duration_ms + 1].tolist()
+    starts = batch.offset[: batch.steps + 1].tolist()
     lines = [
         " ".join(map(str, [end - start, *batch.synapse[start:end].tolist()]))
         for start, end in itertools.pairwise(starts)

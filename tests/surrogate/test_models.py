@@ -170,6 +170,7 @@ ELMS = {
     "branch_elm_v2": ("branch_elm_v2", BRANCHES),
     "pooled": ("pooled_elm", {"clusters": 7}),
     "weighted": ("pooled_elm", {"clusters": 7, "weights": "synapse"}),
+    "embedded": ("elm_embedded", {"embedding": 5}),
 }
 
 
@@ -185,7 +186,7 @@ def test_elm_equals_its_literal_form(name, extra, activation, learn_tau, mlp_lay
     with torch.no_grad():
         for weight in weights:
             weight.uniform_(-0.2, 1.0, generator=torch.Generator().manual_seed(0))
-    assert len(weights) == (extra != {"clusters": 7})
+    assert len(weights) == (extra not in ({"clusters": 7}, {"embedding": 5}))
     batch = EventBatch.from_inputs([random_inputs(150, seed) for seed in range(2)])
 
     def literal(elm):
@@ -358,7 +359,7 @@ def test_options_survive_json(name):
         ("tcn", {"kernels": "45,x"}, "'kernels.1' is 'x'"),
         ("tcn", {"kernels": ""}, "kernels"),
         ("tcn", {"kernels": [3, 3], "depth": 1}, "kernels has 2 numbers"),
-        ("tcn", {"inputs": 7}, "'inputs' is 7, .* multiple of 2"),
+        ("tcn", {"inputs": 7}, "inputs is 7 .* multiple of 2, .* signed to false"),
         ("lif", {"tau_min_ms": float("nan")}, "'tau_min_ms' is nan"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Rotations and spiking membranes: compiled against plain, in value and in every gradient."""
+"""Rotations, membranes, units that spike: compiled against plain, in value and every gradient."""
 
 import math
 
@@ -93,3 +93,32 @@ def test_the_derivative_of_a_spike_is_as_stated(module):
     (grad,) = torch.autograd.grad(second, current)
     wanted = 0.5 * (1.0 - 0.8 / (1.0 + SLOPE * 0.3) ** 2)
     torch.testing.assert_close(grad.flatten(), torch.tensor([wanted, 1.0]))
+
+
+def spiking_arguments(rows, duration, units, dtype):
+    """Units that spike in about a quarter of all steps, and drive and reset one another."""
+    decay = torch.linspace(0.2, 0.98, units).to(dtype)
+    weight = normal(units, units, dtype=dtype, scale=0.5 / units**0.5, seed=2) - torch.diag(decay)
+    drive = normal(rows, duration, units, dtype=dtype, scale=0.7) + 0.3
+    return tuple(x.detach().requires_grad_() for x in (drive, decay, weight))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-5), (torch.float64, 1e-12)])
+@pytest.mark.parametrize(("rows", "duration", "units"), [(1, 1, 1), (3, 60, 17), (7, 40, 33)])
+def test_spiking_units_equal_reference(rows, duration, units, dtype, tolerance):
+    arguments = spiking_arguments(rows, duration, units, dtype)
+    found = values_and_gradients(lambda *x: compiled.spiking(*x, SLOPE), arguments)
+    wanted = values_and_gradients(lambda *x: reference.spiking(*x, SLOPE), arguments)
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert (ours - theirs).norm() <= tolerance * theirs.norm()
+    if duration > 1:
+        assert 0.1 < (found[0] > 1.0).double().mean() < 0.9
+
+
+def test_a_spike_reaches_the_others_and_itself_a_step_later():
+    drive = torch.zeros(1, 4, 2)
+    drive[0, 0, 0] = 1.5
+    weight = torch.tensor([[-0.5, 0.0], [0.25, 0.0]])  # resets unit 0 by a half, drives unit 1
+    v_tu = compiled.spiking(drive, torch.full((2,), 0.5), weight, SLOPE)[0]
+    wanted = torch.tensor([[1.5, 0.0], [0.25, 0.25], [0.125, 0.125], [0.0625, 0.0625]])
+    torch.testing.assert_close(v_tu, wanted)

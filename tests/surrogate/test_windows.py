@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from neuronio.data.shard import Shard
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate import windows
+from neuronio.surrogate.prefetch import Prefetcher
 from neuronio.surrogate.protocol import SomaScale, spike_bins
 from neuronio.surrogate.store import TrialStore
-from neuronio.surrogate.windows import Prefetcher, WindowSampler
+from neuronio.surrogate.windows import WindowSampler
 
 
 def same(a, b):

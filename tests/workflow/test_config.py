@@ -10,8 +10,10 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
-from neuronio.config import load_config, validate_config
+from neuronio.config import validate_config
 from neuronio.errors import NeuronIOError
+from neuronio.long_horizon import is_long_horizon, validate_long_horizon
+from neuronio.sections import read_yaml
 
 ROOT = Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location("workflow_schema", ROOT / "workflow" / "schema.py")
@@ -23,7 +25,9 @@ CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_packaged_configuration_is_valid_and_named_after_its_file(path):
-    assert load_config(path).name == path.stem
+    document = read_yaml(path, "configuration")
+    check = validate_long_horizon if is_long_horizon(document) else validate_config
+    assert check(document).name == path.stem
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -34,7 +38,11 @@ def test_packaged_configuration_points_editors_to_the_schema(path):
 
 
 def test_schema_and_table_of_keys_are_in_step_with_the_model():
-    assert schema.SCHEMA.read_text() == schema.schema_text(), "run: python workflow/schema.py"
+    for path, document in (
+        (schema.SCHEMA, schema.schema()),
+        (schema.LONG_HORIZON_SCHEMA, schema.long_horizon_schema()),
+    ):
+        assert path.read_text() == schema.schema_text(document), "run: python workflow/schema.py"
     assert schema.README.read_text() == schema.readme_text(), "run: python workflow/schema.py"
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from snakemake.settings.enums import RerunTrigger
 
-from neuronio.config import validate_config
 from neuronio.data.soundness import Soundness
 from neuronio.errors import NeuronIOError
 from neuronio.made import DAMAGED, MADE, free_name
@@ -15,7 +14,7 @@ from neuronio.simulation.inputs.splits import SPLITS
 
 WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 sys.path[:0] = [str(WORKFLOW), str(WORKFLOW / "scripts")]
-from plan import Plan
+from task_plan import FIGURES as TASK_FIGURES, TaskPlan, plan_of
 
 from neuronio.surrogate.protocol import Protocol
 
@@ -25,7 +24,7 @@ STORE = f"results/{MADE}"
 LANES = 16
 # Of one ms of one trial: three times what the slowest machine took that was measured.
 SLOW_MS_PER_MS = {"ensemble": 2.0, "neuron": 60.0}
-SLOW_FIT_MS_PER_MINUTE = 3_000_000
+SLOW_FIT_STEPS_PER_MINUTE = 3_000_000
 # A path says everything that decides what is at it, so that nothing is made again for a younger
 # time stamp, a touched script or another number of threads. (The settings that hold these triggers
 # are not there yet while this file is read, and a profile would not reach plain Snakemake.)
@@ -38,7 +37,7 @@ def planned(document):
     try:
         if not document:
             raise NeuronIOError("no configuration was given; add --configfile config/demo.yaml")
-        plan = Plan(validate_config(document, name=name), name)
+        plan = plan_of(document, name)
         plan.products  # names every product, and so checks every option
     except NeuronIOError as error:
         sys.exit(f"error: {error}")
@@ -110,11 +109,11 @@ def of_fit(products):
 
 
 def fit_threads(wildcards):
-    return PLAN.run.training_of(PLAN.asked[FITS[wildcards.fit]].section).threads
+    return PLAN.training_of(FITS[wildcards.fit]).threads
 
 
 def fit_device(wildcards):
-    return PLAN.run.training_of(PLAN.asked[FITS[wildcards.fit]].section).device
+    return PLAN.training_of(FITS[wildcards.fit]).device
 
 
 def simulation_threads(wildcards):
@@ -141,9 +140,8 @@ def simulation_minutes(trials, threads, attempt):
 
 def fit_minutes(wildcards, attempt):
     """The same for a fit, by what it sees; a fit that is ended goes on from its checkpoint."""
-    training = PLAN.run.training_of(PLAN.asked[FITS[wildcards.fit]].section)
-    seen_ms = training.steps * training.batch_size * training.window_ms
-    return attempt * (30 + round(seen_ms / SLOW_FIT_MS_PER_MINUTE))
+    seen = PLAN.steps_seen(FITS[wildcards.fit])
+    return attempt * (30 + round(seen / SLOW_FIT_STEPS_PER_MINUTE))
 
 
 def memory(wildcards, attempt):

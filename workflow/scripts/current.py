@@ -4,15 +4,15 @@ import os
 import secrets
 from pathlib import Path
 
-from plan import Plan
 from rule_log import RuleLog
+from task_plan import plan_of
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_json
 from neuronio.made import free_name
 
 log = RuleLog(snakemake.log[0])
-plan, marker = Plan.of(snakemake), Path(snakemake.output[0])
+plan, marker = plan_of(snakemake.config), Path(snakemake.output[0])
 if plan.current != marker:
     raise NeuronIOError("the code or a file changed while the run was at work; start it again")
 

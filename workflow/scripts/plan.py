@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from data_plan import DRAWING, FLOOR, DataPlan, published, scripts
+from shown_plan import ShownPlan
 
 from neuronio.config import FitConfig, RunConfig
 from neuronio.errors import NeuronIOError
-from neuronio.made import CURRENT, Product
+from neuronio.made import Product
 from neuronio.recipe import code, deciding_versions, digest, module_of
 from neuronio.sections import near_miss
 from neuronio.surrogate.ablation import base_of
@@ -20,6 +21,7 @@ from neuronio.surrogate.figures import accuracy_name
 from neuronio.surrogate.fit_directory import ONLY_SPEED, fit_recipe
 from neuronio.surrogate.fit_settings import fitted_options
 from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values
+from neuronio.training import TrainingConfig
 
 # Figures of the report: category and title.
 ACCURACY = {
@@ -52,7 +54,7 @@ class Fit:
         return f"{FAMILIES[self.section.model].name}-{self.size}-seed{self.seed}"
 
 
-class Plan(DataPlan):
+class Plan(DataPlan, ShownPlan):
     """The products of a run, fits included.
 
     Args:
@@ -77,6 +79,15 @@ class Plan(DataPlan):
                     f"{name}: leave_out names {left_out}, which 'fits' does not ask for"
                     f"{near_miss(left_out, [*self.asked, FLOOR])}"
                 )
+
+    def training_of(self, name: str) -> TrainingConfig:
+        """The training settings of a fit."""
+        return self.run.training_of(self.asked[name].section)
+
+    def steps_seen(self, name: str) -> int:
+        """Steps of 1 ms that a fit sees of trials."""
+        training = self.training_of(name)
+        return training.steps * training.batch_size * training.window_ms
 
     @cached_property
     def fits(self) -> dict[str, Product]:
@@ -235,18 +246,6 @@ class Plan(DataPlan):
             names += ("figures", "provenance.json")
             shown |= {name: self.table.folder / name for name in names}
         return shown
-
-    @property
-    def current(self) -> Path:
-        """The mark that the links show this very plan; one that is missing where they do not."""
-        named = digest([product.folder.name for product in self.products])
-        marks = [self.results / CURRENT / f"{named}{again}.json" for again in ("", "-again")]
-        there = [mark for mark in marks if mark.exists()]
-        shown = all(
-            (path := self.results / name).is_symlink() and path.resolve() == target.resolve()
-            for name, target in self.links.items()
-        )
-        return there[0] if there and shown else next(m for m in marks if m not in there[:1])
 
 
 def shown(run: RunConfig) -> dict[str, Any]:

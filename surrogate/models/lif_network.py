@@ -1,0 +1,133 @@
+"""A recurrent network of leaky integrate-and-fire units."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from neuronio.surrogate import recurrence
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.models.base import ModelOptions, ReadoutSurrogate, State
+from neuronio.surrogate.models.registry import surrogate
+
+
+class LifNetworkOptions(ModelOptions):
+    """Leaky integrate-and-fire units with learned recurrent weights and a surrogate gradient."""
+
+    units: int = Field(128, ge=1, description="Units, each with weights to all.")
+    tau_synapse_ms: float = Field(
+        10.0, gt=0, allow_inf_nan=False, description="Time constant of the input currents, ms."
+    )
+    tau_membrane_ms: float = Field(
+        20.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Membrane time constant to begin with, ms; each unit learns its own.",
+    )
+    tau_readout_ms: float = Field(
+        20.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time constant that the readout sums spikes with, ms.",
+    )
+    surrogate_slope: float = Field(
+        5.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Steepness of the derivative that stands in for a spike's.",
+    )
+    input_scale: float = Field(
+        2.0, gt=0, allow_inf_nan=False, description="Of the input weights to begin with."
+    )
+    size_field: ClassVar[str] = "units"
+
+    @classmethod
+    def reaching(cls, steps: int, step_ms: float) -> dict[str, Any]:
+        """A readout that sums over all steps."""
+        return {"tau_readout_ms": steps * step_ms}
+
+
+@surrogate(
+    "lif_network",
+    options=LifNetworkOptions,
+    label="recurrent LIF network",
+    marker=">",
+    colour="#B2508F",
+)
+class LifNetwork(ReadoutSurrogate):
+    """Leaky integrate-and-fire units that spike into one another; a leaky sum of spikes read out.
+
+    With I the input, filtered, s = 1 where v is above 1, and a = exp(-step / tau) for each unit:
+
+        v_t = a (v_{t-1} - s_{t-1}) + (1 - a) (I_t + W s_{t-1} + b)
+        r_t = k r_{t-1} + (1 - k) s_t     k = exp(-step / tau_readout)
+
+    The readout is linear in r. Source: Cramer et al. 2022 (IEEE TNNLS 33, 2744), whose readout
+    units have currents of their own besides; the derivative of a spike: Zenke & Ganguli 2018.
+    """
+
+    def __init__(self, options: LifNetworkOptions) -> None:
+        super().__init__(options)
+        units, bound = options.units, options.units**-0.5
+        self.input_decay = math.exp(-options.step_ms / options.tau_synapse_ms)
+        self.readout_decay = math.exp(-options.step_ms / options.tau_readout_ms)
+        spread = options.input_scale * options.inputs**-0.5
+        self.input_weight = nn.Parameter(spread * torch.randn(options.inputs, units))
+        self.weight = nn.Parameter(torch.empty(units, units).uniform_(-bound, bound))
+        self.current_bias = nn.Parameter(torch.zeros(units))
+        self.log_tau = nn.Parameter(torch.full((units,), math.log(options.tau_membrane_ms)))
+        self.readout = nn.Linear(units, options.outputs)
+
+    def held(self, events: EventBatch) -> torch.Tensor:
+        """The leaky sums of spikes, (B, T, units)."""
+        current_btu = recurrence.event_convolution(events, self.input_kernel().unsqueeze(1))
+        filtered_btu = recurrence.exponential_filter(current_btu, self.input_decay)
+        decay_u, weight_uu = self._transition()
+        v_btu = recurrence.spiking(
+            self._drive(filtered_btu), decay_u, weight_uu, self.options.surrogate_slope
+        )
+        return recurrence.exponential_filter(self._counted(v_btu), self.readout_decay)
+
+    def _transition(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """What a step leaves of each potential, and what a spike adds to all: its reset too."""
+        decay_u = torch.exp(-self.options.step_ms * torch.exp(-self.log_tau))
+        return decay_u, (1.0 - decay_u)[:, None] * self.weight - torch.diag(decay_u)
+
+    def _drive(self, filtered_u: torch.Tensor) -> torch.Tensor:
+        """What the filtered input adds to the potentials in a step."""
+        gain_u = -torch.expm1(-self.options.step_ms * torch.exp(-self.log_tau))
+        return gain_u * (filtered_u + self.current_bias)
+
+    def _counted(self, v_u: torch.Tensor) -> torch.Tensor:
+        """What spikes add to the leaky sums."""
+        spike_u = recurrence.reference.SurrogateSpike.apply(v_u - 1.0, self.options.surrogate_slope)
+        return (1.0 - self.readout_decay) * spike_u
+
+    def input_kernel(self) -> torch.Tensor:
+        """What an event adds to the input currents, (N, units)."""
+        return self.input_weight
+
+    def first_state(self, rows: int) -> State:
+        """Input currents, potentials and sums of spikes, (rows, units) each, all 0."""
+        return tuple(self.current_bias.new_zeros(rows, self.options.units) for _ in range(3))
+
+    def advance(self, current_bc: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        """One step."""
+        filtered_bu, v_bu, sum_bu = state
+        filtered_bu = self.input_decay * filtered_bu + current_bc
+        slope = self.options.surrogate_slope
+        v_bu = recurrence.reference.spiking_step(
+            self._drive(filtered_bu), v_bu, *self._transition(), slope
+        )
+        sum_bu = self.readout_decay * sum_bu + self._counted(v_bu)
+        return self.readout(sum_bu), (filtered_bu, v_bu, sum_bu)
+
+    def count_multiply_adds(self) -> int:
+        """Multiply-adds per step with every input active once, and every unit."""
+        units = self.options.units
+        matrices = self.input_weight, self.weight, self.readout.weight
+        return sum(matrix.numel() for matrix in matrices) + 4 * units

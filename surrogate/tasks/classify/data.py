@@ -1,0 +1,76 @@
+"""The tasks that sequences can be made for, by name: their data, and its facts for models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from neuronio.data.sequence_making import GeneratedTask, make_sets
+from neuronio.data.sequence_tasks import TASKS
+from neuronio.errors import NeuronIOError
+from neuronio.progress import Report
+from neuronio.sections import near_miss
+from neuronio.surrogate.tasks.classify.source import Facts, FixedSource, Source
+
+
+class TaskData(Protocol):
+    """A task's data."""
+
+    def facts(self) -> Facts:
+        """What models must know of it."""
+
+    def recipe(self, split: str, samples: int, seed: int) -> dict[str, Any]:
+        """Everything that decides what `make` writes, as JSON."""
+
+    def make(
+        self, folder: Path, split: str, samples: int, seed: int, workers: int, progress: Report
+    ) -> list[Path]:
+        """Write what a split's samples are read from; returns the files."""
+
+    def source(self, folder: Path, split: str, samples: int, seed: int) -> Source:
+        """The samples of a split, from the folder that `make` wrote to."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Sequences that are generated once and kept."""
+
+    task: GeneratedTask
+
+    def facts(self) -> Facts:
+        """Of the task's settings."""
+        task, settings = self.task, self.task.settings
+        steps = settings["longest"] if "longest" in settings else settings["window"] ** 2
+        return Facts(task.name, task.channels, task.classes, 1.0, steps)
+
+    def recipe(self, split: str, samples: int, seed: int) -> dict[str, Any]:
+        """The generator's, and how many."""
+        return {**self.task.recipe(split, seed), "rows": samples}
+
+    def make(
+        self, folder: Path, split: str, samples: int, seed: int, workers: int, progress: Report
+    ) -> list[Path]:
+        """One file."""
+        paths = make_sets(
+            self.task, folder, {split: samples}, seed, workers=workers, progress=progress
+        )
+        return list(paths.values())
+
+    def source(self, folder: Path, split: str, samples: int, seed: int) -> Source:
+        """What the file holds."""
+        return FixedSource.read(folder / f"{split}.h5")
+
+
+def task_data(name: str, bin_ms: float | None = None) -> TaskData:
+    """A task's data.
+
+    Raises:
+        NeuronIOError: there is no such task, or it has no bins, or needs their width.
+    """
+    if name not in TASKS:
+        known = ", ".join(TASKS)
+        raise NeuronIOError(f"there is no task '{name}'{near_miss(name, TASKS, f': {known}')}")
+    if bin_ms is not None:
+        raise NeuronIOError(f"task '{name}' has steps of its own; leave bins_ms out")
+    return Generated(TASKS[name])

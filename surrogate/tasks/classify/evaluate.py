@@ -1,0 +1,173 @@
+"""A fitted classifier against samples it has not seen: one JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuronio.classification import ClassifierEvaluation
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_json
+from neuronio.recipe import code, deciding_versions, made_with, module_of
+from neuronio.surrogate.bootstrap import Resamples
+from neuronio.surrogate.checkpoint import load_weights, read_tensors
+from neuronio.surrogate.device import check_device
+from neuronio.surrogate.models import FAMILIES, Surrogate, build_model, parse_options
+from neuronio.surrogate.tasks.classify.fit import PACKAGES, TASK, points, predicted
+from neuronio.surrogate.tasks.classify.source import Source
+
+DECIDING = ("torch", "numpy", "scipy")
+# More groups are drawn in so many blocks, which takes less memory and covers alike.
+MOST_GROUPS = 3000
+
+
+def evaluation_recipe(
+    model: str, fit: str, test: Any, settings: ClassifierEvaluation
+) -> dict[str, Any]:
+    """Everything that decides an evaluation, as JSON.
+
+    Args:
+        model: family of the fit; fit: digest of its recipe; test: what names the samples.
+    """
+    return {
+        "fit": fit,
+        "data": test,
+        "settings": settings.model_dump(mode="json"),
+        "packages": deciding_versions(DECIDING),
+        "code": evaluation_code(model),
+    }
+
+
+def evaluation_code(model: str) -> dict[str, str]:
+    """Hashes of the modules that score a model."""
+    family = module_of(FAMILIES[model].model)
+    return code("neuronio.surrogate.tasks.classify.evaluate", family)
+
+
+def load_classifier(folder: Path) -> tuple[Surrogate, dict[str, Any], dict[str, Any]]:
+    """The model of a fit directory, in evaluation mode, with its config.json and summary.json.
+
+    Raises:
+        NeuronIOError: it is no directory of such a fit, or its files do not fit together.
+    """
+    if not (folder / "summary.json").is_file():
+        raise NeuronIOError(
+            f"{folder} is not the directory of a finished fit (it has no summary.json)"
+        )
+    config, summary = (read_json(folder / f"{name}.json") for name in ("config", "summary"))
+    if config.get("task") != TASK or config.get("format") != 1:
+        raise NeuronIOError(f"{folder} is a fit to something else than classes of sequences")
+    model = build_model(config["model"], parse_options(config["model"], config["options"]))
+    load_weights(model, read_tensors(folder / "best.pt"), folder / "best.pt")
+    return model.eval(), config, summary
+
+
+def evaluate_classifier(
+    folder: Path, test: Source, settings: ClassifierEvaluation, *, device: str = "cpu"
+) -> dict[str, Any]:
+    """Evaluate the classifier in `folder` on the samples of `test`.
+
+    Returns:
+        A JSON-like document: model, data, settings, scores (value, low, high), reference (chance
+        and the set's trivial scores), confusion (true classes by rows), versions.
+
+    Raises:
+        NeuronIOError: model and data do not fit, or the directory is none of a fit.
+    """
+    check_device(device)
+    model, config, summary = load_classifier(folder)
+    _check(model, test, folder)
+    model.to(device)
+    logit_sc, label_s = predicted(model, test, device, settings.input_dropout, settings.seed)
+    return {
+        "format": 1,
+        "task": TASK,
+        "name": folder.absolute().name,
+        "model": {
+            "name": config["model"],
+            "label": FAMILIES[config["model"]].label,
+            "size": config["size"],
+            "seed": config["seed"],
+            "parameters": model.count_parameters(),
+            "multiply_adds_per_step": model.count_multiply_adds(),
+            "state_size": model.state_size(),
+            "training_seconds": summary["training_seconds"],
+            "options": config["options"],
+            "training": config["training"],
+            "validation": summary["validation"],
+        },
+        "settings": settings.model_dump(),
+        "data": {"about": asdict(test.about), "samples": len(test), "name": test.name()},
+        "scores": scores(logit_sc, label_s, test.groups(), settings),
+        "reference": reference(label_s, test.about.classes, test.about.trivial_scores),
+        "confusion": confusion(logit_sc.argmax(1), label_s, test.about.classes).tolist(),
+        **made_with(*PACKAGES),
+        "code": evaluation_code(config["model"]),
+    }
+
+
+def scores(
+    logit_sc: np.ndarray, label_s: np.ndarray, groups_sk: np.ndarray, settings: ClassifierEvaluation
+) -> dict[str, dict[str, float | None]]:
+    """Accuracy and cross-entropy (nats), each with its interval over groups.
+
+    A sample of K groups, such as the two recordings of a pair, is drawn as often as all of them
+    together: the product of how often each is.
+    """
+    group_sk, n_groups = blocks(groups_sk)
+    draws = Resamples.draw(n_groups, settings.bootstrap, settings.confidence, settings.seed)
+    right_s = (logit_sc.argmax(1) == label_s).astype(np.float64)
+    logit = logit_sc.astype(np.float64)
+    own_s = np.take_along_axis(logit, label_s[:, None], axis=1)[:, 0]
+    loss_s = np.logaddexp.reduce(logit, axis=1) - own_s
+
+    def weighted(weight_rg: np.ndarray) -> dict[str, np.ndarray]:
+        found: dict[str, list[float]] = {"accuracy": [], "cross_entropy": []}
+        for weight_g in weight_rg:
+            weight_s = weight_g[group_sk].prod(axis=1)
+            total = weight_s.sum() or np.nan
+            found["accuracy"].append(weight_s @ right_s / total)
+            found["cross_entropy"].append(weight_s @ loss_s / total)
+        return {name: np.array(values) for name, values in found.items()}
+
+    values, intervals = points(logit_sc, label_s), draws.intervals(weighted)
+    told = {"accuracy": values["accuracy"], "cross_entropy": values["loss"]}
+    none = {"low": None, "high": None}
+    return {name: {"value": v, **intervals.get(name, none)} for name, v in told.items()}
+
+
+def blocks(groups_sk: np.ndarray) -> tuple[np.ndarray, int]:
+    """Groups counted from 0, and how many; very many are joined to blocks, in their order."""
+    found, number = np.unique(groups_sk, return_inverse=True)
+    number = number.reshape(groups_sk.shape)
+    if len(found) <= MOST_GROUPS:
+        return number, len(found)
+    return number * MOST_GROUPS // len(found), MOST_GROUPS
+
+
+def reference(label_s: np.ndarray, classes: int, trivial: Mapping[str, float]) -> dict[str, float]:
+    """Accuracies without learning: of chance, of always the same answer, and of the set's rules."""
+    often = float(np.bincount(label_s, minlength=classes).max() / len(label_s))
+    return {"chance": 1.0 / classes, "one answer": often, **trivial}
+
+
+def confusion(called_s: np.ndarray, label_s: np.ndarray, classes: int) -> np.ndarray:
+    """How often a class (row) is called another (column), (classes, classes)."""
+    return np.bincount(label_s * classes + called_s, minlength=classes**2).reshape(classes, classes)
+
+
+def _check(model: Surrogate, test: Source, folder: Path) -> None:
+    about, options = test.about, model.options
+    step_ms = about.bin_ms or 1.0
+    found = {"channels": about.channels, "classes": about.classes, "step_ms": step_ms}
+    wanted = dict(zip(found, (options.inputs, options.outputs, options.step_ms), strict=True))
+    for key, value in wanted.items():
+        if found[key] != value:
+            raise NeuronIOError(
+                f"{about.task}, {about.split}: {key} is {found[key]}, but the model in {folder} "
+                f"was fitted to {value}; give data of one kind"
+            )

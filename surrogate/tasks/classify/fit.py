@@ -1,0 +1,257 @@
+"""Fitting a model to labelled sequences: cross-entropy at the last step (the loop is loop.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+from neuronio.classification import ClassifierTraining
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_json, write_json
+from neuronio.progress import Report, silent
+from neuronio.recipe import code, deciding_versions, made_with, module_of
+from neuronio.surrogate.checkpoint import claimed, resume
+from neuronio.surrogate.device import check_device
+from neuronio.surrogate.loop import Columns, Run, Schedule, finish, train
+from neuronio.surrogate.models import (
+    FAMILIES,
+    ModelOptions,
+    Surrogate,
+    build_model,
+    option_values,
+    sized_options,
+)
+from neuronio.surrogate.tasks.classify.batches import BatchSampler, SequenceBatch, in_turn
+from neuronio.surrogate.tasks.classify.source import Facts, Source
+
+PACKAGES = ("torch", "numpy", "neuronio")
+DECIDING = ("torch", "numpy")
+ONLY_SPEED = ("threads", "device")
+FOLLOWS = ("inputs", "outputs", "step_ms", "signed")
+TASK = "classify"
+
+
+@dataclass(frozen=True)
+class ClassifierSpec:
+    """Everything that a fit depends on.
+
+    Attributes:
+        model: name of the model.
+        options: its options (`classifier_options`).
+        seed: of the first weights, the order of samples, and the dropout.
+        training: settings of the loop.
+        train, valid: what to fit on, and what to choose the best weights by.
+        out: the fit directory.
+    """
+
+    model: str
+    options: ModelOptions
+    seed: int
+    training: ClassifierTraining
+    train: Source
+    valid: Source
+    out: Path
+
+
+def classifier_options(
+    model: str, size: int | None, values: Mapping[str, Any], facts: Facts
+) -> ModelOptions:
+    """Options of a model for sequences.
+
+    Inputs, outputs, step width and signs follow from them, and the longest time constants, where
+    they are not given, from the longest of them.
+
+    Raises:
+        NeuronIOError: an option is wrong, or says what follows from the data.
+    """
+    if given := [key for key in FOLLOWS if key in values]:
+        raise NeuronIOError(
+            f"'{given[0]}' of model '{model}' follows from the data of {facts.task}; leave it out"
+        )
+    of_data = {"inputs": facts.channels, "outputs": facts.classes, "step_ms": facts.step_ms}
+    reach = FAMILIES[model].options.reaching(facts.steps, facts.step_ms)
+    return sized_options(model, size, {**reach, **values, **of_data, "signed": False})
+
+
+@dataclass(frozen=True)
+class ClassTask:
+    """The classes of sequences, as what a model is fitted to (loop.Task)."""
+
+    spec: ClassifierSpec
+    parts = ("loss", "accuracy")
+    advice = "check the data"
+
+    @cached_property
+    def _sampler(self) -> BatchSampler:
+        t = self.spec.training
+        return BatchSampler(self.spec.train, t.batch_size, self.spec.seed, t.input_dropout)
+
+    def batch(self, step: int) -> SequenceBatch:
+        """Sequences of about one length."""
+        return self._sampler.batch(step)
+
+    def loss(self, model: Surrogate, batch: SequenceBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Cross-entropy of a batch, nats, and the share that is right."""
+        logit_bc = model.at_last(batch.events)
+        smoothing = self.spec.training.label_smoothing
+        loss = cross_entropy(logit_bc, batch.label, label_smoothing=smoothing)
+        right = (logit_bc.detach().argmax(1) == batch.label).float().mean()
+        return loss, torch.stack([loss.detach(), right])
+
+    def validate(self, model: Surrogate) -> tuple[Columns, float | None]:
+        """Cross-entropy and accuracy of the validation samples."""
+        t, valid = self.spec.training, self.spec.valid
+        logit_sc, label_s = predicted(model, valid, t.device)
+        columns = {f"valid_{name}": value for name, value in points(logit_sc, label_s).items()}
+        if t.select_by == "loss":
+            return columns, columns["valid_loss"]
+        return columns, 1.0 - columns["valid_accuracy"]
+
+    def told(self, columns: Columns | None) -> str:
+        """The latest accuracy."""
+        found = f"{columns['valid_accuracy']:.4f}" if columns else "undefined"
+        return f"validation accuracy {found}"
+
+
+def predicted(
+    model: Surrogate, source: Source, device: str, dropout: float = 0.0, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (S, classes) and labels (S,) of all samples."""
+    logit_sc = np.zeros((len(source), source.about.classes), np.float32)
+    label_s = np.zeros(len(source), np.int64)
+    was_training = model.training
+    model.eval()
+    try:
+        for samples, batch in in_turn(source, dropout, seed):
+            with torch.no_grad():
+                logit_sc[samples] = model.at_last(batch.to(device).events).cpu().numpy()
+            label_s[samples] = batch.label.numpy()
+    finally:
+        model.train(was_training)
+    return logit_sc, label_s
+
+
+def points(logit_sc: np.ndarray, label_s: np.ndarray) -> dict[str, float]:
+    """Mean cross-entropy, nats, and accuracy."""
+    logit = logit_sc.astype(np.float64)
+    own = np.take_along_axis(logit, label_s[:, None], axis=1)[:, 0]
+    loss = np.logaddexp.reduce(logit, axis=1) - own
+    right = logit.argmax(axis=1) == label_s
+    return {"loss": float(loss.mean()), "accuracy": float(right.mean())}
+
+
+def classifier_recipe(
+    model: str, options: Mapping[str, Any], seed: int, training: ClassifierTraining, data: Any
+) -> dict[str, Any]:
+    """Everything that decides a fit's weights, as JSON; `data` names the samples."""
+    return {
+        "task": TASK,
+        "model": FAMILIES[model].name,
+        "options": dict(options),
+        "seed": seed,
+        "training": training.model_dump(mode="json", exclude=set(ONLY_SPEED)),
+        "data": data,
+        "packages": deciding_versions(DECIDING),
+        "code": code("neuronio.surrogate.tasks.classify.fit", module_of(FAMILIES[model].model)),
+    }
+
+
+def fit_classifier(spec: ClassifierSpec, *, progress: Report = silent) -> dict[str, Any]:
+    """Fit a classifier, or go on with one that was interrupted; returns its summary.
+
+    Args:
+        spec: what to fit, on what, and where to.
+        progress: told of every step, after the checkpoint where one is due.
+
+    Raises:
+        NeuronIOError: the data does not fit the model, the directory holds another fit, the loss
+            is no longer finite, or the disk refuses.
+    """
+    _check(spec)
+    t = spec.training
+    config = _claim(spec)
+    if (spec.out / "summary.json").exists():
+        return read_json(spec.out / "summary.json")
+    torch.set_num_threads(t.threads)
+    model = build_model(spec.model, spec.options, seed=spec.seed).to(t.device)
+    kind = torch.optim.Adam if t.optimizer == "adam" else torch.optim.Adamax
+    optimizer = kind(model.parameters(), lr=t.learning_rate)
+    per_epoch = t.steps_per_epoch(len(spec.train))
+    steps = t.epochs * per_epoch
+    schedule = Schedule(
+        steps,
+        max(1, per_epoch // t.validations),
+        lambda step: t.rate(step, steps),
+        t.gradient_clip,
+        t.device,
+    )
+    state = resume(spec.out, model, optimizer)
+    run = Run(spec.out, ClassTask(spec), schedule, model, optimizer, state)
+    train(run, progress)
+    return _finish(run, spec, config)
+
+
+def _check(spec: ClassifierSpec) -> None:
+    """Reject data that does not fit the model or itself."""
+    check_device(spec.training.device)
+    for source in (spec.train, spec.valid):
+        about, options = source.about, spec.options
+        where = f"{about.task}, {about.split}"
+        if about.rows_per_label != 1:
+            raise NeuronIOError(
+                f"{where}: a sample has {about.rows_per_label} sequences, but only samples of one "
+                "can be fitted to"
+            )
+        wanted = {"inputs": about.channels, "outputs": about.classes, "signed": False}
+        for key, value in wanted.items():
+            if getattr(options, key) != value:
+                raise NeuronIOError(
+                    f"{where}: {key} of the model is {getattr(options, key)} but must be {value}"
+                )
+    if spec.train.name() == spec.valid.name():
+        raise NeuronIOError(
+            f"{spec.valid.about.task}: the validation samples are the training samples; give others"
+        )
+
+
+def _claim(spec: ClassifierSpec) -> dict[str, Any]:
+    options = option_values(spec.options)
+    data = {split: getattr(spec, split).name() for split in ("train", "valid")}
+    document = {
+        "format": 1,
+        "task": TASK,
+        "about": {"task": spec.train.about.task, "bin_ms": spec.train.about.bin_ms},
+        "model": spec.model,
+        "size": spec.options.size,
+        "options": options,
+        "seed": spec.seed,
+        "training": spec.training.model_dump(),
+        "samples": {"train": len(spec.train), "valid": len(spec.valid)},
+        "recipe": classifier_recipe(spec.model, options, spec.seed, spec.training, data),
+        **made_with(*PACKAGES),
+    }
+    return claimed(spec.out, document)
+
+
+def _finish(run: Run, spec: ClassifierSpec, config: dict[str, Any]) -> dict[str, Any]:
+    done = finish(run)
+    logit_sc, label_s = predicted(run.model, spec.valid, spec.training.device)
+    summary = {
+        "task": TASK,
+        "model": spec.model,
+        "size": spec.options.size,
+        "seed": spec.seed,
+        **done,
+        "multiply_adds_per_step": run.model.count_multiply_adds(),
+        "validation": points(logit_sc, label_s),
+        "versions": config["versions"],
+    }
+    write_json(spec.out / "summary.json", summary)
+    return summary

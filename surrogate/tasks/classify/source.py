@@ -1,0 +1,117 @@
+"""Where labelled sequences come from: a set, or what makes new ones every epoch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from neuronio.data.sequences import About, Rows, SequenceSet
+
+ARRAYS = ("label", "length", "step", "channel", "value", "group")
+
+
+class Source(Protocol):
+    """Labelled sequences, the same for the same (epoch, index).
+
+    Attributes:
+        about: what they are.
+    """
+
+    @property
+    def about(self) -> About:
+        """What they are."""
+
+    def __len__(self) -> int:
+        """Samples of an epoch."""
+
+    def lengths(self, epoch: int) -> np.ndarray:
+        """Steps of each sample of an epoch, (S,)."""
+
+    def rows(self, indices: Sequence[int] | np.ndarray, epoch: int) -> Rows:
+        """Some samples of an epoch."""
+
+    def groups(self) -> np.ndarray:
+        """What each sample is of, (S, K): K recordings, or one speaker, ...; for intervals."""
+
+    def name(self) -> Any:
+        """What decides the samples, as JSON."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a model must know of sequences before it is made.
+
+    Attributes:
+        task: of what they are.
+        channels, classes: how many.
+        step_ms: width of a step, 1 without a clock.
+        steps: of the longest.
+    """
+
+    task: str
+    channels: int
+    classes: int
+    step_ms: float
+    steps: int
+
+    @classmethod
+    def of(cls, source: Source) -> Facts:
+        """Those of a source."""
+        about, steps = source.about, int(source.lengths(0).max())
+        return cls(about.task, about.channels, about.classes, about.bin_ms or 1.0, steps)
+
+
+@dataclass(frozen=True)
+class FixedSource:
+    """The samples of a set, which are the same every epoch."""
+
+    set: SequenceSet
+
+    @classmethod
+    def read(cls, path: str | Path) -> FixedSource:
+        """A set from its file.
+
+        Raises:
+            NeuronIOError: as `SequenceSet.read`.
+        """
+        return cls(SequenceSet.read(path))
+
+    @property
+    def about(self) -> About:
+        """What they are."""
+        return self.set.about
+
+    def __len__(self) -> int:
+        return len(self.set)
+
+    def lengths(self, epoch: int) -> np.ndarray:
+        """Steps of each sample."""
+        return self.set.length
+
+    def rows(self, indices: Sequence[int] | np.ndarray, epoch: int) -> Rows:
+        """Some samples."""
+        return self.set.rows(indices)
+
+    def groups(self) -> np.ndarray:
+        """The set's groups; without them each sample is one."""
+        group = self.set.group
+        return np.arange(len(self))[:, None] if group is None else group[:, None]
+
+    def name(self) -> str:
+        """Checksum of the content."""
+        return self._name
+
+    @cached_property
+    def _name(self) -> str:
+        checksum = hashlib.sha256()
+        for name in ARRAYS:
+            if (array := getattr(self.set, name)) is not None:
+                checksum.update(f"{name} {array.dtype} {array.shape}".encode())
+                checksum.update(np.ascontiguousarray(array).data)
+        return checksum.hexdigest()[:16]

@@ -1,0 +1,290 @@
+"""Fits to labelled sequences: batches, learning, repeatable to the last bit, scores."""
+
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from made_up_sequences import CHANNELS, CLASSES, sequences, source
+
+from neuronio.classification import ClassifierEvaluation, ClassifierTraining
+from neuronio.data.sequences import About, SequenceSet
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_csv, read_json
+from neuronio.surrogate.models import FAMILIES, build_model, nearest_size
+from neuronio.surrogate.tasks.classify import (
+    ClassifierSpec,
+    Facts,
+    FixedSource,
+    evaluate_classifier,
+    fit_classifier,
+)
+from neuronio.surrogate.tasks.classify.batches import (
+    SORTED_TOGETHER,
+    BatchSampler,
+    in_turn,
+    kept_entries,
+    sequence_batch,
+)
+from neuronio.surrogate.tasks.classify.evaluate import blocks, scores
+from neuronio.surrogate.tasks.classify.fit import classifier_options
+
+MEASURED = ("seconds", "data_wait_fraction")
+
+
+@pytest.fixture
+def make_spec(tmp_path):
+    def make(out="fit", model="elm", size=8, options=None, seed=0, train=None, **training):
+        settings = {"epochs": 2, "batch_size": 8, "validations": 3, **training}
+        train = train or source("train")
+        parsed = classifier_options(model, size, options or {}, Facts.of(train))
+        t = ClassifierTraining(**settings)
+        return ClassifierSpec(model, parsed, seed, t, train, source("valid", 48), tmp_path / out)
+
+    return make
+
+
+def history_without_clock(folder):
+    rows = read_csv(folder / "history.csv")
+    return [{k: v for k, v in row.items() if k not in MEASURED} for row in rows]
+
+
+def test_an_epoch_has_every_sample_once_in_batches_of_about_one_length():
+    train = source("train", 1000)
+    sampler = BatchSampler(train, 8, seed=3)
+    first, second = sampler.of_epoch(0), sampler.of_epoch(1)
+    for epoch in (first, second):
+        assert sorted(np.concatenate(epoch).tolist()) == list(range(1000))
+        assert len(epoch) == 125
+    assert [part.tolist() for part in first] != [part.tolist() for part in second]
+    spread = [np.ptp(train.set.length[part]) for part in first]
+    assert np.mean(spread) < 2.0  # of 20: drawn at random it is about 16
+    places = np.argsort([part.min() for part in first])  # the long ones do not all come last
+    assert (places[:SORTED_TOGETHER] != np.arange(SORTED_TOGETHER)).any()
+
+
+def test_a_batch_depends_on_its_step_alone():
+    train = source("train", 50)
+    one, other = (BatchSampler(train, 8, seed=3, dropout=0.5) for _ in range(2))
+    assert len(one.batch(6).label) == 50 - 6 * 8 or len(other.batch(6).label) == 8
+    for step in (12, 3, 7):
+        a, b = one.batch(step), other.batch(step)
+        other.batch(step + 1)
+        assert torch.equal(a.events.synapse, b.events.synapse)
+        assert torch.equal(a.events.offset, b.events.offset)
+        assert torch.equal(a.label, b.label)
+    assert sum(len(one.batch(step).label) for step in range(7, 14)) == 50
+
+
+def test_batches_hold_what_the_set_holds():
+    train = source("train", 20)
+    for samples, batch in in_turn(train):
+        dense = batch.events.dense()
+        for row, sample in enumerate(samples):
+            alone = train.set.rows([sample])
+            wanted = np.zeros((CHANNELS, batch.events.steps), np.float32)
+            np.add.at(wanted, (alone.channel, alone.step), alone.value)
+            assert np.array_equal(dense[row].numpy(), wanted)
+            assert batch.events.length[row] == train.set.length[sample]
+        assert batch.label.tolist() == train.set.label[samples].tolist()
+
+
+def test_dropout_takes_whole_entries_and_keeps_the_mean():
+    rng = np.random.default_rng(0)
+    step = np.sort(rng.integers(40, size=4000))
+    about = About("noise", "train", 6, 2, "token")
+    one = SequenceSet.from_rows(about, [0], [(step, rng.integers(6, size=4000))], [40])
+    rows = one.rows([0])
+    kept = kept_entries(rows, 6, 0.3, np.random.default_rng(1))
+    entry = rows.step * 6 + rows.channel
+    share = [kept[entry == e].mean() for e in np.unique(entry)]
+    assert set(share) == {0.0, 1.0}
+    assert 0.6 < np.mean(share) < 0.8
+    batch = sequence_batch(rows, 6, 0.3, np.random.default_rng(1))
+    torch.testing.assert_close(batch.events.value, torch.full((kept.sum(),), 1 / 0.7))
+    assert sequence_batch(rows, 6).events.value is None
+
+
+@pytest.mark.parametrize("model", ["elm", "ssm"])
+def test_a_fit_learns_to_remember(make_spec, model):
+    train = source("train", 256)
+    spec = make_spec(model=model, size=12, train=train, epochs=8, learning_rate=0.01)
+    summary = fit_classifier(spec)
+    assert summary["validation"]["accuracy"] > 0.7
+    rows = read_csv(spec.out / "history.csv")
+    assert [row["step"] for row in rows] == [*range(10, 256, 10), 256]
+    best = max(row["valid_accuracy"] for row in rows)
+    assert summary["validation"]["accuracy"] == pytest.approx(best)
+    config = read_json(spec.out / "config.json")
+    assert config["options"]["inputs"] == CHANNELS
+    assert config["options"]["outputs"] == CLASSES
+    assert config["options"]["signed"] is False
+
+
+class StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamax"])
+@pytest.mark.parametrize("model", ["elm", "lif_network"])
+def test_a_fit_stopped_at_a_validation_goes_on_as_if_it_were_not(make_spec, model, optimizer):
+    def stop(done, total, detail):
+        if done == 8:
+            raise StopError
+
+    given = {"model": model, "optimizer": optimizer, "input_dropout": 0.2, "warm_up_steps": 5}
+    whole, broken = make_spec("whole", **given), make_spec("broken", **given)
+    fit_classifier(whole)
+    with pytest.raises(StopError):
+        fit_classifier(broken, progress=stop)
+    assert not (broken.out / "summary.json").exists()
+    fit_classifier(broken)
+    assert (whole.out / "best.pt").read_bytes() == (broken.out / "best.pt").read_bytes()
+    assert history_without_clock(whole.out) == history_without_clock(broken.out)
+
+
+def test_another_seed_or_smoothing_is_another_fit_and_speed_is_not(make_spec):
+    summary = fit_classifier(make_spec("a"))
+    assert fit_classifier(make_spec("a", threads=2)) == summary
+    with pytest.raises(NeuronIOError, match=r"label_smoothing is 0\.0 there and 0\.1 here"):
+        fit_classifier(make_spec("a", label_smoothing=0.1))
+    with pytest.raises(NeuronIOError, match="seed is 0 there and 1 here"):
+        fit_classifier(make_spec("a", seed=1))
+    with pytest.raises(NeuronIOError, match=r"data\.train differs"):
+        fit_classifier(make_spec("a", train=source("train", seed=1)))
+
+
+@dataclass(frozen=True)
+class NewEveryEpoch:
+    """Samples that are made anew each epoch, as pairs of digits are."""
+
+    made: tuple
+
+    @property
+    def about(self):
+        return self.made[0].about
+
+    def __len__(self):
+        return len(self.made[0])
+
+    def lengths(self, epoch):
+        return self.made[epoch].length
+
+    def rows(self, indices, epoch):
+        return self.made[epoch].rows(indices)
+
+    def name(self):
+        return "pairs"
+
+
+def test_a_source_may_have_new_samples_every_epoch(make_spec):
+    sets = tuple(sequences("train", seed=seed) for seed in (0, 7))
+    fresh, same = (NewEveryEpoch(made) for made in (sets, (sets[0], sets[0])))
+    sampler, fixed = (BatchSampler(s, 8, seed=0) for s in (fresh, same))
+    assert torch.equal(sampler.batch(3).label, fixed.batch(3).label)
+    assert any(not torch.equal(sampler.batch(i).label, fixed.batch(i).label) for i in (12, 13, 14))
+    fits = [make_spec(out, train=train) for out, train in (("new", fresh), ("same", same))]
+    for spec in fits:
+        fit_classifier(spec)
+    assert history_without_clock(fits[0].out)[:3] == history_without_clock(fits[1].out)[:3]
+    assert history_without_clock(fits[0].out) != history_without_clock(fits[1].out)
+
+
+def test_the_learning_rate_rises_and_falls():
+    t = ClassifierTraining(learning_rate=0.01, warm_up_steps=9)
+    rates = [t.rate(step, 1000) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.001)
+    assert np.argmax(rates) == 9
+    assert rates[500] == pytest.approx(0.005)
+    assert 0 < rates[-1] < 1e-7
+
+
+def test_an_evaluation_says_what_was_called_what(make_spec):
+    spec = make_spec(epochs=4, learning_rate=0.01)
+    fit_classifier(spec)
+    test = source("test", 60)
+    document = evaluate_classifier(spec.out, test, ClassifierEvaluation(bootstrap=200))
+    json.dumps(document)
+    confusion = np.array(document["confusion"])
+    assert confusion.sum(1).tolist() == np.bincount(test.set.label).tolist()
+    accuracy = document["scores"]["accuracy"]
+    assert accuracy["value"] == pytest.approx(np.trace(confusion) / 60)
+    assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
+    often = np.bincount(test.set.label).max() / 60
+    assert document["reference"] == {"chance": 1 / 3, "one answer": often, "none": 0.4}
+    model = build_model("elm", spec.options)
+    assert document["model"]["parameters"] == model.count_parameters()
+    dropped = evaluate_classifier(spec.out, test, ClassifierEvaluation(input_dropout=0.5))
+    assert dropped["scores"] != document["scores"]
+
+
+def test_intervals_are_over_groups_and_both_members_of_a_pair():
+    rng = np.random.default_rng(0)
+    label = rng.integers(2, size=400)
+    settings = ClassifierEvaluation(bootstrap=400)
+
+    def width(groups, right):
+        called = np.where(right, label, 1 - label)
+        logit = np.eye(2)[called].astype(np.float32)
+        found = scores(logit, label, groups, settings)["accuracy"]
+        assert found["value"] == pytest.approx(right.mean())
+        return found["high"] - found["low"]
+
+    group = np.arange(400) // 20
+    by_group = rng.random(20)[group] < 0.6  # a whole group is right or wrong
+    assert width(group[:, None], by_group) > 3 * width(np.arange(400)[:, None], by_group)
+    either = rng.random(400) < 0.6
+    pairs = rng.integers(20, size=(400, 2))
+    assert width(pairs, either) > 0.8 * width(np.arange(400)[:, None], either)
+
+
+def test_very_many_groups_are_drawn_in_blocks():
+    number, count = blocks(np.arange(10_000)[:, None])
+    assert count == 3000
+    assert np.bincount(number.ravel()).min() >= 3
+    number, count = blocks(np.array([[7, 9], [9, 30]]))
+    assert number.tolist() == [[0, 1], [1, 2]]
+    assert count == 3
+
+
+@pytest.mark.parametrize("model", [name for name in FAMILIES if name != "pooled_elm"])
+def test_families_of_equal_parameters(model):
+    train = source("train")
+    values = {"tcn": {"kernels": (5, 3), "depth": 2}, "branch_elm": {"num_branch": 3}}
+    values["branch_elm_v2"] = values["branch_elm"]
+
+    def options_of(size):
+        return classifier_options(model, size, values.get(model, {}), Facts.of(train))
+
+    size = nearest_size(model, options_of, 5000)
+    around = [build_model(model, options_of(s)).count_parameters() for s in (size, size + 1)]
+    assert abs(around[0] - 5000) <= max(around[1] - around[0], 1)
+
+
+def test_time_constants_reach_over_the_longest_sequence_unless_given():
+    binned = source("train", bin_ms=20.0)
+    longest = float(binned.set.longest)
+    options = classifier_options("elm", 4, {}, Facts.of(binned))
+    assert (options.step_ms, options.tau_min_ms) == (20.0, 20.0)
+    assert options.tau_max_ms == 20.0 * longest
+    assert classifier_options("elm", 4, {"tau_max_ms": 150.0}, Facts.of(binned)).tau_max_ms == 150.0
+    assert classifier_options("chrono_lstm", 4, {}, Facts.of(binned)).longest == longest
+
+
+def test_what_does_not_fit_is_one_sentence(make_spec, tmp_path):
+    with pytest.raises(NeuronIOError, match="'inputs' of model 'elm' follows from the data"):
+        make_spec(options={"inputs": 3})
+    spec = make_spec()
+    with pytest.raises(NeuronIOError, match="validation samples are the training samples"):
+        fit_classifier(replace(spec, valid=spec.train))
+    fit_classifier(spec)
+    binned = source("test", bin_ms=5.0)
+    with pytest.raises(NeuronIOError, match=r"step_ms is 5\.0, but the model in .* fitted to 1\.0"):
+        evaluate_classifier(spec.out, binned, ClassifierEvaluation())
+    with pytest.raises(NeuronIOError, match=r"no summary\.json"):
+        evaluate_classifier(tmp_path, source("test"), ClassifierEvaluation())
+    two = replace(sequences("train").about, rows_per_label=2)
+    paired = FixedSource(replace(sequences("train"), about=two, label=np.zeros(48, np.int16)))
+    with pytest.raises(NeuronIOError, match="only samples of one"):
+        fit_classifier(make_spec("two", train=paired))

@@ -1,0 +1,144 @@
+"""Long-horizon tasks through the real workflow, on config/smoke_tasks.yaml, and their plan."""
+
+import csv
+import json
+
+import pytest
+from running import ROOT, run
+from task_plan import TaskPlan, plan_of
+
+from neuronio.errors import NeuronIOError
+from neuronio.long_horizon import validate_long_horizon
+from neuronio.sections import read_yaml
+
+SMOKE_TASKS = ROOT / "config" / "smoke_tasks.yaml"
+
+
+def document(**changes):
+    return read_yaml(SMOKE_TASKS, "configuration") | changes
+
+
+def plan(**changes):
+    return plan_of(document(**changes))
+
+
+def changed_task(**changes):
+    first, *rest = document()["tasks"]
+    return {"tasks": [first | changes, *rest]}
+
+
+def test_models_without_a_size_have_most_nearly_the_asked_number_of_parameters():
+    from neuronio.surrogate.models import build_model
+
+    asked = plan().asked
+    assert len(asked) == 4
+    for fit in asked.values():
+        count = build_model(fit.section.model, fit.options).count_parameters()
+        assert abs(count - fit.task.parameters) < 0.1 * fit.task.parameters
+    given = plan(**changed_task(fits=[{"model": "gru", "size": 3}])).asked
+    assert "listops-short-gru-3-seed0" in given
+
+
+def test_data_is_shared_and_scale_makes_other_data():
+    whole, half = plan(), plan(scale=2.0)
+    folders = {made.folder for made in whole.data.values()}
+    assert len(folders) == 6  # two tasks, three splits, four fits
+    assert folders.isdisjoint(made.folder for made in half.data.values())
+    samples = half.run.samples(half.run.tasks[0])
+    assert samples == {"train": 48, "valid": 32, "test": 32}
+    assert min(plan(scale=0.001).run.samples(whole.run.tasks[0]).values()) == 16
+
+
+def test_what_decides_a_fit_is_in_its_name_and_what_does_not_is_not():
+    name = "listops-short-lif_network-33-seed0"
+    folder = plan().fits[name].folder
+    assert plan(training={"epochs": 3, "batch_size": 8}).fits[name].folder != folder
+    assert plan(seed=4).fits[name].folder != folder
+    quick = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01, "threads": 2}
+    assert plan(training=quick).fits[name].folder == folder
+    assert plan(evaluation={"bootstrap": 10}).fits[name].folder == folder
+    table = plan().table.folder
+    assert plan(evaluation={"bootstrap": 10}).table.folder != table
+    assert plan(training=quick).table.folder == table
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (changed_task(task="listop-short"), "no task 'listop-short'; did you mean 'listops-short'"),
+        (changed_task(bins_ms=[5.0]), "'listops-short' has steps of its own"),
+        (changed_task(fits=[{"model": "elmo"}]), "no model 'elmo'; did you mean 'elm'"),
+        (changed_task(fits=[{"model": "lstm", "options": {"inputs": 3}}]), "follows from the data"),
+        (changed_task(fits=[{"model": "lstm"}, {"model": "lstm"}]), "more than once"),
+        (
+            changed_task(parameters=100, fits=[{"model": "elm_embedded"}]),
+            "the smallest .* has .* parameters, but 100 are wanted",
+        ),
+        (changed_task(training={"epoch": 1}), "unknown key .*epoch'; did you mean 'epochs'"),
+        (changed_task(samples={"train": 0, "valid": 1, "test": 1}), "'tasks.0.samples.train' is 0"),
+        ({"name": "made"}, "holds the products of every run"),
+    ],
+)
+def test_a_wrong_configuration_is_one_sentence(changes, message):
+    with pytest.raises(NeuronIOError, match=message) as error:
+        plan_of(document(**changes), "tasks.yaml").products  # noqa: B018
+    assert "\n" not in str(error.value)
+
+
+def test_the_configuration_of_make_longhorizon_is_right():
+    path = ROOT / "config" / "longhorizon.yaml"
+    asked = TaskPlan(validate_long_horizon(read_yaml(path, "configuration"), str(path)))
+    assert {fit.section.model for fit in asked.asked.values()} >= {"lstm", "lif_network", "ssm"}
+    assert asked.products
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tasks")
+    result = run(folder, SMOKE_TASKS)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder, result
+
+
+@pytest.mark.slow
+def test_tasks_end_in_a_table_a_figure_and_a_report(made):
+    folder, result = made
+    results = folder / "results" / "smoke_tasks"
+    assert str(results / "report.html") in result.stdout
+    with (results / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["task"], r["model"], r["seed"]) for r in rows] == [
+        ("listops-short", "elm_embedded", "0"),
+        ("listops-short", "elm_embedded", "1"),
+        ("listops-short", "lif_network", "0"),
+        ("pathfinder", "ssm", "0"),
+    ]
+    for row in rows:
+        assert float(row["accuracy_low"]) <= float(row["accuracy"]) <= float(row["accuracy_high"])
+        assert "first token" in row["reference"] or row["task"] == "pathfinder"
+    with (results / "summary.csv").open() as file:
+        means = {row["model"]: row for row in csv.DictReader(file)}
+    assert means["elm_embedded"]["seeds"] == "0 1"
+    for name in ("accuracy", "learning"):
+        assert (results / "figures" / f"{name}.png").stat().st_size > 5000
+    page = (results / "report.html").read_text()
+    for part in ("listops-short", "pathfinder", "state space", "Time and cost", "@article"):
+        assert part in page
+    assert "http" not in page.partition("<h2>Cite")[0]  # needs no network
+    evaluation = json.loads((results / "evaluations" / "pathfinder-ssm-22-seed0.json").read_text())
+    assert sum(map(sum, evaluation["confusion"])) == evaluation["data"]["samples"] == 16
+
+
+@pytest.mark.slow
+def test_the_same_run_again_makes_nothing_and_a_damaged_set_is_made_again(made):
+    folder, _ = made
+    again = run(folder, SMOKE_TASKS)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "is up to date" in again.stdout
+    (path,) = (folder / "results" / "smoke_tasks" / "data").glob("pathfinder-test/test.h5")
+    content = path.read_bytes()
+    path.write_bytes(content[:-9])
+    mended = run(folder, SMOKE_TASKS)
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert "Set aside" in mended.stdout + mended.stderr
+    assert path.read_bytes() == content

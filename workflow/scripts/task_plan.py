@@ -1,0 +1,230 @@
+"""What a configuration of long-horizon tasks asks for: every product, named by its recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from data_plan import DRAWING, SPLITS, scripts
+from plan import Plan
+from shown_plan import ShownPlan
+
+from neuronio.classification import ClassifierTraining
+from neuronio.config import validate_config
+from neuronio.errors import NeuronIOError
+from neuronio.long_horizon import (
+    LongHorizonConfig,
+    TaskConfig,
+    TaskFitConfig,
+    is_long_horizon,
+    validate_long_horizon,
+)
+from neuronio.made import Product
+from neuronio.recipe import code, deciding_versions
+from neuronio.surrogate.models import FAMILIES, ModelOptions, nearest_size, option_values
+from neuronio.surrogate.tasks.classify.data import TaskData, task_data
+from neuronio.surrogate.tasks.classify.evaluate import evaluation_recipe
+from neuronio.surrogate.tasks.classify.fit import (
+    ONLY_SPEED,
+    classifier_options,
+    classifier_recipe,
+)
+
+FIGURES = {
+    "accuracy": ("Accuracy", "Accuracy of every model on every task"),
+    "learning": ("Training", "Learning curves"),
+}
+
+
+@dataclass(frozen=True)
+class TaskFit:
+    """One fit that is asked for.
+
+    Attributes:
+        name: such as listops-elm-100-seed0.
+        task, section: of the configuration.
+        bin_ms: width of its bins, if it has any.
+        data: of its task.
+        options: of its model, size included.
+    """
+
+    name: str
+    task: TaskConfig
+    section: TaskFitConfig
+    bin_ms: float | None
+    seed: int
+    data: TaskData
+    options: ModelOptions
+
+    @property
+    def what(self) -> str:
+        """Its name without the label, which decides nothing."""
+        label = f"-{self.section.label}" if self.section.label else ""
+        return self.name.replace(f"{label}-seed", "-seed") if label else self.name
+
+
+class TaskPlan(ShownPlan):
+    """The products of a run on long-horizon tasks.
+
+    Args:
+        run: the validated configuration.
+        name: of the configuration, for errors.
+
+    Raises:
+        NeuronIOError: a task, a model or an option is wrong, or a fit is asked for twice.
+    """
+
+    # What only runs on a neuron have.
+    floor = floor_evaluation = differences = fetched = None
+
+    def __init__(self, run: LongHorizonConfig, name: str = "the configuration"):
+        self.run, self.name = run, name
+        self.results = Path("results") / run.name
+        self.splits: dict[str, Product] = {}
+        self.shards: dict[str, list[str]] = {split: [] for split in SPLITS}
+        self.asked: dict[str, TaskFit] = {}
+        for fit in asked_fits(run):
+            if fit.name in self.asked:
+                raise NeuronIOError(f"{name}: 'tasks' asks for {fit.name} more than once")
+            self.asked[fit.name] = fit
+
+    @classmethod
+    def of(cls, snakemake: Any) -> Self:
+        """The plan of the run that a rule's script works for, made again."""
+        return cls(validate_long_horizon(snakemake.config))
+
+    def wanted(self) -> Iterator[tuple[str, str, int, int]]:
+        """Shards of trials: none."""
+        return iter(())
+
+    def training_of(self, name: str) -> ClassifierTraining:
+        """The training settings of a fit."""
+        fit = self.asked[name]
+        return self.run.training_of(fit.task, fit.section)
+
+    def steps_seen(self, name: str) -> int:
+        """Steps of sequences that a fit sees, the longest as many as there may be."""
+        fit = self.asked[name]
+        samples = self.run.samples(fit.task)["train"]
+        return self.training_of(name).epochs * samples * fit.data.facts().steps
+
+    @cached_property
+    def data(self) -> dict[tuple[str, str], Product]:
+        """The data of every fit, by its name and split; fits share it."""
+        return {
+            (name, split): Product(f"{fit.task.task}-{split}", self._data_recipe(fit, split))
+            for name, fit in self.asked.items()
+            for split in SPLITS
+        }
+
+    def _data_recipe(self, fit: TaskFit, split: str) -> dict[str, Any]:
+        return fit.data.recipe(split, self.run.samples(fit.task)[split], self.run.seed)
+
+    @cached_property
+    def sequences(self) -> dict[str, tuple[str, str]]:
+        """A fit and a split for every folder of data."""
+        return {product.folder.name: key for key, product in self.data.items()}
+
+    @cached_property
+    def fits(self) -> dict[str, Product]:
+        """The fit directory of every fit, by its name."""
+        return {name: Product(fit.what, self._fit_recipe(fit)) for name, fit in self.asked.items()}
+
+    def _fit_recipe(self, fit: TaskFit) -> dict[str, Any]:
+        data = {split: self.data[fit.name, split].digest for split in ("train", "valid")}
+        data["bin_ms"] = fit.bin_ms
+        options, training = option_values(fit.options), self.training_of(fit.name)
+        return classifier_recipe(fit.section.model, options, fit.seed, training, data)
+
+    @cached_property
+    def evaluations(self) -> dict[str, Product]:
+        """The evaluation of every fit, by the fit's name."""
+        return {
+            name: Product(
+                f"{name}-evaluation",
+                evaluation_recipe(
+                    fit.section.model,
+                    self.fits[name].digest,
+                    {"test": self.data[name, "test"].digest, "bin_ms": fit.bin_ms},
+                    self.run.evaluation,
+                ),
+            )
+            for name, fit in self.asked.items()
+        }
+
+    @cached_property
+    def table(self) -> Product:
+        """The table of all fits and the figures."""
+        excluded = {"training": set(ONLY_SPEED)}
+        recipe = {
+            "run": self.run.model_dump(mode="json", exclude=excluded),
+            "evaluations": {name: made.digest for name, made in self.evaluations.items()},
+            "packages": deciding_versions(("numpy", "matplotlib")),
+            "code": code(
+                DRAWING,
+                "neuronio.surrogate.figures.learning",
+                "neuronio.surrogate.figures.tasks",
+                "neuronio.surrogate.tasks.classify.table",
+            )
+            | scripts("report_tasks.py", "pages.py"),
+        }
+        return Product("table", recipe)
+
+    @cached_property
+    def products(self) -> list[Product]:
+        """Everything that is asked for."""
+        data = {product.folder: product for product in self.data.values()}
+        return [*data.values(), *self.fits.values(), *self.evaluations.values(), self.table]
+
+    @cached_property
+    def links(self) -> dict[str, Path]:
+        """What `results/<name>/` shows: name there -> file or folder in the store."""
+        shown = {f"data/{product.what}": product.folder for product in self.data.values()}
+        shown |= {f"fits/{name}": made.folder for name, made in self.fits.items()}
+        shown |= {
+            f"evaluations/{name}.json": made.folder / "evaluation.json"
+            for name, made in self.evaluations.items()
+        }
+        names = ("table.csv", "table.json", "summary.csv", "table.html", "figures")
+        return shown | {n: self.table.folder / n for n in (*names, "provenance.json")}
+
+
+def asked_fits(run: LongHorizonConfig) -> Iterator[TaskFit]:
+    """Every fit that a configuration asks for."""
+    for task in run.tasks:
+        for bin_ms in task.bins_ms or [None]:
+            data = task_data(task.task, bin_ms)
+            for section in task.fits:
+                yield from _of_section(task, section, bin_ms, data)
+
+
+def _of_section(
+    task: TaskConfig, section: TaskFitConfig, bin_ms: float | None, data: TaskData
+) -> Iterator[TaskFit]:
+    """The fits of one family, for every seed."""
+    facts = data.facts()
+
+    def options_of(size: int) -> ModelOptions:
+        return classifier_options(section.model, size, section.options, facts)
+
+    size = section.size or nearest_size(section.model, options_of, task.parameters)
+    family = FAMILIES[section.model].name
+    parts = [task.task, *([f"{bin_ms:g}ms"] if bin_ms else []), f"{family}-{size}"]
+    parts += [section.label] if section.label else []
+    for seed in section.seeds:
+        name = "-".join([*parts, f"seed{seed}"])
+        yield TaskFit(name, task, section, bin_ms, seed, data, options_of(size))
+
+
+def plan_of(document: Any, name: str = "the configuration") -> Plan | TaskPlan:
+    """The plan of a configuration that is already read, of a neuron or of tasks.
+
+    Raises:
+        NeuronIOError: it is wrong.
+    """
+    if is_long_horizon(document):
+        return TaskPlan(validate_long_horizon(document, name=name), name)
+    return Plan(validate_config(document, name=name), name)

@@ -1,0 +1,51 @@
+"""What the fits of a run on long-horizon tasks will cost, from a few steps of each kind."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+from task_plan import TaskFit, TaskPlan
+from torch.nn.functional import cross_entropy
+
+from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.models import build_model, option_values
+
+MOST_STEPS = 256
+REPEATS = 2
+
+
+def fit_costs(plan: TaskPlan) -> dict[str, float]:
+    """Seconds of a core of every fit that is not there yet, by the name of its log.
+
+    At most about so many: every sequence is taken for as long as the longest.
+    """
+    took: dict[str, float] = {}
+    found = {}
+    for name, fit in plan.asked.items():
+        if plan.fits[name].receipt.exists():
+            continue
+        kind = f"{fit.section.model} {option_values(fit.options)} {plan.training_of(name)}"
+        if kind not in took:
+            took[kind] = row_step_s(fit, plan.training_of(name).batch_size)
+        log = f"{plan.results}/logs/fit/{plan.fits[name].folder.name}.log"
+        found[log] = took[kind] * plan.steps_seen(name)
+    return found
+
+
+def row_step_s(fit: TaskFit, rows: int) -> float:
+    """Core seconds of training for a step of a sequence, from noise of one event a step."""
+    facts = fit.data.facts()
+    steps = min(facts.steps, MOST_STEPS)
+    row, step = np.divmod(np.arange(rows * steps), steps)
+    channel = np.random.default_rng(0).integers(facts.channels, size=len(row))
+    batch = EventBatch.from_rows(facts.channels, np.full(rows, steps), row, step, channel)
+    label = torch.zeros(rows, dtype=torch.int64)
+    model = build_model(fit.section.model, fit.options)
+    times = []
+    for _ in range(1 + REPEATS):
+        started = time.process_time()
+        cross_entropy(model.at_last(batch), label).backward()
+        times.append(time.process_time() - started)
+    return min(times[1:]) / (rows * steps)

@@ -1,0 +1,83 @@
+"""The report of a run on long-horizon tasks: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from finish import ROOT
+from page import bibtex, costs, image, read_rows, rendered
+
+from neuronio.files import read_json, write_atomic
+from neuronio.long_horizon import LongHorizonConfig, TaskConfig
+
+RULES = ("sequences", "fit", "evaluate", "report")
+FILES = ("table.csv", "summary.csv", "snakemake.html", "figures/accuracy.svg")
+
+
+def write_task_page(results: Path, run: LongHorizonConfig) -> Path:
+    """Write `report.html` of a finished run; returns its path.
+
+    Args:
+        results: results/NAME; run: the configuration.
+    """
+    rows = read_rows(results / "summary.csv")
+    facts = read_json(results / "provenance.json")
+    page = rendered(
+        "tasks.html.j2",
+        run=run,
+        tasks=[
+            {
+                "name": task.task,
+                "told": _told(run, task, facts["data"][task.task]),
+                "rows": [_row(row) for row in rows if row["task"] == task.task],
+                "reference": _reference(rows, task.task),
+            }
+            for task in run.tasks
+        ],
+        accuracy=image(results / "figures" / "accuracy.svg"),
+        learning=image(results / "figures" / "learning.svg"),
+        costs=costs(results / "times", RULES),
+        bibtex=bibtex(ROOT / "CITATION.cff"),
+        facts=facts,
+        files=[name for name in FILES if (results / name).is_file()],
+    )
+    path = results / "report.html"
+    write_atomic(path, page.encode())
+    return path
+
+
+def _told(run: LongHorizonConfig, task: TaskConfig, about: dict[str, Any]) -> str:
+    """A task in words: samples, steps, classes."""
+    counts = ", ".join(f"{n:,} {split}" for split, n in run.samples(task).items())
+    return f"{counts} samples; {about['channels']} channels; {about['classes']} classes"
+
+
+def _row(row: dict[str, str]) -> dict[str, Any]:
+    """A line of the summary in words."""
+    mean, low, high, worst, best = (
+        f"{float(row[f'accuracy_{key}']):.3f}" if row[f"accuracy_{key}"] else ""
+        for key in ("mean", "low", "high", "lowest", "highest")
+    )
+    label = f" ({row['label']})" if row["label"] else ""
+    return {
+        "name": f"{row['label_in_figures']}, {row['size']}{label}",
+        "bin_ms": row["bin_ms"],
+        "parameters": f"{int(row['parameters']):,}",
+        "accuracy": mean,
+        "interval": f"[{low}, {high}]" if low else "",
+        "seeds": f"{worst}–{best}" if int(row["n_fits"]) > 1 and worst != best else "",
+        "minutes": f"{float(row['training_seconds']) / 60:.1f}",
+    }
+
+
+def _reference(rows: list[dict[str, str]], task: str) -> list[tuple[str, str]]:
+    """What needs no learning and how it does, by bin width where there are several."""
+    found = {}
+    for row in rows:
+        if row["task"] == task:
+            where = f" at {row['bin_ms']} ms" if row["bin_ms"] else ""
+            for name, value in json.loads(row["reference"]).items():
+                found[f"{name}{where}"] = f"{value:.3f}"
+    return list(found.items())
