@@ -141,7 +141,11 @@ def _compile(arguments: list[str], library: Path) -> None:
             return
         built = folder / library.name
         command = [compiler(), *arguments, "-o", str(built)]
-        result = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        # Some compilers go without the folder of TMPDIR where there is none, others do not.
+        environment = {**os.environ, "TMPDIR": str(folder)}
+        result = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", env=environment
+        )
         if result.returncode:
             lines = [line for line in result.stderr.splitlines() if "error" in line]
             log = keep_log(library, f"{' '.join(command)}\n{result.stderr}")

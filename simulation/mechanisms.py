@@ -22,6 +22,7 @@ from neuronio.native import building, cache_dir, compiler, keep_log
 from neuronio.recipe import file_sha256
 
 MOD = Path(__file__).parent / "mod"
+NO_LIBPYTHON = "nable to locate the Python shared library"
 _loaded: dict[str, str] = {}
 """Checksum of the source of every mechanism that this process's NEURON has from here."""
 
@@ -157,7 +158,7 @@ def _build(files: list[Path], folder: Path, target: Path) -> None:
         cwd=folder,
         capture_output=True,
         text=True,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, "TMPDIR": str(folder)},
     )
     if result.returncode:
         output = result.stdout + result.stderr
@@ -169,6 +170,12 @@ def _build(files: list[Path], folder: Path, target: Path) -> None:
 
 def _complaint(output: str) -> str:
     """What nrnivmodl says against a MOD file, in one line."""
+    if NO_LIBPYTHON in output:
+        version = "{}.{}".format(*sys.version_info)
+        return (
+            "MOD files without Python's shared library: install it (Debian: apt-get install "
+            f"libpython{version}), or set NMODL_PYLIB to where it is"
+        )
     lines = [line.strip() for line in output.splitlines()]
     names = re.findall(r"Translating (\S+)", output)
     wrong = [line for line in lines if "rror" in line and not line.startswith(("NOTE", "make"))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,14 +76,15 @@ class EventBatch:
         steps = int(length.max())
         bins = row.astype(np.int64) * steps + step
         offset = np.searchsorted(bins, np.arange(len(length) * steps + 1))
-        counted = value is not None and bool((value != 1.0).any())
+        if value is not None and (value == 1.0).all():
+            value = None
         return cls(
             len(length),
             steps,
             n_synapses,
             torch.from_numpy(synapse.astype(np.int32)),
             torch.from_numpy(offset.astype(np.int64)),
-            torch.from_numpy(value.astype(np.float32)) if counted else None,
+            None if value is None else torch.from_numpy(value.astype(np.float32)),
             torch.from_numpy(length.astype(np.int64)),
         )
 
@@ -93,8 +95,10 @@ class EventBatch:
 
     def to(self, device: torch.device | str) -> EventBatch:
         """The same events on another device."""
-        tensors = {k: v for k, v in vars(self).items() if isinstance(v, torch.Tensor)}
-        return replace(self, **{name: tensor.to(device) for name, tensor in tensors.items()})
+        moved: dict[str, Any] = {
+            k: v.to(device) for k, v in vars(self).items() if isinstance(v, torch.Tensor)
+        }
+        return replace(self, **moved)
 
     def last(self, x_btc: torch.Tensor) -> torch.Tensor:
         """What something over time is at the last step of each row, (B, C) of (B, T, C)."""

@@ -49,12 +49,14 @@ class Task(Protocol):
     """What a model is fitted to.
 
     Attributes:
-        parts: names of the parts of the loss in the history, the whole first.
         advice: what to check where a loss is not finite.
     """
 
-    parts: tuple[str, ...]
     advice: str
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts of the loss in the history, the whole first."""
 
     def batch(self, step: int) -> Batch:
         """The batch of a step; depends on nothing else."""

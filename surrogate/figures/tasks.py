@@ -31,7 +31,7 @@ def tasks_figure(rows: Sequence[Row]) -> Figure:
     lines = -(-len(tasks) // columns)
     size = 3.7 * columns + 1.6, 2.9 * lines
     figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False).ravel()
+    axes = list(figure.subplots(lines, columns, squeeze=False).flat)
     for axis, task in zip(axes, tasks, strict=False):
         _panel(axis, task, [row for row in rows if row["task"] == task])
     for axis in axes[len(tasks) :]:
