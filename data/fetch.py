@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import importlib.util
 import os
 import time
 import urllib.error
 import urllib.request
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +25,34 @@ TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class Source:
-    """A row of sources.tsv; `sha256` is that of the file as it is or with CRLF turned into LF."""
+    """A row of sources.tsv.
+
+    Attributes:
+        name: path in a mirror and in the cache.
+        url: of the origin; a file that is packed there (.gz) and not by its name is unpacked.
+            "package:" is a file of an installed package; "mirror:" goes before the address of what
+            cannot be had as this file.
+        sha256: of the file as it is or with CRLF turned into LF.
+        md5: in its place, where a publisher gives no other.
+    """
 
     name: str
     url: str
     sha256: str
     licence: str
     note: str
+    md5: str | None = None
+
+    @property
+    def checksum(self) -> str:
+        """The checksum with its kind."""
+        return f"sha256 {self.sha256}" if self.sha256 else f"md5 {self.md5}"
+
+
+def named(name: str) -> list[str]:
+    """What a name means: itself, or all that is in a folder of that name, such as "shd"."""
+    inside = [source for source in sources() if source.startswith(f"{name}/")]
+    return inside if inside and name not in sources() else [name]
 
 
 def sources() -> dict[str, Source]:
@@ -57,12 +80,33 @@ def fetch(name: str) -> Path:
     mirror = os.environ.get("NEURONIO_MIRROR")
     if mirror and (path := Path(mirror) / name).is_file():
         return _checked(path, source, f"the mirror's copy {path}")
+    if source.url.startswith("mirror:"):
+        raise NeuronIOError(
+            f"{name} is in no mirror: put it into a folder and set NEURONIO_MIRROR to that; its "
+            f"content is that of {source.url.removeprefix('mirror:')}"
+        )
     if source.url.startswith("package:"):
         return _checked(_packaged(source), source, f"the packaged copy of {name}")
     cached = cache_dir() / "downloads" / name
     if not cached.is_file() or not _matches(cached.read_bytes(), source):
-        _download(source, cached)
+        packed = Path(mirror) / f"{name}.gz" if mirror else None
+        if packed and packed.is_file():
+            _unpack(packed, source, cached)
+        else:
+            _download(source, cached)
     return cached
+
+
+def _unpack(packed: Path, source: Source, target: Path) -> None:
+    try:
+        content = gzip.decompress(packed.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise NeuronIOError(
+            f"the mirror's copy {packed} is damaged ({error}); replace it"
+        ) from error
+    if not _matches(content, source):
+        raise NeuronIOError(f"the mirror's copy {packed} has another content; replace it")
+    write_atomic(target, content)
 
 
 def refuse_shadow(name: str, folder: str | Path) -> None:
@@ -82,16 +126,19 @@ def refuse_shadow(name: str, folder: str | Path) -> None:
 def _checked(path: Path, source: Source, what: str) -> Path:
     content = path.read_bytes()
     if not _matches(content, source):
+        kind, wanted = source.checksum.split()
         raise NeuronIOError(
-            f"{what} has sha256 {hashlib.sha256(content).hexdigest()[:12]}... instead of "
-            f"{source.sha256[:12]}...; replace it"
+            f"{what} has {kind} {hashlib.new(kind, content).hexdigest()[:12]}... instead of "
+            f"{wanted[:12]}...; replace it"
         )
     return path
 
 
 def _matches(content: bytes, source: Source) -> bool:
-    variants = (content, content.replace(b"\r\n", b"\n"))
-    return any(hashlib.sha256(variant).hexdigest() == source.sha256 for variant in variants)
+    kind, wanted = source.checksum.split()
+    if hashlib.new(kind, content).hexdigest() == wanted:
+        return True
+    return hashlib.new(kind, content.replace(b"\r\n", b"\n")).hexdigest() == wanted
 
 
 def _packaged(source: Source) -> Path:
@@ -116,7 +163,9 @@ def _download(source: Source, target: Path) -> None:
         try:
             with urllib.request.urlopen(source.url, timeout=TIMEOUT_S) as response:
                 content = response.read()
-        except (urllib.error.URLError, OSError) as error:
+            if source.url.endswith(".gz") and not source.name.endswith(".gz"):
+                content = gzip.decompress(content)
+        except (urllib.error.URLError, OSError, EOFError, zlib.error) as error:
             reason = str(getattr(error, "reason", error))
             continue
         if _matches(content, source):

@@ -138,21 +138,29 @@ def _make_set(
     folder = path.parent / f".{path.stem}.{digest(recipe)}.parts"
     size = task.part_rows
     wanted = [range(first, min(first + size, rows)) for first in range(0, rows, size)]
-    parts = {_part_path(folder, part): part for part in wanted}
+    parts = {part_path(folder, part): part for part in wanted}
     missing = {file: part for file, part in parts.items() if not file.exists()}
     yield (done := rows - sum(map(len, missing.values())))
-    for part in _made(task, seed, split, missing, workers):
+    for part in made_parts(task.name, task.part, seed, split, missing, workers):
         yield (done := done + len(part))
     made_from = {**recipe, "recipe": digest(recipe), "rows": rows}
-    write_parts(path, task, split, made_from, map(_read_part, parts))
+    write_parts(path, task, split, made_from, map(read_part, parts))
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _made(
-    task: GeneratedTask, seed: int, split: str, missing: Mapping[Path, range], workers: int
+def made_parts(
+    name: str, maker: PartMaker, seed: int, split: str, missing: Mapping[Path, range], workers: int
 ) -> Iterator[range]:
-    """Make parts, and tell each that is on the disk."""
-    jobs = [(task.part, seed, split, part, file) for file, part in missing.items()]
+    """Make parts, and tell each that is on the disk.
+
+    Args:
+        name: of what is made.
+        missing: rows of each part, by its file.
+
+    Raises:
+        NeuronIOError: a process died, or the disk refuses.
+    """
+    jobs = [(maker, seed, split, part, file) for file, part in missing.items()]
     if workers == 1 or len(jobs) < 2:
         yield from (_make_part(*job) for job in jobs)
         return
@@ -162,7 +170,7 @@ def _made(
                 yield future.result()
         except BrokenProcessPool as error:
             raise NeuronIOError(
-                f"a process that made {task.name} died, perhaps for lack of memory; run again with "
+                f"a process that made {name} died, perhaps for lack of memory; run again with "
                 "fewer workers: what is finished is kept"
             ) from error
         finally:
@@ -176,11 +184,13 @@ def _make_part(maker: PartMaker, seed: int, split: str, rows: range, file: Path)
     return rows
 
 
-def _part_path(folder: Path, rows: range) -> Path:
+def part_path(folder: Path, rows: range) -> Path:
+    """The file of a part in the folder of parts."""
     return folder / f"rows-{rows.start:07d}-{rows.stop:07d}.npz"
 
 
-def _read_part(file: Path) -> Part:
+def read_part(file: Path) -> Part:
+    """A part that is on the disk."""
     arrays = read_npz(file)
     extra = {name.removeprefix(EXTRA): a for name, a in arrays.items() if name.startswith(EXTRA)}
     return Part({name: arrays[name] for name in DTYPES if name in arrays}, extra)
@@ -216,11 +226,18 @@ def write_parts(
 
 def _check_same(task: GeneratedTask, path: Path, split: str, rows: int, seed: int) -> None:
     """Refuse to take a file for one that was asked for otherwise."""
-    if not path.exists():
-        return
-    made = read_about(path).made_from
-    recipe = task.recipe(split, seed)
-    wanted = {**recipe, "recipe": digest(recipe), "rows": rows}
+    if path.exists():
+        recipe = task.recipe(split, seed)
+        wanted = {**recipe, "recipe": digest(recipe), "rows": rows}
+        refuse_other(path, read_about(path).made_from, wanted)
+
+
+def refuse_other(path: Path, made: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse to take a file that was made otherwise.
+
+    Raises:
+        NeuronIOError: their recipes part.
+    """
     if different := [name for name in differences(made, wanted) if name != "recipe"]:
         raise NeuronIOError(
             f"{path} was made with other settings ({', '.join(different)}); choose another folder"

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+import neuronio.command.digits as digits
 import neuronio.command.evaluation as evaluation
 import neuronio.command.export as export
 import neuronio.command.files as files
@@ -25,7 +26,17 @@ USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
 INTERRUPTED = "interrupted; the same command goes on from what is finished"
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for group in (simulation, files, sequences, surrogates, evaluation, plotting, export, recipes):
+for group in (
+    simulation,
+    files,
+    sequences,
+    surrogates,
+    evaluation,
+    plotting,
+    export,
+    recipes,
+    digits,
+):
     app.registered_commands += group.app.registered_commands
 
 

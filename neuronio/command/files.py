@@ -130,17 +130,20 @@ def export_neuronio(
 @app.command()
 def fetch(
     names: Annotated[
-        list[str] | None, typer.Argument(help="What to fetch; without a name, list what there is.")
+        list[str] | None,
+        typer.Argument(
+            help="What to fetch, or a folder of it such as shd; without a name, list what there is."
+        ),
     ] = None,
 ) -> None:
     """Fetch a file that the project uses, check its checksum, and say where it is."""
     from neuronio.data.fetch import fetch as run
-    from neuronio.data.fetch import sources
+    from neuronio.data.fetch import named, sources
 
     if not names:
         for source in sources().values():
             typer.echo(f"{source.name:<16} {source.note} (licence: {source.licence})")
-    for name in names or ():
+    for name in (one for given in names or () for one in named(given)):
         path = run(name)
         source = sources()[name]
-        typer.echo(f"{path} (sha256 {source.sha256}, licence: {source.licence})")
+        typer.echo(f"{path} ({source.checksum}, licence: {source.licence})")

@@ -1,9 +1,10 @@
+import gzip
 import hashlib
 
 import pytest
 
 from neuronio.data import fetch as module
-from neuronio.data.fetch import Source, fetch, sources
+from neuronio.data.fetch import Source, fetch, named, sources
 from neuronio.errors import NeuronIOError
 
 CONTENT = b"a morphology\r\nof two lines\r\n"
@@ -67,5 +68,56 @@ def test_the_packaged_morphology_needs_no_download(tmp_path, monkeypatch):
 
 def test_every_source_has_a_checksum_and_a_licence():
     for source in sources().values():
-        assert len(source.sha256) == 64
+        kind, checksum = source.checksum.split()
+        assert len(checksum) == {"sha256": 64, "md5": 32}[kind]
         assert source.licence
+
+
+PACKED = b"recordings\n"
+
+
+@pytest.fixture
+def packed(origin, tmp_path, monkeypatch):
+    """A source that is packed at its origin, with an md5 alone; and a mirror that is empty."""
+    md5 = hashlib.md5(PACKED).hexdigest()
+    url = (tmp_path / "origin.h5.gz").as_uri()
+    source = Source("shd/x.h5", url, "", "none", "", md5)
+    monkeypatch.setattr(module, "sources", lambda: {"shd/x.h5": source})
+    (tmp_path / "mirror" / "shd").mkdir(parents=True)
+    monkeypatch.setenv("NEURONIO_MIRROR", str(tmp_path / "mirror"))
+    return tmp_path
+
+
+def test_what_is_packed_is_unpacked_and_checked_by_its_md5(packed):
+    (packed / "origin.h5.gz").write_bytes(gzip.compress(PACKED))
+    assert fetch("shd/x.h5").read_bytes() == PACKED
+    assert named("shd") == ["shd/x.h5"]
+    assert named("other") == ["other"]
+
+
+def test_a_mirror_may_have_it_packed_or_not(packed):
+    copy = packed / "mirror" / "shd" / "x.h5.gz"
+    copy.write_bytes(gzip.compress(b"another")[:-3])
+    with pytest.raises(NeuronIOError, match=r"the mirror's copy .*x\.h5\.gz is damaged"):
+        fetch("shd/x.h5")
+    copy.write_bytes(gzip.compress(b"another"))
+    with pytest.raises(NeuronIOError, match="has another content"):
+        fetch("shd/x.h5")
+    copy.write_bytes(gzip.compress(PACKED))
+    assert fetch("shd/x.h5").read_bytes() == PACKED
+    (packed / "mirror" / "shd" / "x.h5").write_bytes(b"damaged")
+    with pytest.raises(NeuronIOError, match="has md5"):
+        fetch("shd/x.h5")
+
+
+def test_a_damaged_pack_at_the_origin_is_one_sentence(packed):
+    (packed / "origin.h5.gz").write_bytes(gzip.compress(PACKED)[:-9])
+    with pytest.raises(NeuronIOError, match="after 3 attempts"):
+        fetch("shd/x.h5")
+
+
+def test_what_only_a_mirror_has_says_so(packed, monkeypatch):
+    source = Source("a.tar", "mirror:https://example.org/a", "0" * 64, "none", "")
+    monkeypatch.setattr(module, "sources", lambda: {"a.tar": source})
+    with pytest.raises(NeuronIOError, match=r"a\.tar is in no mirror: .*https://example\.org/a"):
+        fetch("a.tar")

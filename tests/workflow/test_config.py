@@ -86,7 +86,7 @@ def test_every_locked_package_takes_the_oldest_python_that_the_project_takes():
 
 def test_environment_has_the_locked_version_of_every_direct_dependency():
     extras = PROJECT["optional-dependencies"]
-    direct = [r for part in ("workflow", "export", "dev", "docs") for r in extras[part]]
+    direct = [r for part in ("workflow", "export", "digits", "dev", "docs") for r in extras[part]]
     direct += PROJECT["dependencies"]
     names = {re.match(r"[\w.-]+", requirement)[0].lower() for requirement in direct}
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())

@@ -1,0 +1,124 @@
+"""SHD-Adding: two recordings one after the other, labelled with the sum of their digits.
+
+Spieler et al. (2024), arXiv 2306.16922. Both recordings are of one split and drawn with
+replacement, whoever speaks and in whichever language; each lasts 1 s. Training pairs are new in
+every epoch; those of valid and test follow from the seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from neuronio.data.digits.shd import DIGITS
+from neuronio.data.sequences import SPLITS, About, Rows, SequenceSet
+from neuronio.errors import NeuronIOError
+
+CLASSES = 2 * DIGITS - 1
+PAIRS = {"train": 16_000, "valid": 4_000, "test": 16_000}
+"""Pairs of a split as published: 2,000, 500 and 2,000 batches of 8."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of recordings, the same for the same (seed, split, epoch).
+
+    Attributes:
+        recordings: a set of one recording a row, all of one length.
+        seed: of the drawing.
+        count: pairs of an epoch.
+
+    Raises:
+        NeuronIOError: there are no recordings, or they are not of one length.
+    """
+
+    recordings: SequenceSet
+    seed: int
+    count: int
+
+    def __post_init__(self) -> None:
+        length = self.recordings.length
+        if not len(length) or np.ptp(length):
+            raise NeuronIOError(
+                f"{len(length)} recordings of {length.min(initial=0)} to {self.recordings.longest} "
+                "steps cannot be paired: some of one length are wanted"
+            )
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def about(self) -> About:
+        """What the pairs are."""
+        about = self.recordings.about
+        always_9 = float(np.mean(self.label() == DIGITS - 1))
+        scores = {} if about.split == "train" else {"always 9": always_9}
+        return replace(about, task=f"{about.task}-adding", classes=CLASSES, trivial_scores=scores)
+
+    def drawn(self, epoch: int = 0) -> np.ndarray:
+        """The pairs of an epoch, numbers of recordings, (count, 2)."""
+        split = self.recordings.about.split
+        key = SPLITS.index(split), epoch if split == "train" else 0
+        return _drawn(len(self.recordings), self.count, self.seed, key)
+
+    def label(self, epoch: int = 0) -> np.ndarray:
+        """Sums of the digits, (count,) int64, 0 to 18."""
+        return (self.recordings.label.astype(np.int64) % DIGITS)[self.drawn(epoch)].sum(axis=1)
+
+    def lengths(self, epoch: int = 0) -> np.ndarray:
+        """Steps of each pair, (count,)."""
+        return np.full(self.count, 2 * self.recordings.longest, np.int32)
+
+    def rows(self, indices: Sequence[int] | np.ndarray, epoch: int = 0) -> Rows:
+        """Some pairs, as of `SequenceSet.rows`: the second recording follows the first.
+
+        Raises:
+            IndexError: a pair does not exist.
+        """
+        pairs = np.asarray(indices, dtype=np.int64)
+        found = self.recordings.rows(self.drawn(epoch)[pairs].ravel())
+        second, half = found.row % 2, np.int32(self.recordings.longest)
+        return replace(
+            found,
+            row=found.row // 2,
+            step=found.step + half * second,
+            length=self.lengths(epoch)[pairs],
+            label=self.label(epoch)[pairs],
+        )
+
+    def groups(self) -> np.ndarray:
+        """The two recordings of each pair of epoch 0, (count, 2): pairs that share one are not
+        independent."""
+        return self.drawn()
+
+    def name(self) -> dict[str, Any]:
+        """What decides the pairs, as JSON."""
+        facts = asdict(self.recordings.about)
+        return {"recordings": facts, "seed": self.seed, "count": self.count}
+
+    def as_set(self, epoch: int = 0) -> SequenceSet:
+        """The pairs of an epoch as a set of its own, a copy of a recording for every pair."""
+        found = self.rows(np.arange(self.count), epoch)
+        events = (found.step, found.channel, found.value)
+        ends = np.searchsorted(found.row, np.arange(1, self.count))
+        parts = [np.split(part, ends) for part in events[: 2 + (self.recordings.value is not None)]]
+        return SequenceSet.from_rows(
+            self.about, found.label, list(zip(*parts, strict=True)), found.length
+        )
+
+
+def published_pairs(recordings: SequenceSet, seed: int) -> Pairs:
+    """As many pairs of a split as published."""
+    return Pairs(recordings, seed, PAIRS[recordings.about.split])
+
+
+@lru_cache(maxsize=8)
+def _drawn(recordings: int, count: int, seed: int, key: tuple[int, int]) -> np.ndarray:
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+    pairs = rng.integers(recordings, size=(count, 2))
+    pairs.flags.writeable = False
+    return pairs

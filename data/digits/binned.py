@@ -1,0 +1,147 @@
+"""Recordings of digits as sequence sets: spikes counted in bins of the first second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuronio.data.digits.making import digits_path
+from neuronio.data.digits.shd import CHANNELS, KEYS, Recordings, read_shd
+from neuronio.data.sequences import About, SequenceSet
+from neuronio.errors import NeuronIOError
+from neuronio.recipe import file_sha256
+
+BINS_MS = (1, 2, 5, 10, 20)
+LASTS_MS = 1000
+VALID_SHARE = 0.2
+
+
+def binned(
+    recordings: Recordings,
+    bin_ms: int,
+    *,
+    split: str,
+    task: str,
+    binary: bool = False,
+    made_from: dict[str, Any] | None = None,
+) -> SequenceSet:
+    """Recordings in bins over [0, 1 s); later spikes are dropped, silence fills up.
+
+    Args:
+        bin_ms: of `BINS_MS`.
+        binary: whether several spikes of a channel in a bin count as one.
+        task: its name, such as "shd".
+
+    Returns:
+        A set of 1000 / bin_ms steps a row, with the speaker as group.
+
+    Raises:
+        NeuronIOError: there is no such bin width.
+    """
+    _check_bin(bin_ms)
+    about = About(
+        task, split, CHANNELS, len(KEYS), "bin", bin_ms=float(bin_ms), made_from=made_from or {}
+    )
+    rows = [_row(*recordings.row(r), bin_ms, binary) for r in range(len(recordings))]
+    steps = LASTS_MS // bin_ms
+    return SequenceSet.from_rows(about, recordings.label, rows, steps, recordings.speaker)
+
+
+def _row(
+    time_s: np.ndarray, unit: np.ndarray, bin_ms: int, binary: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    # Half precision holds no thousandth exactly: the bin is that of the time as a double.
+    step = np.floor(time_s.astype(np.float64) * 1000 / bin_ms).astype(np.int64)
+    kept = step < LASTS_MS // bin_ms
+    key = np.sort(step[kept] * CHANNELS + unit[kept], kind="stable")
+    return np.divmod(np.unique(key) if binary else key, CHANNELS)
+
+
+def held_out_speakers(
+    speaker: np.ndarray, rng: np.random.Generator, share: float = VALID_SHARE
+) -> np.ndarray:
+    """Speakers to validate with: that share of them, at least one and not all.
+
+    Raises:
+        NeuronIOError: there is one speaker only.
+    """
+    known = np.unique(speaker)
+    if len(known) < 2:
+        raise NeuronIOError(
+            f"{len(known)} speaker in training; two are wanted, to validate with one"
+        )
+    count = min(max(1, round(share * len(known))), len(known) - 1)
+    return np.sort(rng.choice(known, count, replace=False))
+
+
+def read_splits(
+    folder: str | Path,
+    bin_ms: int,
+    *,
+    seed: int = 0,
+    valid_speakers: Sequence[int] | None = None,
+    binary: bool = False,
+) -> dict[str, SequenceSet]:
+    """Train, valid and test of SHD's files or of a set made here.
+
+    No speaker of the validation set is in training. SHD's own test set has 429 recordings by
+    speakers of its training set: they are in there as published.
+
+    Args:
+        folder: has digits_train.h5 and digits_test.h5, or shd_train.h5 and shd_test.h5.
+        seed: of the drawing of speakers to validate with.
+        valid_speakers: these instead.
+        bin_ms, binary: as of `binned`.
+
+    Raises:
+        NeuronIOError: a file is missing or damaged, or no speaker is left for a split.
+    """
+    _check_bin(bin_ms)
+    paths, task = _files(folder)
+    given, test = (read_shd(path) for path in paths)
+    if valid_speakers is None:
+        valid_speakers = held_out_speakers(given.speaker, np.random.default_rng(seed)).tolist()
+    is_valid = np.isin(given.speaker, valid_speakers)
+    if is_valid.all() or not is_valid.any():
+        raise NeuronIOError(
+            f"validation by speakers {list(valid_speakers)} leaves nothing for a split: those of "
+            f"{paths[0]} are {np.unique(given.speaker).tolist()}"
+        )
+    sets = {}
+    for split, recordings, path, kept in (
+        ("train", given, paths[0], ~is_valid),
+        ("valid", given, paths[0], is_valid),
+        ("test", test, paths[1], slice(None)),
+    ):
+        made_from = {"file": path.name, "sha256": file_sha256(path), **recordings.made_from}
+        made_from |= {"valid_speakers": [int(s) for s in valid_speakers], "binary": binary}
+        sets[split] = binned(
+            recordings.select(kept),
+            bin_ms,
+            split=split,
+            task=task,
+            binary=binary,
+            made_from=made_from,
+        )
+    return sets
+
+
+def _check_bin(bin_ms: int) -> None:
+    if bin_ms not in BINS_MS:
+        wanted = ", ".join(map(str, BINS_MS))
+        raise NeuronIOError(f"bins of {bin_ms} ms cannot be made; take one of {wanted} ms")
+
+
+def _files(folder: str | Path) -> tuple[list[Path], str]:
+    made = [digits_path(folder, split) for split in ("train", "test")]
+    published = [Path(folder) / f"shd_{split}.h5" for split in ("train", "test")]
+    for paths, task in ((published, "shd"), (made, "synthetic-digits")):
+        if all(path.is_file() for path in paths):
+            return paths, task
+    raise NeuronIOError(
+        f"{folder} has neither shd_train.h5 and shd_test.h5 (neuronio fetch shd) nor "
+        "digits_train.h5 and digits_test.h5 (neuronio digits)"
+    )
