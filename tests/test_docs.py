@@ -21,7 +21,14 @@ tables = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tables)
 
 PAGES = [
-    ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md", "config/README.md")
+    ROOT / name
+    for name in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "data/README.md",
+        "config/README.md",
+        "config/options.md",
+    )
 ]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 LONG_HORIZON_SCHEMA = SCHEMA.with_name("long_horizon.schema.yaml")
 README = ROOT / "config" / "README.md"
+OPTIONS = README.with_name("options.md")
 MARK = "<!-- Below this line: written by `python workflow/schema.py`. -->\n"
 
 
@@ -104,6 +105,12 @@ def readme_text() -> str:
     parts = [table(keys(document, document))]
     parts.append("## Every key of a run on long-horizon tasks")
     parts.append(table(keys(tasks, tasks)))
+    return README.read_text().split(MARK)[0] + MARK + "\n" + "\n\n".join(parts) + "\n"
+
+
+def options_text() -> str:
+    """config/options.md: the options of each model and the parameters of each generator."""
+    parts = ["# Options of models, parameters of generators"]
     for title, kind, options in (
         ("Options of models", "fits[].options", model_options()),
         ("Parameters of generators", "inputs.parameters", generator_options()),
@@ -112,7 +119,7 @@ def readme_text() -> str:
         for name, properties in options.items():
             rows = [(k, default_of(v, False), v["description"]) for k, v in properties.items()]
             parts.append(f"### `{name}`\n\n{table(rows)}")
-    return README.read_text().split(MARK)[0] + MARK + "\n" + "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, "Written by `python workflow/schema.py`."]) + "\n"
 
 
 def table(rows: Iterable[tuple[str, str, str]]) -> str:
@@ -152,3 +159,4 @@ if __name__ == "__main__":
     SCHEMA.write_text(schema_text(schema()))
     LONG_HORIZON_SCHEMA.write_text(schema_text(long_horizon_schema()))
     README.write_text(readme_text())
+    OPTIONS.write_text(options_text())
