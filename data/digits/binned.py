@@ -17,6 +17,8 @@ from neuronio.recipe import file_sha256
 BINS_MS = (1, 2, 5, 10, 20)
 LASTS_MS = 1000
 VALID_SHARE = 0.2
+PUBLISHED = "shd"
+"""Task of files that do not say how they were made."""
 
 
 def binned(
@@ -46,7 +48,7 @@ def binned(
         task, split, CHANNELS, len(KEYS), "bin", bin_ms=float(bin_ms), made_from=made_from or {}
     )
     rows = [_row(*recordings.row(r), bin_ms, binary) for r in range(len(recordings))]
-    steps = LASTS_MS // bin_ms
+    steps = np.full(len(rows), LASTS_MS // bin_ms)
     return SequenceSet.from_rows(about, recordings.label, rows, steps, recordings.speaker)
 
 
@@ -100,8 +102,9 @@ def read_splits(
         NeuronIOError: a file is missing or damaged, or no speaker is left for a split.
     """
     _check_bin(bin_ms)
-    paths, task = _files(folder)
+    paths = _files(folder)
     given, test = (read_shd(path) for path in paths)
+    task = str(given.made_from.get("task", PUBLISHED))
     if valid_speakers is None:
         valid_speakers = held_out_speakers(given.speaker, np.random.default_rng(seed)).tolist()
     is_valid = np.isin(given.speaker, valid_speakers)
@@ -135,12 +138,12 @@ def _check_bin(bin_ms: int) -> None:
         raise NeuronIOError(f"bins of {bin_ms} ms cannot be made; take one of {wanted} ms")
 
 
-def _files(folder: str | Path) -> tuple[list[Path], str]:
+def _files(folder: str | Path) -> list[Path]:
     made = [digits_path(folder, split) for split in ("train", "test")]
     published = [Path(folder) / f"shd_{split}.h5" for split in ("train", "test")]
-    for paths, task in ((published, "shd"), (made, "synthetic-digits")):
+    for paths in (published, made):
         if all(path.is_file() for path in paths):
-            return paths, task
+            return paths
     raise NeuronIOError(
         f"{folder} has neither shd_train.h5 and shd_test.h5 (neuronio fetch shd) nor "
         "digits_train.h5 and digits_test.h5 (neuronio digits)"

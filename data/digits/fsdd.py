@@ -33,7 +33,8 @@ class RealDigits:
     """
 
     path: Path
-    name = "Free Spoken Digit Dataset through our cochlea"
+    name = "recorded digits through our cochlea"
+    task = "recorded-digits"
 
     def __post_init__(self) -> None:
         for split in ("train", "test"):

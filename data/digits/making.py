@@ -37,6 +37,7 @@ class Speech(Protocol):
     """Where sounds come from: `voices.SyntheticDigits`, `fsdd.RealDigits`."""
 
     name: str
+    task: str
 
     def facts(self) -> dict[str, object]: ...
 
@@ -99,10 +100,11 @@ def make_digits(
 
 def recipe(speech: Speech, split: str, seed: int, cochlea: Cochlea) -> dict[str, Any]:
     """Everything that decides a split's content."""
-    facts = {"set": speech.name, "speech": speech.facts(), "cochlea": asdict(cochlea), "seed": seed}
+    facts = {"set": speech.name, "task": speech.task, "speech": speech.facts(), "seed": seed}
     made = code(__name__, type(speech).__module__)
     versions = deciding_versions(["numpy", "scipy", *speech.packages()])
-    return {**facts, "split": split, "rows": speech.rows(split), "code": made, "versions": versions}
+    facts |= {"cochlea": asdict(cochlea), "split": split, "rows": speech.rows(split)}
+    return {**facts, "code": made, "versions": versions}
 
 
 def make_part(speech: Speech, cochlea: Cochlea, seed: int, split: str, rows: range) -> Part:

@@ -154,6 +154,7 @@ class SyntheticDigits:
     train: int = 8000
     test: int = 2000
     name = "synthetic spoken digits"
+    task = "synthetic-digits"
 
     def facts(self) -> dict[str, object]:
         """What decides the sounds beside the code, as JSON."""

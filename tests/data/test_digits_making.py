@@ -171,6 +171,7 @@ def test_real_recordings_of_a_folder_or_a_tar_give_the_same_set(real, tmp_path):
     of_tar = make_digits(RealDigits(tmp_path / "a.tar"), tmp_path / "2", cochlea=SMALL)
     assert content(of_folder) == content(of_tar)
     train, test = (read_shd(of_tar[split]) for split in ("train", "test"))
+    assert train.made_from["task"] == "recorded-digits"
     assert train.label.tolist() == test.label.tolist() == [0, 1, 2]
     assert (set(train.speaker), set(test.speaker)) == ({0}, {1})
 

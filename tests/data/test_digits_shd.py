@@ -244,3 +244,13 @@ def test_sums_have_the_distribution_of_two_digits(folder):
 def test_pairs_of_nothing_are_refused(folder):
     with pytest.raises(NeuronIOError, match="0 recordings"):
         Pairs(read_splits(folder, 20)["test"].select([]), 0, 5)
+
+
+def test_the_published_names_are_found_and_come_first(folder, tmp_path):
+    for split, other in (("train", 7), ("test", 8)):
+        (tmp_path / f"digits_{split}.h5").write_bytes((folder / f"digits_{split}.h5").read_bytes())
+        write(tmp_path / f"shd_{split}.h5", other)
+    sets = read_splits(tmp_path, 10)
+    assert sets["test"].about.task == "shd"
+    assert sets["test"].about.made_from["file"] == "shd_test.h5"
+    assert sets["test"].n_events != read_splits(folder, 10)["test"].n_events
