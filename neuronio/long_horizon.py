@@ -23,6 +23,15 @@ class SampleCounts(Section):
     test: int = Field(ge=1, le=MOST_SAMPLES, description="Samples that are reported on.")
 
 
+class RecordingCounts(Section):
+    """Recordings at scale 1."""
+
+    train: int = Field(
+        4000, ge=40, le=MOST_SAMPLES, description="Of training; a fifth of its speakers validate."
+    )
+    test: int = Field(1000, ge=20, le=MOST_SAMPLES, description="Of speakers who are not heard.")
+
+
 class TaskFitConfig(Section):
     """One model family on one task: a fit for every seed and, where there are, every bin width."""
 
@@ -53,6 +62,10 @@ class TaskConfig(Section):
         [], description="Bin widths, ms, of a task of spikes: all is fitted at each of them."
     )
     samples: SampleCounts = Field(description="How many samples.")
+    recordings: RecordingCounts = Field(
+        RecordingCounts(),
+        description="How many digits are spoken, of a task of synthetic ones.",
+    )
     parameters: int = Field(
         50_000,
         ge=100,
@@ -90,6 +103,12 @@ class LongHorizonConfig(Section):
         """Samples of each split at this scale."""
         least = 16
         counts = task.samples.model_dump()
+        return {split: max(least, round(self.scale * count)) for split, count in counts.items()}
+
+    def recordings(self, task: TaskConfig) -> dict[str, int]:
+        """Recordings of each file at this scale."""
+        least = 40
+        counts = task.recordings.model_dump()
         return {split: max(least, round(self.scale * count)) for split, count in counts.items()}
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ import numpy as np
 
 from neuronio.data.digits.making import digits_path
 from neuronio.data.digits.shd import CHANNELS, KEYS, Recordings, read_shd
-from neuronio.data.sequences import About, SequenceSet
+from neuronio.data.sequences import SPLITS, About, SequenceSet
 from neuronio.errors import NeuronIOError
 from neuronio.recipe import file_sha256
 
@@ -101,35 +101,61 @@ def read_splits(
     Raises:
         NeuronIOError: a file is missing or damaged, or no speaker is left for a split.
     """
-    _check_bin(bin_ms)
-    paths = _files(folder)
-    given, test = (read_shd(path) for path in paths)
-    task = str(given.made_from.get("task", PUBLISHED))
-    if valid_speakers is None:
-        valid_speakers = held_out_speakers(given.speaker, np.random.default_rng(seed)).tolist()
-    is_valid = np.isin(given.speaker, valid_speakers)
-    if is_valid.all() or not is_valid.any():
-        raise NeuronIOError(
-            f"validation by speakers {list(valid_speakers)} leaves nothing for a split: those of "
-            f"{paths[0]} are {np.unique(given.speaker).tolist()}"
-        )
-    sets = {}
-    for split, recordings, path, kept in (
-        ("train", given, paths[0], ~is_valid),
-        ("valid", given, paths[0], is_valid),
-        ("test", test, paths[1], slice(None)),
-    ):
-        made_from = {"file": path.name, "sha256": file_sha256(path), **recordings.made_from}
-        made_from |= {"valid_speakers": [int(s) for s in valid_speakers], "binary": binary}
-        sets[split] = binned(
-            recordings.select(kept),
+    train, test = _files(folder)
+    return {
+        split: binned_split(
+            test if split == "test" else train,
+            split,
             bin_ms,
-            split=split,
-            task=task,
+            seed=seed,
+            valid_speakers=valid_speakers,
             binary=binary,
-            made_from=made_from,
         )
-    return sets
+        for split in SPLITS
+    }
+
+
+def binned_split(
+    path: Path,
+    split: str,
+    bin_ms: int,
+    *,
+    seed: int = 0,
+    valid_speakers: Sequence[int] | None = None,
+    binary: bool = False,
+) -> SequenceSet:
+    """One split of SHD's files or of a set made here.
+
+    Args:
+        path: of the test file for test, else of the train file.
+        seed, valid_speakers, bin_ms, binary: as of `read_splits`.
+
+    Raises:
+        NeuronIOError: the file is missing or damaged, or no speaker is left for the split.
+    """
+    _check_bin(bin_ms)
+    recordings, valid = read_shd(path), {}
+    if split != "test":
+        if valid_speakers is None:
+            drawn = held_out_speakers(recordings.speaker, np.random.default_rng(seed))
+            valid_speakers = drawn.tolist()
+        is_valid = np.isin(recordings.speaker, valid_speakers)
+        if is_valid.all() or not is_valid.any():
+            raise NeuronIOError(
+                f"validation by speakers {list(valid_speakers)} leaves nothing for a split: those "
+                f"of {path} are {np.unique(recordings.speaker).tolist()}"
+            )
+        valid = {"valid_speakers": [int(s) for s in valid_speakers]}
+        recordings = recordings.select(is_valid if split == "valid" else ~is_valid)
+    made_from = {"file": path.name, "sha256": file_sha256(path), **recordings.made_from, **valid}
+    return binned(
+        recordings,
+        bin_ms,
+        split=split,
+        task=str(recordings.made_from.get("task", PUBLISHED)),
+        binary=binary,
+        made_from={**made_from, "binary": binary},
+    )
 
 
 def _check_bin(bin_ms: int) -> None:

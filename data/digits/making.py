@@ -7,7 +7,7 @@ byte.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -62,6 +62,7 @@ def make_digits(
     folder: str | Path,
     seed: int = 0,
     *,
+    splits: Sequence[str] = SPLITS,
     cochlea: Cochlea = COCHLEA,
     workers: int = 1,
     progress: Report = silent,
@@ -70,6 +71,7 @@ def make_digits(
 
     Args:
         folder: gets digits_train.h5 and digits_test.h5, of the form of SHD.
+        splits: which of the two.
         cochlea: what the sounds go through.
         workers: processes.
         progress: told the recordings that are finished, and of how many.
@@ -81,12 +83,12 @@ def make_digits(
         NeuronIOError: a file is there that was made otherwise, a sound cannot be made, a process
             died, or the disk refuses.
     """
-    paths = {split: digits_path(folder, split) for split in SPLITS}
-    recipes = {split: recipe(speech, split, seed, cochlea) for split in SPLITS}
+    paths = {split: digits_path(folder, split) for split in splits}
+    recipes = {split: recipe(speech, split, seed, cochlea) for split in splits}
     for split, path in paths.items():
         if path.exists():
             refuse_other(path, read_made_from(path), recipes[split])
-    done, total = 0, sum(speech.rows(split) for split in SPLITS)
+    done, total = 0, sum(speech.rows(split) for split in splits)
     for split, path in paths.items():
         if not path.exists():
             cochlea.membrane.prepare()

@@ -18,9 +18,10 @@ def sequences_for(products, *splits):
 
 
 def samples_of(wildcards):
-    """How many samples a folder of data is to hold."""
+    """How many samples or recordings a folder of data is to hold."""
     name, split = PLAN.sequences[wildcards.sequences]
-    return PLAN.run.samples(PLAN.asked[name].task)[split]
+    fit = PLAN.asked[name]
+    return fit.data.amount(split, PLAN.run.samples(fit.task)[split])
 
 
 rule sequences:

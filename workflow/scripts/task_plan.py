@@ -115,7 +115,7 @@ class TaskPlan(ShownPlan):
     def data(self) -> dict[tuple[str, str], Product]:
         """The data of every fit, by its name and split; fits share it."""
         return {
-            (name, split): Product(f"{fit.task.task}-{split}", self._data_recipe(fit, split))
+            (name, split): Product(fit.data.product(split), self._data_recipe(fit, split))
             for name, fit in self.asked.items()
             for split in SPLITS
         }
@@ -134,10 +134,14 @@ class TaskPlan(ShownPlan):
         return {name: Product(fit.what, self._fit_recipe(fit)) for name, fit in self.asked.items()}
 
     def _fit_recipe(self, fit: TaskFit) -> dict[str, Any]:
-        data = {split: self.data[fit.name, split].digest for split in ("train", "valid")}
-        data["bin_ms"] = fit.bin_ms
+        data = {split: self._samples(fit, split) for split in ("train", "valid")}
         options, training = option_values(fit.options), self.training_of(fit.name)
         return classifier_recipe(fit.section.model, options, fit.seed, training, data)
+
+    def _samples(self, fit: TaskFit, split: str) -> dict[str, Any]:
+        """What names the samples of a split."""
+        drawn = fit.data.drawn(split, self.run.samples(fit.task)[split], self.run.seed)
+        return {"made": self.data[fit.name, split].digest, **drawn}
 
     @cached_property
     def evaluations(self) -> dict[str, Product]:
@@ -148,7 +152,7 @@ class TaskPlan(ShownPlan):
                 evaluation_recipe(
                     fit.section.model,
                     self.fits[name].digest,
-                    {"test": self.data[name, "test"].digest, "bin_ms": fit.bin_ms},
+                    {"test": self._samples(fit, "test")},
                     self.run.evaluation,
                 ),
             )
@@ -196,7 +200,7 @@ def asked_fits(run: LongHorizonConfig) -> Iterator[TaskFit]:
     """Every fit that a configuration asks for."""
     for task in run.tasks:
         for bin_ms in task.bins_ms or [None]:
-            data = task_data(task.task, bin_ms)
+            data = task_data(task.task, bin_ms, run.recordings(task))
             for section in task.fits:
                 yield from _of_section(task, section, bin_ms, data)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from neuronio.errors import NeuronIOError
 from neuronio.progress import Report
 from neuronio.sections import near_miss
 from neuronio.surrogate.tasks.classify.source import Facts, FixedSource, Source
+from neuronio.surrogate.tasks.classify.spoken import NAMES, RECORDINGS, spoken
 
 
 class TaskData(Protocol):
@@ -20,8 +22,17 @@ class TaskData(Protocol):
     def facts(self) -> Facts:
         """What models must know of it."""
 
+    def product(self, split: str) -> str:
+        """The name of what a split is read from."""
+
+    def amount(self, split: str, samples: int) -> int:
+        """How many things `make` makes for it."""
+
     def recipe(self, split: str, samples: int, seed: int) -> dict[str, Any]:
         """Everything that decides what `make` writes, as JSON."""
+
+    def drawn(self, split: str, samples: int, seed: int) -> dict[str, Any]:
+        """What decides the samples beside what `make` writes, as JSON."""
 
     def make(
         self, folder: Path, split: str, samples: int, seed: int, workers: int, progress: Report
@@ -44,6 +55,18 @@ class Generated:
         steps = settings["longest"] if "longest" in settings else settings["window"] ** 2
         return Facts(task.name, task.channels, task.classes, 1.0, steps)
 
+    def product(self, split: str) -> str:
+        """Of the task and the split."""
+        return f"{self.task.name}-{split}"
+
+    def amount(self, split: str, samples: int) -> int:
+        """The samples."""
+        return samples
+
+    def drawn(self, split: str, samples: int, seed: int) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
     def recipe(self, split: str, samples: int, seed: int) -> dict[str, Any]:
         """The generator's, and how many."""
         return {**self.task.recipe(split, seed), "rows": samples}
@@ -62,15 +85,23 @@ class Generated:
         return FixedSource.read(folder / f"{split}.h5")
 
 
-def task_data(name: str, bin_ms: float | None = None) -> TaskData:
+def task_data(
+    name: str, bin_ms: float | None = None, recordings: Mapping[str, int] = RECORDINGS
+) -> TaskData:
     """A task's data.
+
+    Args:
+        bin_ms, recordings: of spoken digits.
 
     Raises:
         NeuronIOError: there is no such task, or it has no bins, or needs their width.
     """
+    if name in NAMES:
+        return spoken(name, bin_ms, recordings)
     if name not in TASKS:
-        known = ", ".join(TASKS)
-        raise NeuronIOError(f"there is no task '{name}'{near_miss(name, TASKS, f': {known}')}")
+        known = (*TASKS, *NAMES)
+        listed = f": {', '.join(known)}"
+        raise NeuronIOError(f"there is no task '{name}'{near_miss(name, known, listed)}")
     if bin_ms is not None:
         raise NeuronIOError(f"task '{name}' has steps of its own; leave bins_ms out")
     return Generated(TASKS[name])

@@ -1,0 +1,150 @@
+"""Spoken digits as spikes, one by one or in pairs to add: SHD, synthetic, and recorded ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neuronio.data.digits.adding import CLASSES, Pairs
+from neuronio.data.digits.binned import BINS_MS, LASTS_MS, binned_split
+from neuronio.data.digits.fsdd import RealDigits
+from neuronio.data.digits.making import COCHLEA, Speech, digits_path, make_digits, recipe
+from neuronio.data.digits.shd import CHANNELS, KEYS
+from neuronio.data.digits.voices import SyntheticDigits
+from neuronio.data.fetch import fetch, sources
+from neuronio.errors import NeuronIOError
+from neuronio.progress import Report
+from neuronio.recipe import code
+from neuronio.surrogate.tasks.classify.source import Facts, FixedSource, Source
+
+ADDING = "-adding"
+PUBLISHED = "shd"
+SPOKEN = (PUBLISHED, SyntheticDigits.task, RealDigits.task)
+NAMES = tuple(name + end for name in SPOKEN for end in ("", ADDING))
+RECORDINGS = {"train": 4000, "test": 1000}
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Digits of one kind in bins of one width; training pairs are new every epoch.
+
+    Recordings are kept once, whatever is made of them. Speakers of valid are in the file of train,
+    and not in training.
+
+    Attributes:
+        name: of `NAMES`.
+        bin_ms: of `BINS_MS`.
+        recordings: how many are spoken for train (and valid) and for test, where they are made.
+    """
+
+    name: str
+    bin_ms: int
+    recordings: Mapping[str, int]
+
+    @property
+    def adding(self) -> bool:
+        """Whether a sample is a pair."""
+        return self.name.endswith(ADDING)
+
+    @property
+    def kind(self) -> str:
+        """Who speaks."""
+        return self.name.removesuffix(ADDING)
+
+    def facts(self) -> Facts:
+        """Seven hundred channels, and a second or two."""
+        seconds, classes = (2, CLASSES) if self.adding else (1, len(KEYS))
+        steps = seconds * LASTS_MS // self.bin_ms
+        return Facts(self.name, CHANNELS, classes, float(self.bin_ms), steps)
+
+    def product(self, split: str) -> str:
+        """The name of the recordings that a split is from."""
+        return f"{self.kind}-recordings-{_file_of(split)}"
+
+    def amount(self, split: str, samples: int) -> int:
+        """How many recordings there are to make."""
+        return self.recordings[_file_of(split)]
+
+    def recipe(self, split: str, samples: int, seed: int) -> dict[str, Any]:
+        """Of the recordings: bins and pairs are made as they are read."""
+        if self.kind == PUBLISHED:
+            name = _published(split)
+            return {"file": name, "checksum": sources()[name].checksum}
+        return recipe(self._speech(), _file_of(split), seed, COCHLEA)
+
+    def drawn(self, split: str, samples: int, seed: int) -> dict[str, Any]:
+        """What decides samples beside the recordings."""
+        return {
+            "task": self.name,
+            "bin_ms": self.bin_ms,
+            "samples": samples,
+            "seed": seed,
+            "code": code("neuronio.data.digits.adding", "neuronio.data.digits.binned"),
+        }
+
+    def make(
+        self, folder: Path, split: str, samples: int, seed: int, workers: int, progress: Report
+    ) -> list[Path]:
+        """One file, of the form of SHD."""
+        if self.kind == PUBLISHED:
+            path = folder / Path(_published(split)).name
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(fetch(_published(split)), path)
+            return [path]
+        made = make_digits(
+            self._speech(),
+            folder,
+            seed,
+            splits=(_file_of(split),),
+            workers=workers,
+            progress=progress,
+        )
+        return list(made.values())
+
+    def source(self, folder: Path, split: str, samples: int, seed: int) -> Source:
+        """So many pairs of the recordings, or so many recordings.
+
+        Raises:
+            NeuronIOError: there are fewer recordings.
+        """
+        path = digits_path(folder, _file_of(split))
+        if self.kind == PUBLISHED:
+            path = folder / Path(_published(split)).name
+        found = binned_split(path, split, self.bin_ms, seed=seed)
+        if self.adding:
+            return Pairs(found, seed, samples)
+        if samples > len(found):
+            raise NeuronIOError(
+                f"{self.name} has {len(found):,} recordings for {split}, but {samples:,} are "
+                "wanted; ask for fewer in tasks[].samples, or speak more in tasks[].recordings"
+            )
+        return FixedSource(found.select(range(samples)))
+
+    def _speech(self) -> Speech:
+        if self.kind == RealDigits.task:
+            return RealDigits(fetch("fsdd/recordings.tar"))
+        return SyntheticDigits(**self.recordings)
+
+
+def spoken(name: str, bin_ms: float | None, recordings: Mapping[str, int]) -> Spoken:
+    """A task of spoken digits.
+
+    Raises:
+        NeuronIOError: no width of bins is given, or one that cannot be made.
+    """
+    if bin_ms not in BINS_MS:
+        widths = ", ".join(map(str, BINS_MS))
+        found = "nothing" if bin_ms is None else f"{bin_ms:g}"
+        raise NeuronIOError(f"bins_ms of task '{name}' is {found}; take some of {widths}")
+    return Spoken(name, int(bin_ms), recordings)
+
+
+def _file_of(split: str) -> str:
+    return "test" if split == "test" else "train"
+
+
+def _published(split: str) -> str:
+    return f"{PUBLISHED}/shd_{_file_of(split)}.h5"
