@@ -35,7 +35,7 @@ study: $(READY) # goes on from the fits that are kept in $(STUDY)/fits
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-cluster: $(READY) # through a Slurm of one node, which root on Debian gets installed
+test-cluster: $(READY) # through a Slurm of two nodes, which root on Debian gets installed
 	$(BIN)/python tests/cluster/slurm.py install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[slurm]'
 	$(BIN)/python -m pytest tests/cluster $(ARGS)
