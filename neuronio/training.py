@@ -21,6 +21,8 @@ PUBLISHED: dict[str, Any] = {
     "select_by": "soma_rmse",
     "validate_every": 10_000,
 }
+# Options of a model that follow from trials, beside the number of inputs.
+FOLLOWS = ("step_ms", "signed")
 PRESETS: dict[str, dict[str, Any]] = {
     "published": PUBLISHED,
     # Their best network: 100 epochs of 2,500 steps of larger batches (with SiLU, a model's option).

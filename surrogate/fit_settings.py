@@ -11,9 +11,7 @@ from neuronio.conventions import IGNORE_MS
 from neuronio.errors import NeuronIOError
 from neuronio.sections import validate
 from neuronio.surrogate.models import FAMILIES, ModelOptions, sized_options
-from neuronio.training import TrainingConfig, with_preset
-
-FOLLOWS = ("step_ms", "signed")
+from neuronio.training import FOLLOWS, TrainingConfig, with_preset
 
 
 def fit_settings(

@@ -12,6 +12,7 @@ from neuronio.files import read_json
 from neuronio.made import RECEIPT, changed_file
 from neuronio.recipe import file_sha256
 from neuronio.sections import key_value_options
+from neuronio.training import FOLLOWS
 
 Facts = dict[str, Any]
 RECEIPT_KEYS = {"what", "digest", "recipe", "files", "configuration"}
@@ -109,7 +110,8 @@ def of_fit(folder: Path) -> Facts:
     config = read_json(folder / "config.json")
     try:
         command = ["neuronio", "fit", "--model", config["model"], "--seed", str(config["seed"])]
-        options = {k: v for k, v in config["options"].items() if k != "inputs"}
+        left = {"inputs", *FOLLOWS}
+        options = {k: v for k, v in config["options"].items() if k not in left}
         command += key_value_options("--set", options) + key_value_options(
             "--training", config["training"]
         )

@@ -263,9 +263,9 @@ def cell_variant(texts: Texts) -> Variant:
 
 def with_overrides(config: RunConfig, engine: str | None, scale: float | None) -> RunConfig:
     """The configuration with another engine or scale, validated again."""
-    document = config.model_dump()
+    document = config.model_dump(exclude_unset=True)  # a default is no wish, and may not fit
     if engine:
-        document["engine"]["name"] = engine
+        document.setdefault("engine", {})["name"] = engine
     if scale is not None:
         document["dataset"]["scale"] = scale
     return validate_config(document, "the command line's changes")

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from neuronio.command.app import main
+from neuronio.command.simulation import with_overrides
+from neuronio.config import validate_config
 from neuronio.data.shard import Shard
 
 CONFIG = """
@@ -59,6 +61,15 @@ def test_any_trial_can_be_made_again_alone_redrawn_ones_too(dataset, tmp_path, a
 
 def attempts(row):
     return int(row["attempt"])
+
+
+def test_another_engine_takes_its_own_defaults():
+    config = validate_config(
+        {"name": "x", "dataset": {"trials": {"train": 1, "valid": 1, "test": 1}}}
+    )
+    changed = with_overrides(config, "neuron", 2.0)
+    assert (changed.engine.name, changed.engine.precision) == ("neuron", "float64")
+    assert changed.dataset.scale == 2.0
 
 
 def test_what_is_in_a_shard_and_whether_it_is_sound(dataset, tmp_path, capsys):

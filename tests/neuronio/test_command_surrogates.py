@@ -1,10 +1,13 @@
 import json
 import os
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import neuronio
 from neuronio.command.app import app, main
@@ -45,6 +48,25 @@ def test_fit_evaluate_predict_and_plot_work_one_after_another(files, tmp_path, c
     assert row["state_size"] > 0 < row["training_seconds"]
     assert main(["plot", "--predictions", str(npz), "--out", str(tmp_path / "traces")]) == 0
     assert {path.name for path in (tmp_path / "traces").iterdir()} == {"traces.svg", "traces.png"}
+
+
+@pytest.mark.parametrize("model", ["elm", "lstm"])
+def test_a_fit_is_made_again_by_the_command_that_its_provenance_gives(
+    model, files, tmp_path, capsys, monkeypatch
+):
+    fit = ["fit", "--model", model, "--size", "2", "--train", files[1], "--valid", files[3]]
+    assert main([*fit, "--out", str(tmp_path / "first"), "--quiet", *FAST]) == 0
+    capsys.readouterr()
+    assert main(["provenance", str(tmp_path / "first"), "--json"]) == 0
+    program, *again = shlex.split(json.loads(capsys.readouterr().out)["command"])
+    assert program == "neuronio"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(again) == 0
+    weights = [folder / "best.pt" for folder in (tmp_path / "first", Path("first"))]
+    first, second = (torch.load(path, weights_only=True) for path in weights)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_compare_fits_prints_one_table_and_writes_json(files, tmp_path, capsys):
@@ -100,6 +122,7 @@ COMMANDS = (
     *("trial", "cell", "dataset", "integrate-again", "info", "verify", "compare", "quality"),
     *("import-neuronio", "export-neuronio", "fetch", "provenance", "clean"),
     *("fit", "predict", "count", "evaluate", "compare-fits", "plot", "export-model"),
+    *("sequences", "digits", "digit-sequences"),
 )
 
 

@@ -24,6 +24,7 @@ from neuronio.simulation.inputs.splits import trial_counts
 from neuronio.surrogate.fit_directory import ONLY_SPEED
 from neuronio.surrogate.fit_settings import fitted_options
 from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values
+from neuronio.training import FOLLOWS
 
 KEPT = "kept.json"
 # Weights of more are left out: a repository is no place for them, and the fit can be made again.
@@ -68,7 +69,8 @@ def _asked(run: RunConfig, fit: Fit) -> dict[str, Any]:
     options = option_values(
         fitted_options(section.model, fit.size, section.options, training, some)
     )
-    for known in ("inputs", "outputs", FAMILIES[section.model].options.size_field):
+    size = FAMILIES[section.model].options.size_field
+    for known in ("inputs", "outputs", *FOLLOWS, size):
         options.pop(known)
     return {
         "model": FAMILIES[section.model].name,
