@@ -138,3 +138,10 @@ def test_bad_input_is_one_sentence_and_exit_code_1(command, expected, tmp_path, 
     assert printed.startswith("error: ")
     assert printed.count("\n") == 1
     assert expected in printed
+
+
+def test_a_default_that_a_small_dataset_does_not_fit_is_no_wish():
+    small = {"name": "small", "dataset": {"trials": {"train": 2, "valid": 1, "test": 1}}}
+    run = validate_config({**small, "fits": [{"model": "elm", "sizes": [2]}]})
+    assert with_overrides(run, None, None) == run
+    assert with_overrides(run, "neuron", None).engine.name == "neuron"
