@@ -19,6 +19,8 @@ from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
 NODES = ("one", "two")
+# Where srun looks within a job, whose SLURM_CONF Snakemake's executor takes away.
+SYSTEM = Path("/etc/slurm/slurm.conf")
 PROLOG = """#!/bin/sh
 echo "export HOME={folder}/home-$SLURMD_NODENAME"
 """
@@ -62,6 +64,8 @@ def missing() -> str:
     """Why no Slurm can be started here; empty where one can."""
     if os.geteuid():
         return "only root may start Slurm"
+    if SYSTEM.exists():
+        return f"this machine has a Slurm of its own ({SYSTEM})"
     absent = [program for program in PROGRAMS if not path_of(program)]
     return f"{', '.join(absent)} not installed (make test-cluster installs them)" if absent else ""
 
@@ -91,6 +95,7 @@ class Slurm:
         for daemon in reversed(self._started.values()):
             daemon.kill()
             daemon.wait()
+        SYSTEM.unlink(missing_ok=True)
 
     def idle(self) -> int:
         """How many nodes wait for work."""
@@ -138,9 +143,12 @@ class Slurm:
             nodes=",".join(NODES),
             node_ports=",".join(str(_free_port()) for _ in NODES),
             cores=max(1, (os.cpu_count() or 1) // len(NODES)),
-            memory_mb=memory_mb // len(NODES) - 500,
+            memory_mb=memory_mb - 500,  # of each, as if they were two machines
         )
         (self.folder / "slurm.conf").write_text(text)
+        SYSTEM.parent.mkdir(exist_ok=True)
+        SYSTEM.unlink(missing_ok=True)  # of a test that was killed: it leads nowhere
+        SYSTEM.symlink_to(self.folder / "slurm.conf")
 
     def _start(self, name: str, program: str, *options: str) -> None:
         log = (self.folder / f"{name}.out").open("ab")
