@@ -33,7 +33,7 @@ def slurm(tmp_path_factory):
 def data(folder: Path) -> dict[str, str]:
     """Checksums of the content of every shard."""
     found = {}
-    for path in sorted((folder / "results" / "smoke" / "data").rglob("shard-*.h5")):
+    for path in sorted((folder / "results" / "smoke" / "data").glob("*/shard-*.h5")):
         with h5py.File(path) as file:
             held = b"".join(file[name][:].tobytes() for name in ("soma_mV", "inputs/synapse"))
             found[f"{path.parent.name}/{path.name}"] = hashlib.sha256(held).hexdigest()
