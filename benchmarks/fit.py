@@ -15,15 +15,14 @@ make every way many times slower, so there they sleep (OMP_WAIT_POLICY=PASSIVE),
 # ruff: noqa: E402  (the wait policy must be set before torch loads)
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import machine
+from command import command
 
 BUSY = machine.busy()
 if BUSY:  # read once, when torch loads its OpenMP
@@ -35,7 +34,6 @@ from torch import nn
 from torch.nn import functional
 
 from neuronio.data.trial import InputEvents
-from neuronio.files import write_json
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.models import build_model, sized_options
 from neuronio.surrogate.models.tcn import TcnOptions
@@ -205,18 +203,5 @@ def lines(results: dict[str, Any]) -> list[str]:
     return out
 
 
-def main() -> None:
-    """Measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="also write the figures (ms) to this file")
-    parser.add_argument("--threads", type=int, default=2, help="for every way alike (default 2)")
-    parser.add_argument("--quick", action="store_true", help="see that it works, no more")
-    options = parser.parse_args()
-    results = run(quick=options.quick, threads=options.threads)
-    print("\n".join(lines(results)))
-    if options.json:
-        write_json(options.json, results)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, lines)

@@ -15,20 +15,18 @@ would take minutes a step it is left out. Peak memory is of a process of its own
 
 from __future__ import annotations
 
-import argparse
 import resource
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from command import command
 from fit import BUSY, median_ms  # sets how threads wait, before torch loads
 from torch.nn.functional import cross_entropy
 
-from neuronio.files import write_json
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.models import Surrogate, build_model, nearest_size, sized_options
 from neuronio.surrogate.recurrence import reference
@@ -181,18 +179,5 @@ def lines(results: dict[str, Any]) -> list[str]:
     return out
 
 
-def main() -> None:
-    """Measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    parser.add_argument("--threads", type=int, default=2, help="for every way alike (default 2)")
-    parser.add_argument("--quick", action="store_true", help="see that it works, no more")
-    options = parser.parse_args()
-    results = run(quick=options.quick, threads=options.threads)
-    print("\n".join(lines(results)))
-    if options.json:
-        write_json(options.json, results)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, lines)

@@ -13,13 +13,12 @@ Beside it stands what one core does, from the CPU time, which other work on the 
 # ruff: noqa: E402  (the wait policy must be set before torch loads)
 from __future__ import annotations
 
-import argparse
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import machine
+from command import command
 
 BUSY = machine.busy()
 if BUSY:  # read once, when torch loads its OpenMP
@@ -28,7 +27,6 @@ if BUSY:  # read once, when torch loads its OpenMP
 import numpy as np
 import torch
 
-from neuronio.files import write_json
 from neuronio.surrogate.compiled_step import fast_stepper
 from neuronio.surrogate.models import FAMILIES, build_model, sized_options
 from neuronio.surrogate.network import (
@@ -118,18 +116,5 @@ def lines(results: dict[str, Any]) -> list[str]:
     ]
 
 
-def main() -> None:
-    """Measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    parser.add_argument("--threads", type=int, default=2, help="for every way alike (default 2)")
-    parser.add_argument("--quick", action="store_true", help="see that it works, no more")
-    options = parser.parse_args()
-    results = run(quick=options.quick, threads=options.threads)
-    print("\n".join(lines(results)))
-    if options.json:
-        write_json(options.json, results)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, lines)

@@ -13,7 +13,7 @@ from neuronio.errors import NeuronIOError
 from neuronio.progress import Report
 from neuronio.sections import near_miss
 from neuronio.surrogate.tasks.classify.source import Facts, FixedSource, Source
-from neuronio.surrogate.tasks.classify.spoken import NAMES, RECORDINGS, spoken
+from neuronio.surrogate.tasks.classify.spoken import NAMES, spoken
 
 
 class TaskData(Protocol):
@@ -85,9 +85,7 @@ class Generated:
         return FixedSource.read(folder / f"{split}.h5")
 
 
-def task_data(
-    name: str, bin_ms: float | None = None, recordings: Mapping[str, int] = RECORDINGS
-) -> TaskData:
+def task_data(name: str, bin_ms: float | None, recordings: Mapping[str, int]) -> TaskData:
     """A task's data.
 
     Args:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronio.data.digits.adding import CLASSES, Pairs
-from neuronio.data.digits.binned import BINS_MS, LASTS_MS, binned_split
+from neuronio.data.digits.binned import BINS_MS, LASTS_MS, PUBLISHED, binned_split
 from neuronio.data.digits.fsdd import RealDigits
 from neuronio.data.digits.making import COCHLEA, Speech, digits_path, make_digits, recipe
 from neuronio.data.digits.shd import CHANNELS, KEYS
@@ -21,10 +21,8 @@ from neuronio.recipe import code
 from neuronio.surrogate.tasks.classify.source import Facts, FixedSource, Source
 
 ADDING = "-adding"
-PUBLISHED = "shd"
 SPOKEN = (PUBLISHED, SyntheticDigits.task, RealDigits.task)
 NAMES = tuple(name + end for name in SPOKEN for end in ("", ADDING))
-RECORDINGS = {"train": 4000, "test": 1000}
 
 
 @dataclass(frozen=True)
