@@ -101,6 +101,7 @@ def read_splits(
     Raises:
         NeuronIOError: a file is missing or damaged, or no speaker is left for a split.
     """
+    _check_bin(bin_ms)
     train, test = _files(folder)
     return {
         split: binned_split(
