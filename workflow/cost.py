@@ -175,11 +175,12 @@ def fit_s(plan: Plan, asked: Fit, shards: Sequence[Path]) -> float:
 
 
 def tasks_cost(plan: TaskPlan) -> list[Cost]:
-    """What is missing of the fits of a run on long-horizon tasks, and what it takes at most."""
-    from task_cost import fit_costs
+    """What is missing of a run on long-horizon tasks, and what it takes at most."""
+    from task_cost import data_costs, fit_costs
 
-    jobs = fit_costs(plan)
-    return [Cost(f"{len(jobs)} fits", jobs)] if jobs else []
+    made, fitted = data_costs(plan), fit_costs(plan)
+    parts = [Cost(f"{len(made)} sets of samples", made), Cost(f"{len(fitted)} fits", fitted)]
+    return [part for part in parts if part.jobs]
 
 
 def told(parts: Sequence[Cost], cores: int) -> str:

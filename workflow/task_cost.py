@@ -1,4 +1,4 @@
-"""What the fits of a run on long-horizon tasks will cost, from a few steps of each kind."""
+"""What a run on long-horizon tasks will cost: a few samples and a few steps of each kind."""
 
 from __future__ import annotations
 
@@ -14,6 +14,21 @@ from neuronio.surrogate.models import build_model, option_values
 
 MOST_STEPS = 256
 REPEATS = 2
+
+
+def data_costs(plan: TaskPlan) -> dict[str, float]:
+    """Seconds of a core of every set that is not there yet, by the name of its log."""
+    took: dict[str, float] = {}
+    found = {}
+    for folder, (name, split) in plan.sequences.items():
+        if plan.data[name, split].receipt.exists():
+            continue
+        task = plan.asked[name].task
+        if task.task not in took:
+            took[task.task] = plan.asked[name].data.making_s()
+        log = f"{plan.results}/logs/sequences/{folder}.log"
+        found[log] = took[task.task] * plan.amount(folder)
+    return found
 
 
 def fit_costs(plan: TaskPlan) -> dict[str, float]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -238,13 +236,17 @@ WORDS = st.lists(
 ).map(" ".join)
 
 
+@pytest.fixture(scope="module")
+def any_file(tmp_path_factory):
+    return tmp_path_factory.mktemp("any") / "any.swc"
+
+
 @settings(max_examples=300, deadline=None)
-@given(st.lists(WORDS, max_size=12))
-def test_any_text_is_a_cell_or_one_sentence(lines):
-    path = Path(tempfile.gettempdir()) / f"neuronio-any-{os.getpid()}.swc"
-    path.write_text("\n".join(lines))
+@given(lines=st.lists(WORDS, max_size=12))
+def test_any_text_is_a_cell_or_one_sentence(any_file, lines):
+    any_file.write_text("\n".join(lines))
     try:
-        text, _ = clean_swc(path, {}, True)
+        text, _ = clean_swc(any_file, {}, True)
     except NeuronIOError as error:
         assert_one_line(str(error))
         return

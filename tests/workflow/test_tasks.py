@@ -4,6 +4,7 @@ import csv
 import json
 
 import pytest
+from cost import tasks_cost
 from running import ROOT, run
 from task_plan import TaskPlan, plan_of
 
@@ -90,6 +91,20 @@ def test_the_configuration_of_make_longhorizon_is_right():
     asked = TaskPlan(validate_long_horizon(read_yaml(path, "configuration"), str(path)))
     assert {fit.section.model for fit in asked.asked.values()} >= {"lstm", "lif_network", "ssm"}
     assert asked.products
+
+
+def test_what_sets_and_fits_cost_is_told_by_the_log_of_each_job(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where nothing is made yet
+    spoken = {"task": "synthetic-digits", "bins_ms": [20], "recordings": {"train": 120, "test": 40}}
+    asked = plan(tasks=[document()["tasks"][1] | spoken])
+    sets, fits = tasks_cost(asked)
+    assert (sets.what, fits.what) == ("2 sets of samples", "1 fits")
+    logs = {f"results/smoke_tasks/logs/sequences/{name}.log" for name in asked.sequences}
+    train, test = (next(log for log in logs if f"-{name}-" in log) for name in ("train", "test"))
+    assert set(sets.jobs) == logs == {train, test}
+    assert sets.jobs[train] == pytest.approx(3 * sets.jobs[test])
+    assert min(sets.core_s, fits.core_s) > 0
+    assert {asked.parts(name) for name in asked.sequences} == {6, 2}
 
 
 @pytest.fixture(scope="module")

@@ -17,13 +17,6 @@ def sequences_for(products, *splits):
     return inputs
 
 
-def samples_of(wildcards):
-    """How many samples or recordings a folder of data is to hold."""
-    name, split = PLAN.sequences[wildcards.sequences]
-    fit = PLAN.asked[name]
-    return fit.data.amount(split, PLAN.run.samples(fit.task)[split])
-
-
 rule sequences:
     """Make the samples of one split of a task."""
     input:
@@ -36,9 +29,9 @@ rule sequences:
         f"{RESULTS}/times/sequences/{{sequences}}.tsv"
     conda:
         "../../environment.yml"
-    threads: lambda wildcards: min(workflow.cores or 1, max(1, samples_of(wildcards) // 500))
+    threads: lambda wildcards: min(workflow.cores or 1, PLAN.parts(wildcards.sequences))
     resources:
-        runtime=lambda wildcards, attempt: attempt * (30 + samples_of(wildcards) // 200),
+        runtime=lambda wildcards, attempt: attempt * (30 + PLAN.amount(wildcards.sequences) // 200),
         mem_mb=memory,
     params:
         recipe=lambda wildcards: wildcards.sequences.rpartition("-")[2],

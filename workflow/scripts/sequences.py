@@ -18,4 +18,4 @@ files = fit.data.make(
     log.progress(f"Make {product.what}", "samples"),
 )
 product.finish(files, configuration(plan))
-log.say(f"Made {product.what}: {fit.data.amount(split, samples):,}")
+log.say(f"Made {product.what}: {plan.amount(snakemake.wildcards.sequences):,}")

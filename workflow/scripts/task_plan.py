@@ -128,6 +128,16 @@ class TaskPlan(ShownPlan):
         """A fit and a split for every folder of data."""
         return {product.folder.name: key for key, product in self.data.items()}
 
+    def amount(self, folder: str) -> int:
+        """How many samples or recordings a folder of data is to hold."""
+        name, split = self.sequences[folder]
+        fit = self.asked[name]
+        return fit.data.amount(split, self.run.samples(fit.task)[split])
+
+    def parts(self, folder: str) -> int:
+        """How many parts a folder of data is made in, at once where there are processors."""
+        return -(-self.amount(folder) // self.asked[self.sequences[folder][0]].data.together())
+
     @cached_property
     def fits(self) -> dict[str, Product]:
         """The fit directory of every fit, by its name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from neuronio.sections import near_miss
 from neuronio.surrogate.tasks.classify.source import Facts, FixedSource, Source
 from neuronio.surrogate.tasks.classify.spoken import NAMES, spoken
 
+FEW = 10
+
 
 class TaskData(Protocol):
     """A task's data."""
@@ -27,6 +30,12 @@ class TaskData(Protocol):
 
     def amount(self, split: str, samples: int) -> int:
         """How many things `make` makes for it."""
+
+    def together(self) -> int:
+        """How many of them one process makes before it takes more."""
+
+    def making_s(self) -> float:
+        """What one of them takes, core s, from making a few; 0 where nothing is made."""
 
     def recipe(self, split: str, samples: int, seed: int) -> dict[str, Any]:
         """Everything that decides what `make` writes, as JSON."""
@@ -62,6 +71,17 @@ class Generated:
     def amount(self, split: str, samples: int) -> int:
         """The samples."""
         return samples
+
+    def together(self) -> int:
+        """Rows of a part."""
+        return self.task.part_rows
+
+    def making_s(self) -> float:
+        """Of a few samples, made after others."""
+        for _ in range(2):  # what is loaded at first counts for nothing
+            started = time.process_time()
+            self.task.part(0, "valid", range(FEW))
+        return (time.process_time() - started) / FEW
 
     def drawn(self, split: str, samples: int, seed: int) -> dict[str, Any]:
         """Nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,15 @@ from typing import Any
 from neuronio.data.digits.adding import CLASSES, Pairs
 from neuronio.data.digits.binned import BINS_MS, LASTS_MS, PUBLISHED, binned_split
 from neuronio.data.digits.fsdd import RealDigits
-from neuronio.data.digits.making import COCHLEA, Speech, digits_path, make_digits, recipe
+from neuronio.data.digits.making import (
+    COCHLEA,
+    PART_ROWS,
+    Speech,
+    digits_path,
+    make_digits,
+    make_part,
+    recipe,
+)
 from neuronio.data.digits.shd import CHANNELS, KEYS
 from neuronio.data.digits.voices import SyntheticDigits
 from neuronio.data.fetch import fetch, sources
@@ -65,6 +74,19 @@ class Spoken:
     def amount(self, split: str, samples: int) -> int:
         """How many recordings there are to make."""
         return self.recordings[_file_of(split)]
+
+    def together(self) -> int:
+        """Recordings of a part."""
+        return PART_ROWS
+
+    def making_s(self) -> float:
+        """Of a recording, made after another; the published ones are only copied."""
+        if self.kind == PUBLISHED:
+            return 0.0
+        for _ in range(2):  # the table of the membrane may have to be made first
+            started = time.process_time()
+            make_part(self._speech(), COCHLEA, 0, "test", range(1))
+        return time.process_time() - started
 
     def recipe(self, split: str, samples: int, seed: int) -> dict[str, Any]:
         """Of the recordings: bins and pairs are made as they are read."""
