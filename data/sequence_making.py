@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -160,21 +158,21 @@ def made_parts(
     Raises:
         NeuronIOError: a process died, or the disk refuses.
     """
-    jobs = [(maker, seed, split, part, file) for file, part in missing.items()]
-    if workers == 1 or len(jobs) < 2:
-        yield from (_make_part(*job) for job in jobs)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        try:
-            for future in as_completed([pool.submit(_make_part, *job) for job in jobs]):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise NeuronIOError(
-                f"a process that made {name} died, perhaps for lack of memory; run again with "
-                "fewer workers: what is finished is kept"
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    from joblib import Parallel, delayed  # 0.1 s that no plan of a workflow needs
+
+    # Its processes never run the main script again, which a rule of Snakemake could not bear.
+    at_once = Parallel(
+        min(workers, max(1, len(missing))), return_as="generator_unordered", batch_size=1
+    )
+    try:
+        yield from at_once(
+            delayed(_make_part)(maker, seed, split, part, file) for file, part in missing.items()
+        )
+    except BrokenProcessPool as error:
+        raise NeuronIOError(
+            f"a process that made {name} died, perhaps for lack of memory; run again with "
+            "fewer workers: what is finished is kept"
+        ) from error
 
 
 def _make_part(maker: PartMaker, seed: int, split: str, rows: range, file: Path) -> range:

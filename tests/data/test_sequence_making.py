@@ -48,6 +48,24 @@ def test_several_processes_make_the_same_bytes(made, tmp_path):
     assert content(make_sets(PATHFINDER, tmp_path, ROWS, 1, workers=2)) == content(made)
 
 
+RULE = """
+import sys
+from pathlib import Path
+if __name__ != "__main__":
+    raise NameError("name 'snakemake' is not defined")
+from neuronio.data.sequence_making import make_sets
+from neuronio.data.sequence_tasks import TASKS
+make_sets(TASKS["listops-short"], Path(sys.argv[1]), {"train": 501}, 1, workers=2)
+"""
+
+
+def test_several_processes_work_for_a_script_that_only_runs_as_one(tmp_path):
+    script = tmp_path / "rule.py"
+    script.write_text(RULE)
+    subprocess.run([sys.executable, str(script), str(tmp_path)], check=True)
+    assert len(SequenceSet.read(tmp_path / "train.h5")) == 501
+
+
 def test_another_seed_makes_another_set_and_another_size_the_same_first_rows(made, tmp_path):
     more = make_sets(PATHFINDER, tmp_path / "more", {"test": 40}, 1)["test"]
     other = make_sets(PATHFINDER, tmp_path / "other", {"test": 20}, 2)["test"]

@@ -46,7 +46,7 @@ def test_data_is_shared_and_scale_makes_other_data():
     assert len(folders) == 6  # two tasks, three splits, four fits
     assert folders.isdisjoint(made.folder for made in half.data.values())
     samples = half.run.samples(half.run.tasks[0])
-    assert samples == {"train": 48, "valid": 32, "test": 32}
+    assert samples == {"train": 48, "valid": 32, "test": 1002}
     assert min(plan(scale=0.001).run.samples(whole.run.tasks[0]).values()) == 16
 
 
