@@ -6,6 +6,7 @@ The published files (Beniaguev, Segev & London 2021) are dicts `{'Params': ..., 
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def import_neuronio(
     numbering = first_excitatory, first_inhibitory, samples_per_ms
     source = Source(pickle_path, params, len(table), *numbering)
     rate = source.rate(trials[0], f"{pickle_path}, trial 0")
-    carried = {k: _plain(value) for k, value in params.items() if k not in SEGMENT_KEYS.values()}
+    plain = {k: _plain(value) for k, value in params.items() if k not in SEGMENT_KEYS.values()}
+    carried = {k: value for k, value in plain.items() if value is not None or params[k] is None}
     if rate not in (None, SAMPLES_PER_MS):
         carried[RATE_KEY] = SAMPLES_PER_MS  # what the shard holds, and so its export
     info = {
@@ -237,11 +239,11 @@ def _text_keys(mapping: dict) -> dict:
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON holds it: lists, numbers, strings."""
+    """The value as JSON holds it: lists, finite numbers (None for others), strings."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, dict):
         return {str(_text(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return _text(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else _text(value)

@@ -12,6 +12,7 @@ from neuronio.data.shard import SegmentTable, Shard, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.data.verify import verify_shard
 from neuronio.errors import NeuronIOError
+from neuronio.files import write_json
 
 N_SEGMENTS, DURATION_MS, N_TRIALS = 5, 600, 3
 
@@ -134,6 +135,20 @@ def our_shard(tmp_path, rng, duration_ms=5000):
     trials = [(i, *trial()) for i in range(2)]
     info = {"cell": "packaged", "generator": "published", "dataset_seed": 3, "t0_artefact": False}
     return write_shard(tmp_path / "ours.h5", trials, info, table), trials
+
+
+def test_what_no_spike_leaves_undefined_is_no_json_and_comes_back(tmp_path, rng):
+    content = published_dict(rng)
+    content["Params"] |= {"ISICV": float("nan"), "listOfISIs": [float("inf")], "note": None}
+    for trial in content["Results"]["listOfSingleSimulationDicts"]:
+        trial["outputSpikeTimes"] = np.empty(0, np.float16)
+    shard = import_neuronio(save(tmp_path / "a.p", content), tmp_path / "a.h5")
+    with Shard(shard) as found:
+        write_json(tmp_path / "info.json", found.info)  # as a fit does, of what it is fitted to
+    params = read_as_published(export_neuronio(shard, tmp_path / "b.p"))["Params"]
+    assert np.isnan(params["ISICV"])
+    assert params["listOfISIs"] == [None]
+    assert params["note"] is None
 
 
 def test_our_shard_survives_the_pickle_in_full_precision(tmp_path, rng):
