@@ -1,5 +1,7 @@
 """How far a run is, from its jobs' logs; and the parts of its report that need no run."""
 
+import contextlib
+import errno
 import os
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import time
 import pytest
 import yaml
 from page import _published, bibtex, read_times
+from rule_log import RuleLog
 from running import ROOT
 from watch import Job, Watch, call, in_words
 
@@ -109,3 +112,20 @@ def test_times_of_jobs_too_short_to_measure_are_zero(tmp_path):
     path = tmp_path / "t.tsv"
     path.write_text("s\th:m:s\tmax_rss\tcpu_time\n0.5\t0:00:00\t-\tNA\n")
     assert read_times(path) == [{"s": 0.5, "cpu_time": 0.0, "max_rss": 0.0}]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_failure_is_told_in_one_sentence_where_the_log_is_full_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    log = RuleLog(str(tmp_path / "rule.log"))
+    failed = OSError(errno.ENOSPC, "No space left on device")
+    sys.excepthook(OSError, failed, None)
+    assert log.log.read_text().endswith("\nerror: OSError: [Errno 28] No space left on device\n")
+    with open("/dev/full", "a") as full:
+        monkeypatch.setattr(log, "_file", full)
+        sys.excepthook(OSError, failed, None)
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())  # so that it can be closed
+    assert capsys.readouterr().err == "error: OSError: [Errno 28] No space left on device\n"

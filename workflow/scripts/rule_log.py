@@ -51,9 +51,12 @@ class RuleLog:
             lock_file(self._file, wait=True)
 
     def _fail(self, kind, error, trace) -> None:
-        self._write("".join(traceback.format_exception(kind, error, trace)).rstrip())
         told = str(error) if isinstance(error, NeuronIOError) else f"{kind.__name__}: {error}"
-        self._write(f"error: {' '.join(told.split())}")
+        sentence = f"error: {' '.join(told.split())}"
+        try:
+            self._write("".join(traceback.format_exception(kind, error, trace)) + sentence)
+        except OSError:  # a full disk takes no log either
+            print(sentence, file=sys.stderr, flush=True)
 
     def _write(self, text: str) -> None:
         self._file.write(text + "\n")
