@@ -64,7 +64,7 @@ class LifNetwork(ReadoutSurrogate):
     With I the input, filtered, s = 1 where v is above 1, and a = exp(-step / tau) for each unit:
 
         v_t = a (v_{t-1} - s_{t-1}) + (1 - a) (I_t + W s_{t-1} + b)
-        r_t = k r_{t-1} + (1 - k) s_t     k = exp(-step / tau_readout)
+        r_t = k r_{t-1} + sqrt(1 - k^2) s_t     k = exp(-step / tau_readout)
 
     The readout is linear in r. Source: Cramer et al. 2022 (IEEE TNNLS 33, 2744), whose readout
     units have currents of their own besides; the derivative of a spike: Zenke & Ganguli 2018.
@@ -105,7 +105,7 @@ class LifNetwork(ReadoutSurrogate):
     def _counted(self, v_u: torch.Tensor) -> torch.Tensor:
         """What spikes add to the leaky sums."""
         spike_u = recurrence.reference.SurrogateSpike.apply(v_u - 1.0, self.options.surrogate_slope)
-        return (1.0 - self.readout_decay) * spike_u
+        return math.sqrt(1.0 - self.readout_decay**2) * spike_u
 
     def input_kernel(self) -> torch.Tensor:
         """What an event adds to the input currents, (N, units)."""
