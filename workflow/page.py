@@ -194,7 +194,8 @@ def costs(folder: Path, rules: Sequence[str]) -> list[dict[str, Any]]:
     """Of each of some rules that ran here: jobs, wall and processor time, largest memory."""
     found = []
     for rule in rules:
-        jobs = [row for path in sorted(folder.rglob(f"{rule}*.tsv")) for row in read_times(path)]
+        paths = [*folder.glob(f"{rule}.tsv"), *sorted(folder.glob(f"{rule}/*.tsv"))]
+        jobs = [row for path in paths for row in read_times(path)]
         if jobs:
             total = {key: sum(job[key] for job in jobs) for key in ("s", "cpu_time")}
             found.append(

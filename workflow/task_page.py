@@ -31,6 +31,7 @@ def write_task_page(results: Path, run: LongHorizonConfig) -> Path:
             {
                 "name": task.task,
                 "told": _told(run, task, facts["data"][task.task]),
+                "binned": bool(task.bins_ms),
                 "rows": [_row(row) for row in rows if row["task"] == task.task],
                 "reference": _reference(rows, task.task),
             }
@@ -73,11 +74,16 @@ def _row(row: dict[str, str]) -> dict[str, Any]:
 
 
 def _reference(rows: list[dict[str, str]], task: str) -> list[tuple[str, str]]:
-    """What needs no learning and how it does, by bin width where there are several."""
-    found = {}
+    """What needs no learning and how it does, by bin width where that makes a difference."""
+    found: dict[str, dict[str, str]] = {}
     for row in rows:
         if row["task"] == task:
-            where = f" at {row['bin_ms']} ms" if row["bin_ms"] else ""
             for name, value in json.loads(row["reference"]).items():
-                found[f"{name}{where}"] = f"{value:.3f}"
-    return list(found.items())
+                found.setdefault(name, {})[row["bin_ms"]] = f"{value:.3f}"
+    lines = []
+    for name, values in found.items():
+        if len(set(values.values())) == 1:
+            lines.append((name, next(iter(values.values()))))
+        else:
+            lines += [(f"{name} at {bin_ms} ms", value) for bin_ms, value in values.items()]
+    return lines

@@ -126,6 +126,15 @@ def test_report_needs_no_network(finished):
 
 
 @pytest.mark.slow
+def test_the_report_has_what_each_step_cost(finished):
+    html = (finished[0] / "results/smoke/report.html").read_text().partition("Time and cost")[2]
+    rows = dict(re.findall(r"<tr><td>(\w+)</td><td>(\d+)</td>", html))
+    known = {rule: int(rows[rule]) for rule in ("simulate", "dataset", "fit", "floor", "report")}
+    assert known == {"simulate": 4, "dataset": 1, "fit": 3, "floor": 1, "report": 1}
+    assert int(rows["evaluate"]) >= 3
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / ".venv/.installed").exists(), reason="the tests run without make")
 def test_second_make_run_does_nothing_and_says_so(finished):
     folder, _ = finished

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import pytest
 from cost import tasks_cost
@@ -139,6 +140,8 @@ def test_tasks_end_in_a_table_a_figure_and_a_report(made):
     page = (results / "report.html").read_text()
     for part in ("listops-short", "pathfinder", "state space", "Time and cost", "@article"):
         assert part in page
+    costs = dict(re.findall(r"<tr><td>(\w+)</td><td>(\d+)</td>", page.partition("and cost")[2]))
+    assert costs == {"sequences": "6", "fit": "4", "evaluate": "4", "report": "1"}
     assert "http" not in page.partition("<h2>Cite")[0]  # needs no network
     evaluation = json.loads((results / "evaluations" / "pathfinder-ssm-22-seed0.json").read_text())
     assert sum(map(sum, evaluation["confusion"])) == evaluation["data"]["samples"] == 16
