@@ -81,7 +81,7 @@ def cost(plan: Plan) -> list[Cost]:
 
 
 def simulated(plan: Plan, shards: Sequence[Path]) -> tuple[float, float]:
-    """Simulate trials and write them, one to the last shard; core s and bytes for a trial's ms."""
+    """Simulate trials and write half of them to each shard; core s and bytes for a trial's ms."""
     job = plan.jobs["train"]
     engine = job.make_engine()
     duration_ms = min(plan.run.dataset.duration_ms, TRIAL_RUN_MS)
@@ -94,8 +94,8 @@ def simulated(plan: Plan, shards: Sequence[Path]) -> tuple[float, float]:
     recordings = engine.run(inputs)
     took_s = time.process_time() - started
     trials = [(i, *pair) for i, pair in enumerate(zip(inputs, recordings, strict=True))]
-    write_shard(shards[0], trials[:-1], job.info(), segments)
-    write_shard(shards[1], trials[-1:], job.info(), segments)
+    write_shard(shards[0], trials[::2], job.info(), segments)
+    write_shard(shards[1], trials[1::2], job.info(), segments)
     size, total_ms = sum(path.stat().st_size for path in shards), len(trials) * job.duration_ms
     return took_s / total_ms, size / total_ms
 
@@ -145,11 +145,12 @@ def fits_cost(plan: Plan, fits: Sequence[Fit], shards: Sequence[Path]) -> Cost:
 
 
 def fit_s(plan: Plan, asked: Fit, shards: Sequence[Path]) -> float:
-    """Core seconds of one fit, from its first steps and one validation trial."""
+    """Core seconds of one fit, from its first steps and second validation."""
     training = plan.run.training_of(asked.section)
-    few = {"steps": STEPS, "validate_every": STEPS, "validation_trials": 1, "train_trials": 0}
     with Shard(shards[1]) as held:
-        inputs, held_ms = held.n_synapses, held.duration_ms
+        inputs, held_ms, trials = held.n_synapses, held.duration_ms, len(held)
+    few = {"steps": STEPS, "validate_every": STEPS // 2, "validation_trials": trials}
+    few |= {"train_trials": 0}
     options = fitted_options(
         asked.section.model, asked.size, asked.section.options, training, inputs
     )
@@ -166,8 +167,8 @@ def fit_s(plan: Plan, asked: Fit, shards: Sequence[Path]) -> float:
             ignore_ms=plan.run.evaluation.ignore_ms,
         )
         fit(spec, progress=lambda done, total, detail: times.append(time.process_time()))
-    step_s = min(b - a for a, b in pairwise(times[1:-1]))
-    validation_s = max(times[-1] - times[-2] - step_s, 0.0) / held_ms
+    step_s = min(b - a for a, b in pairwise(times[1:]))
+    validation_s = max(times[-1] - times[-2] - step_s, 0.0) / (trials * held_ms)
     validations = training.steps / training.validate_every
     trials = min(training.validation_trials, plan.splits["valid"].recipe["trials"])
     validated_ms = plan.run.dataset.duration_ms * trials

@@ -107,7 +107,7 @@ def image(path: Path) -> str:
 
 
 def _summary(row: dict[str, str], families: dict[str, str]) -> dict[str, Any]:
-    """A line of the summary: what it is, its parameters, and (value, interval, range) of scores."""
+    """A line of the summary: what it is, what of, and (value, interval, range) of its scores."""
     fitted = row["source"] == "fit"
     if fitted:
         name = families.get(row["model"], row["model"])
@@ -123,14 +123,12 @@ def _summary(row: dict[str, str], families: dict[str, str]) -> dict[str, Any]:
         seeds = f"{worst}–{best}" if worst != best and int(row["n_fits"]) > 1 else ""
         interval = f"[{low}, {high}]" if low else ""
         scores[key] = (_decimal(row[f"{key}_mean"], decimals), interval, seeds)
-    count = row["parameters"]
-    return {
-        "name": name,
-        "fitted": fitted,
-        "parameters": f"{int(count):,}" if count else "",
-        "seeds": int(row["n_fits"]),
-        "scores": scores,
-    }
+    if fitted:
+        about = f"{int(row['parameters']):,} parameters"
+        about += f", {row['n_fits']} seeds" if int(row["n_fits"]) > 1 else ""
+    else:
+        about = f"{row['trials']} trials"
+    return {"name": name, "fitted": fitted, "about": about, "scores": scores}
 
 
 def _decimal(text: str, decimals: int) -> str:
