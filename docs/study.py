@@ -55,19 +55,19 @@ Row = dict[str, Any]
 def fits_table(rows: Sequence[Row]) -> Iterator[str]:
     """One line a model and size: means over seeds and, in brackets, intervals over trials."""
     heads = ["model", "size", "parameters", "seeds", *(head for head, _ in SCORES.values())]
-    yield from _lines(heads)
+    yield from headed(heads)
     for row in rows:
         name = FAMILIES[row["model"]].label if row["source"] == "fit" else row["model"]
         label = f", {row['label']}" if row["label"] and row["source"] == "fit" else ""
         size = row["parameters"] and f"{row['parameters']:,}"
         cells = [f"{name}{label}", row["size"], size, row["n_fits"] if size else None]
-        yield _line([*cells, *(_interval(row, score) for score in SCORES)])
+        yield line([*cells, *(_interval(row, score) for score in SCORES)])
 
 
 def aims_table(rows: Sequence[Row]) -> Iterator[str]:
     """For each budget the best of ours, of the published networks, and the aim."""
     heads = ["parameters at most", "", *(head for head, _ in SCORES.values())]
-    yield from _lines(heads)
+    yield from headed(heads)
     # Without a spike among the test trials there is no AUC.
     fits = [row for row in rows if row["source"] == "fit" and row["auc_mean"] is not None]
     for budget, aims in AIMS.items():
@@ -76,21 +76,23 @@ def aims_table(rows: Sequence[Row]) -> Iterator[str]:
         if ours:
             best = max(ours, key=lambda row: row["auc_mean"])
             who = f"{FAMILIES[best['model']].label}, {best['parameters']:,}, mean of seeds"
-            yield _line([said, who, *(_value(best, f"{s}_mean", s) for s in SCORES)])
+            yield line([said, who, *(_value(best, f"{s}_mean", s) for s in SCORES)])
         theirs = [row for row in published_surrogates() if row["parameters"] <= budget]
         if theirs:
             best = max(theirs, key=lambda row: row["auc"])
             who = f"published: {best['label']}, {best['parameters']:,.0f}"
-            yield _line([said, who, *(_value(best, score, score) for score in SCORES)])
-        yield _line([said, "aim", *(_value(aims, score, score) for score in SCORES)])
+            yield line([said, who, *(_value(best, score, score) for score in SCORES)])
+        yield line([said, "aim", *(_value(aims, score, score) for score in SCORES)])
 
 
-def _lines(heads: Sequence[str]) -> Iterator[str]:
-    yield _line(heads)
-    yield _line(["---"] * len(heads))
+def headed(heads: Sequence[str]) -> Iterator[str]:
+    """The head of a table."""
+    yield line(heads)
+    yield line(["---"] * len(heads))
 
 
-def _line(cells: Sequence[Any]) -> str:
+def line(cells: Sequence[Any]) -> str:
+    """A line of a table."""
     return "| " + " | ".join("" if cell is None else str(cell) for cell in cells) + " |"
 
 

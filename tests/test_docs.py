@@ -158,3 +158,20 @@ def test_the_page_on_bringing_a_cell_works(tmp_path):
     made = {path.name for path in tmp_path.iterdir()}
     assert {"mine.png", "reference.npz", "fast.npz", "stick.yaml", "stick.npz"} <= made
     assert len(page.read_text().splitlines()) < 60
+
+
+def test_long_horizon_results_are_written_from_the_evaluations_that_are_kept(tmp_path):
+    kept = ROOT / "docs" / "results" / "longhorizon"
+    page = (kept / "README.md").read_text()
+    head, rest = page.split("<!-- results -->\n")
+    (tmp_path / "README.md").write_text(f"{head}<!-- results -->\n<!-- end -->")
+    command = [sys.executable, ROOT / "docs" / "long_horizon.py", "--folder", tmp_path]
+    subprocess.run([*command, kept], check=True)
+    wanted = head + "<!-- results -->\n" + rest.partition("<!-- end -->")[0] + "<!-- end -->"
+    assert (tmp_path / "README.md").read_text() == wanted
+    for name in ("table.csv", "summary.csv"):
+        assert (tmp_path / name).read_bytes() == (kept / name).read_bytes()
+    nothing = subprocess.run([*command, tmp_path / "none"], capture_output=True, text=True)
+    assert nothing.returncode == 1
+    assert nothing.stderr.startswith("error: ")
+    assert nothing.stderr.count("\n") == 1

@@ -18,10 +18,10 @@ def _bac_response(cell, soma: bool, dendrite: bool) -> tuple[int, float]:
     at = [seg for seg in cell.segments if seg.sec in cell.apical and seg.diam > 2]
     site = min(at, key=lambda seg: abs(h.distance(cell.soma(0.5), seg) - 620))
     step, epsp = h.IClamp(cell.soma(0.5)), h.IClamp(site)
-    step.delay, step.dur, step.amp = 295, 5, 1.9 if soma else 0
+    step.delay, step.dur, step.amp = 195, 5, 1.9 if soma else 0
     epsp.delay, epsp.dur = 0, 1e9
-    time = np.arange(0, 400, 0.025)
-    since = np.clip(time - 300, 0, None)
+    time = np.arange(0, 270, 0.025)
+    since = np.clip(time - 200, 0, None)
     shape = np.exp(-since / 5) - np.exp(-since / 0.5)
     current = h.Vector(0.5 * dendrite * shape / shape.max())
     current.play(epsp._ref_amp, 0.025)
@@ -31,7 +31,7 @@ def _bac_response(cell, soma: bool, dendrite: bool) -> tuple[int, float]:
     h.finitialize(cell.spec.v_init_mV)
     for _ in range(len(time)):
         h.fadvance()
-    v, d = np.array(v)[8000:], np.array(d)[8000:]
+    v, d = np.array(v)[4000:], np.array(d)[4000:]
     return int(((v[1:] > -20) & (v[:-1] <= -20)).sum()), float(d.max())
 
 

@@ -1,0 +1,107 @@
+"""Long-horizon results kept with the code: `python docs/long_horizon.py [results/NAME ...]`.
+
+Copies the evaluations of finished runs to docs/results/longhorizon/evaluations, and writes
+table.csv, summary.csv, figures/accuracy and the tables of README.md there from all that it holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from study import headed, line, with_block
+
+from neuronio.drawing import save_figure
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_json, write_atomic
+from neuronio.surrogate.figures.tasks import tasks_figure
+from neuronio.surrogate.tasks.classify.table import summary_rows, table_rows, write_rows
+
+FOLDER = Path(__file__).resolve().parent / "results" / "longhorizon"
+
+
+def keep(run: Path, folder: Path) -> None:
+    """Copy the evaluations of a run.
+
+    Raises:
+        NeuronIOError: it has none.
+    """
+    found = sorted(run.glob("evaluations/*.json"))
+    if not found:
+        raise NeuronIOError(f"{run} has no evaluations; take the results of `make longhorizon`")
+    (folder / "evaluations").mkdir(parents=True, exist_ok=True)
+    for path in found:
+        shutil.copyfile(path, folder / "evaluations" / path.name)
+
+
+def results_table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """One line a model, and below those of a task what needs no learning."""
+    heads = ["task", "bin, ms", "model, size", "parameters", "seeds", "accuracy [95%]", "fit, min"]
+    yield from headed(heads)
+    for task in dict.fromkeys(row["task"] for row in rows):
+        of_task = [row for row in rows if row["task"] == task]
+        for row in of_task:
+            label = f", {row['label']}" if row["label"] else ""
+            yield line(
+                [
+                    task,
+                    row["bin_ms"] and f"{row['bin_ms']:g}",
+                    f"{row['label_in_figures']}, {row['size']}{label}",
+                    f"{row['parameters']:,}",
+                    row["n_fits"],
+                    f"{_of(row, 'mean')} [{_of(row, 'low')}, {_of(row, 'high')}]",
+                    f"{row['training_seconds'] / 60:.1f}",
+                ]
+            )
+        for name, value in of_task[0]["reference"].items():
+            yield line([task, None, f"*{name}*", None, None, _short(value), None])
+
+
+def _of(row: dict[str, Any], what: str) -> str:
+    return _short(row[f"accuracy_{what}"])
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0")
+
+
+def write_results(folder: Path) -> int:
+    """Write everything from the evaluations in a folder; returns how many there are.
+
+    Raises:
+        NeuronIOError: an evaluation cannot be read, or the page has no place for the table.
+    """
+    documents = [read_json(path) for path in sorted((folder / "evaluations").glob("*.json"))]
+    if not documents:
+        raise NeuronIOError(f"{folder} holds no evaluations")
+    rows = summary_rows(documents)
+    rows.sort(key=lambda row: (row["task"], row["bin_ms"] or 0, -row["accuracy_mean"]))
+    write_rows(folder / "table.csv", table_rows(documents))
+    write_rows(folder / "summary.csv", rows)
+    save_figure(lambda: tasks_figure(rows), folder / "figures" / "accuracy")
+    page = folder / "README.md"
+    text = with_block(page.read_text(), "results", results_table(rows))
+    write_atomic(page, text.encode())
+    return len(documents)
+
+
+def main() -> None:
+    """Keep the evaluations of runs, and write what all that are kept show."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", type=Path, nargs="*")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    given = parser.parse_args()
+    for run in given.runs:
+        keep(run, given.folder)
+    print(f"{write_results(given.folder)} results: {given.folder / 'README.md'}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except NeuronIOError as error:
+        sys.exit(f"error: {error}")
