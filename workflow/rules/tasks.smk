@@ -27,9 +27,9 @@ rule sequences:
         f"{RESULTS}/logs/sequences/{{sequences}}.log",
     benchmark:
         f"{RESULTS}/times/sequences/{{sequences}}.tsv"
+    priority: 1  # on every core before fits, of one core each, could keep them from it
     conda:
         "../../environment.yml"
-    priority: 1 # on every core before fits, of one core each, could keep them from it
     threads: lambda wildcards: min(workflow.cores or 1, PLAN.parts(wildcards.sequences))
     resources:
         runtime=lambda wildcards, attempt: attempt * (30 + PLAN.amount(wildcards.sequences) // 200),
