@@ -148,9 +148,9 @@ def fit_s(plan: Plan, asked: Fit, shards: Sequence[Path]) -> float:
     """Core seconds of one fit, from its first steps and second validation."""
     training = plan.run.training_of(asked.section)
     with Shard(shards[1]) as held:
-        inputs, held_ms, trials = held.n_synapses, held.duration_ms, len(held)
-    few = {"steps": STEPS, "validate_every": STEPS // 2, "validation_trials": trials}
-    few |= {"train_trials": 0}
+        inputs, held_ms, held_trials = held.n_synapses, held.duration_ms, len(held)
+    few = {"steps": STEPS, "validate_every": STEPS // 2}
+    few |= {"validation_trials": held_trials, "train_trials": 0}
     options = fitted_options(
         asked.section.model, asked.size, asked.section.options, training, inputs
     )
@@ -168,7 +168,7 @@ def fit_s(plan: Plan, asked: Fit, shards: Sequence[Path]) -> float:
         )
         fit(spec, progress=lambda done, total, detail: times.append(time.process_time()))
     step_s = min(b - a for a, b in pairwise(times[1:]))
-    validation_s = max(times[-1] - times[-2] - step_s, 0.0) / (trials * held_ms)
+    validation_s = max(times[-1] - times[-2] - step_s, 0.0) / (held_trials * held_ms)
     validations = training.steps / training.validate_every
     trials = min(training.validation_trials, plan.splits["valid"].recipe["trials"])
     validated_ms = plan.run.dataset.duration_ms * trials
