@@ -7,7 +7,6 @@ table.csv, summary.csv, figures/accuracy and the tables of README.md there from 
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from study import headed, line, with_block
 
 from neuronio.drawing import save_figure
 from neuronio.errors import NeuronIOError
-from neuronio.files import read_json, write_atomic
+from neuronio.files import read_json, write_atomic, write_json
 from neuronio.surrogate.figures.tasks import tasks_figure
 from neuronio.surrogate.tasks.classify.table import summary_rows, table_rows, write_rows
 
@@ -25,7 +24,7 @@ FOLDER = Path(__file__).resolve().parent / "results" / "longhorizon"
 
 
 def keep(run: Path, folder: Path) -> None:
-    """Copy the evaluations of a run.
+    """Copy the evaluations of a run; those with inputs left out in testing say so in their label.
 
     Raises:
         NeuronIOError: it has none.
@@ -35,7 +34,12 @@ def keep(run: Path, folder: Path) -> None:
         raise NeuronIOError(f"{run} has no evaluations; take the results of `make longhorizon`")
     (folder / "evaluations").mkdir(parents=True, exist_ok=True)
     for path in found:
-        shutil.copyfile(path, folder / "evaluations" / path.name)
+        document, name = read_json(path), path.stem
+        if share := document["settings"]["input_dropout"]:
+            label = f"{share:g}_of_inputs_left_out_in_testing"
+            document["label"] = "_".join(filter(None, [document["label"], label]))
+            name = f"{name}-{label}"
+        write_json(folder / "evaluations" / f"{name}.json", document)
 
 
 def results_table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -45,7 +49,7 @@ def results_table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     for task in dict.fromkeys(row["task"] for row in rows):
         of_task = [row for row in rows if row["task"] == task]
         for row in of_task:
-            label = f", {row['label']}" if row["label"] else ""
+            label = f", {row['label'].replace('_', ' ')}" if row["label"] else ""
             yield line(
                 [
                     task,

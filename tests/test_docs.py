@@ -1,6 +1,6 @@
 """What the pages say: speed tables, links, commands and examples."""
 
-import importlib.util
+import json
 import re
 import shlex
 import shutil
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from scripts import load_script
 
 import neuronio
 from neuronio.command.app import app
@@ -16,9 +17,7 @@ from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
 
 ROOT = Path(__file__).parents[1]
-spec = importlib.util.spec_from_file_location("benchmark_tables", ROOT / "benchmarks/tables.py")
-tables = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tables)
+tables = load_script(ROOT / "benchmarks" / "tables.py")
 
 PAGES = [
     ROOT / name
@@ -175,3 +174,20 @@ def test_long_horizon_results_are_written_from_the_evaluations_that_are_kept(tmp
     assert nothing.returncode == 1
     assert nothing.stderr.startswith("error: ")
     assert nothing.stderr.count("\n") == 1
+
+
+def test_results_of_tests_with_inputs_left_out_have_rows_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    results = load_script(ROOT / "docs" / "long_horizon.py")
+    kept = next((ROOT / "docs/results/longhorizon/evaluations").glob("*-elm-*-seed0.json"))
+    document = json.loads(kept.read_text())
+    (tmp_path / "run/evaluations").mkdir(parents=True)
+    for share in (0, 0.5):
+        document["settings"]["input_dropout"] = share
+        (tmp_path / "run/evaluations" / kept.name).write_text(json.dumps(document))
+        results.keep(tmp_path / "run", tmp_path)
+    names = sorted(path.name for path in (tmp_path / "evaluations").iterdir())
+    assert names == [f"{kept.stem}-0.5_of_inputs_left_out_in_testing.json", kept.name]
+    both = [json.loads((tmp_path / "evaluations" / name).read_text()) for name in names]
+    lines = list(results.results_table(results.summary_rows(both)))
+    assert sum("0.5 of inputs left out in testing" in text for text in lines) == 1

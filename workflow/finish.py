@@ -1,5 +1,6 @@
 """The end of a run: the report, Snakemake's beside it, and where everything is."""
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -47,14 +48,30 @@ def snakemake_command(configfiles: list[Path], folder: Path) -> list[str]:
     ]
 
 
+def planned(run: AnyRun) -> Any:
+    """The plan of a configuration, whose paths are relative to what `results` lies in."""
+    sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+    from plan import Plan
+    from task_plan import TaskPlan
+
+    return Plan(run) if isinstance(run, RunConfig) else TaskPlan(run)
+
+
 def finish(command: list[str], run: AnyRun, folder: Path) -> int:
     """Write the reports if anything that they show is newer, and say where everything is.
+
+    Where Snakemake was asked for a part, and the rest is not there, that is said instead.
 
     Args:
         command: Snakemake with this run's configuration; run: the configuration.
         folder: what `results` lies in.
     """
     results = folder / "results" / run.name
+    with contextlib.chdir(folder):
+        whole = planned(run).current.exists()
+    if not whole:
+        print(f"\nDone with what was asked for. {results} is shown when all of the run is there.")
+        return 0
     report, snakemakes = results / "report.html", results / "snakemake.html"
     shown = [path for part in (results, *results.iterdir()) for path in part.glob("*.*")]
     newest = max(

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import watch
 import yaml
-from finish import ROOT, AnyRun, finish, merged, snakemake_command
+from finish import ROOT, AnyRun, finish, merged, planned, snakemake_command
 
 from neuronio.config import RunConfig
 from neuronio.errors import NeuronIOError
@@ -136,12 +136,9 @@ def draw_without(
 
 def failed(run: RunConfig, folder: Path) -> list[str]:
     """What has no evaluation after a run that failed; nothing where there is nothing to draw."""
-    sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
-    from plan import Plan
-
     # What is wrong with the configuration was told before.
     with contextlib.chdir(folder), contextlib.suppress(NeuronIOError):
-        plan = Plan(run)
+        plan = planned(run)
         missing = plan.unfinished()
         shards = [path for paths in plan.shards.values() for path in paths]
         if any(n not in missing for n in plan.asked) and all(map(os.path.exists, shards)):
@@ -174,7 +171,10 @@ def take_lock(path: Path, command: list[str]) -> BinaryIO:
 
 
 if __name__ == "__main__":
+    watch.end_when_asked()
     try:
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(130)
+    except watch.Terminated:
+        sys.exit(143)

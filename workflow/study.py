@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 from finish import ROOT
+from watch import Terminated, end_when_asked
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 from kept import Keeper
@@ -146,7 +147,10 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    end_when_asked()
     try:
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(130)
+    except Terminated:
+        sys.exit(143)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -10,7 +12,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
+
+import psutil
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
@@ -19,6 +23,7 @@ JOBS = Path(".snakemake") / "jobs.json"
 EVERY_S = 60.0
 LOOK_S = 1.0
 SURE_AFTER_S = 30.0
+END_WITHIN_S = 30.0
 PROGRESS = re.compile(r"^\d\d:\d\d:\d\d (.*) \[[#-]+\] (\d+) of (\d+) ")
 ENDED = re.compile(r"^error: ", re.MULTILINE)
 
@@ -113,6 +118,19 @@ def in_words(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+class Terminated(BaseException):
+    """This process is asked to end (SIGTERM), as `kill`, make or a batch system do."""
+
+
+def end_when_asked() -> None:
+    """From now on, SIGTERM raises `Terminated`: what this process has begun is then ended too."""
+
+    def end(*_: Any) -> NoReturn:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
+
+
 def call(command: Sequence[str], watch: Watch, **options: Any) -> int:
     """Run a command, and show meanwhile how far the run is; returns the exit code.
 
@@ -138,15 +156,25 @@ def _tell(watch: Watch, ended: threading.Event) -> None:
 
 def _wait(process: subprocess.Popen) -> int:
     """Wait for the end; an interrupt reaches the process as well, which then ends by itself."""
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            try:
-                process.wait(timeout=30)
-            except (KeyboardInterrupt, subprocess.TimeoutExpired):
-                process.kill()
-            raise
+    try:
+        return process.wait()
+    except (KeyboardInterrupt, Terminated) as asked:
+        _end(process, itself=isinstance(asked, KeyboardInterrupt))
+        raise
+
+
+def _end(process: subprocess.Popen, itself: bool) -> None:
+    """See to it that a process ends, with all that it has begun."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        begun = psutil.Process(process.pid).children(recursive=True)
+        # Snakemake first, which then begins nothing more.
+        for one in [] if itself else [process, *begun]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.terminate()
+    try:
+        process.wait(timeout=END_WITHIN_S)
+    except (KeyboardInterrupt, Terminated, subprocess.TimeoutExpired):
+        process.kill()
 
 
 def _call_live(command: Sequence[str], watch: Watch, **options: Any) -> int:
@@ -165,8 +193,8 @@ def _call_live(command: Sequence[str], watch: Watch, **options: Any) -> int:
             while process.poll() is None:
                 live.update(_view(watch.look()), refresh=True)
                 time.sleep(LOOK_S)
-        except KeyboardInterrupt:
-            _wait(process)
+        except (KeyboardInterrupt, Terminated) as asked:
+            _end(process, itself=isinstance(asked, KeyboardInterrupt))
             raise
         copier.join(timeout=5)
     return process.returncode

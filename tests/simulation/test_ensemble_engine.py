@@ -31,6 +31,8 @@ VARIANTS = {
 }
 SINGLE = [{"precision": "float32"}, {"precision": "float32", "gate_tables": True}]
 SILENT_MV = 1e-3
+REPEATED = 16
+"""How many of the trials with golden spikes are repeated here: vectors are full of them."""
 
 
 def settings(**changes) -> EngineConfig:
@@ -79,14 +81,6 @@ def test_every_segment_follows_neuron(packaged, engine, trials):
     assert np.abs(found.segments_mV - expected.segments_mV).max() < SILENT_MV
     assert np.abs(found.nexus_mV - expected.nexus_mV).max() < SILENT_MV
     assert np.array_equal(found.soma_mV, found.soma_8khz_mV[::8])
-
-
-@pytest.mark.parametrize("name", ["sk_multiplier", "gaba_b"])
-def test_variants_of_the_packaged_cell(name, random_inputs):
-    spec = load_cell("packaged", VARIANTS[name])
-    engine = EnsembleEngine(spec, settings(), record_soma_8khz=True)
-    inputs = random_inputs(len(engine.model.segments), 40, 0.02)
-    assert_same_trial(engine.run([inputs])[0], neuron_run(spec, inputs))
 
 
 def test_the_t0_artefact_silences_synapses_of_the_first_ms(packaged, random_inputs):
@@ -157,22 +151,30 @@ def require(name: str, request: pytest.FixtureRequest):
     return load_cell(name)
 
 
+# Every variant of the published cell; of the others what acts on their own channels or synapses.
+VARIED = [
+    *(("neuronio", variant) for variant in VARIANTS),
+    *(("packaged", variant) for variant in ("sk_multiplier", "gaba_b")),
+    *(("hay2011", variant) for variant in ("passive_dendrites", "ih_shift")),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", CELLS)
-def test_every_variant_of_every_cell(name, variant, request):
+@pytest.mark.parametrize(("name", "variant"), VARIED)
+def test_every_variant_follows_neuron(name, variant, request):
     require(name, request)
     spec = load_cell(name, VARIANTS[variant])
     engine = EnsembleEngine(spec, settings(), record_soma_8khz=True)
-    inputs = reference_inputs(engine.segment_table(), 4, 150)[3]
+    inputs = reference_inputs(engine.segment_table(), 4, 120)[3]
     assert_same_trial(engine.run([inputs])[0], neuron_run(spec, inputs))
 
 
 def in_double(spec):
-    """The reference inputs in double precision, once for all tests."""
+    """The first reference inputs in double precision, once for all tests."""
     if spec.name not in _in_double:
         engine = EnsembleEngine(spec, settings(threads=0), record_soma_8khz=True)
-        _in_double[spec.name] = engine.run(reference_inputs(engine.segment_table()))
+        inputs = reference_inputs(engine.segment_table(), REPEATED)
+        _in_double[spec.name] = engine.run(inputs)
     return _in_double[spec.name]
 
 
@@ -183,10 +185,9 @@ _in_double: dict[str, list] = {}
 @pytest.mark.parametrize("name", CELLS)
 def test_double_precision_gives_every_spike_of_neuron(name, request):
     spec = require(name, request)
-    expected = json.loads(GOLDEN.read_text())[name]["spike_ms"]
+    expected = json.loads(GOLDEN.read_text())[name]["spike_ms"][:REPEATED]
     found = in_double(spec)
-    assert len(expected) >= 20
-    assert sum(map(len, expected)) >= 40
+    assert sum(map(len, expected)) >= 30
     for recording, spike_ms in zip(found, expected, strict=True):
         assert len(recording.spike_ms) == len(spike_ms)
         assert np.abs(recording.spike_ms - spike_ms).max(initial=0) < 0.025
@@ -204,9 +205,9 @@ def matched(found: np.ndarray, expected: np.ndarray, within_ms: float) -> int:
 @pytest.mark.parametrize("name", CELLS)
 def test_single_precision_keeps_spikes_and_voltage(name, changes, request):
     spec = require(name, request)
-    expected = json.loads(GOLDEN.read_text())[name]["spike_ms"]
+    expected = json.loads(GOLDEN.read_text())[name]["spike_ms"][:REPEATED]
     single = EnsembleEngine(spec, settings(threads=0, **changes), record_soma_8khz=True)
-    inputs = reference_inputs(single.segment_table())
+    inputs = reference_inputs(single.segment_table(), REPEATED)
     hits = extra = 0
     for a, b, spike_ms in zip(in_double(spec), single.run(inputs), expected, strict=True):
         hits += matched(b.spike_ms, np.array(spike_ms), 0.25)
@@ -215,19 +216,19 @@ def test_single_precision_keeps_spikes_and_voltage(name, changes, request):
         difference = (b.soma_8khz_mV - a.soma_8khz_mV)[quiet]
         assert np.sqrt(np.mean(difference**2)) < 0.01
     total = sum(map(len, expected))
-    assert hits >= 0.98 * total
-    assert extra <= 0.02 * total
+    assert total - hits <= max(1, 0.02 * total)
+    assert extra <= max(1, 0.02 * total)
 
 
 @pytest.mark.slow
-def test_statistics_of_80_trials_agree(packaged):
+def test_statistics_of_48_trials_agree(packaged):
     """Rate, intervals and soma voltage in single precision with tables and in double precision."""
     engines = [EnsembleEngine(packaged, settings(threads=0, **c)) for c in ({}, SINGLE[1])]
     segments = engines[0].segment_table()
-    halves = [reference_inputs(segments, 80, 500)] * 2
-    runs = [engine.run(inputs) for engine, inputs in zip(engines, halves, strict=True)]
+    inputs = reference_inputs(segments, 48, 500)
+    runs = [engine.run(inputs) for engine in engines]
     rates = [[len(recording.spike_ms) for recording in run] for run in runs]
-    assert sum(rates[0]) > 40
+    assert sum(rates[0]) > 25
     assert abs(sum(rates[0]) - sum(rates[1])) <= 0.02 * sum(rates[0])
     assert stats.ks_2samp(*rates).pvalue > 0.5
     gaps = [[b - a for r in run for a, b in pairwise(r.spike_ms)] for run in runs]

@@ -21,7 +21,7 @@ def golden(mirror, number):
         return dict(archive)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture  # of one test: NEURON integrates every cell that is held
 def published(mirror):
     """The NEURON engine as NeuronIO was made: its cell, the fixed step, the t = 0 artefact."""
     spec = load_cell("neuronio")

@@ -20,7 +20,7 @@ class Broken(Toy):
 
 
 @pytest.mark.slow
-def test_one_failed_fit_does_not_cost_the_figure(finished, tmp_path):
+def test_one_failed_fit_is_one_sentence_and_does_not_cost_the_figure(finished, tmp_path):
     shutil.copytree(finished[0], tmp_path / "copy", symlinks=True)
     broken = tmp_path / "broken.py"
     broken.write_text(BROKEN.format(folder=str(ROOT / "tests" / "surrogate")))
@@ -31,6 +31,7 @@ def test_one_failed_fit_does_not_cost_the_figure(finished, tmp_path):
     assert result.returncode == 1
     told = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert "broken on purpose" in told[0]
+    assert "logs/fit/broken-3-seed0" in told[0]
     assert "the figures lack broken-3-seed0" in told[-1]
     assert "Traceback" not in result.stderr
     results = tmp_path / "copy" / "results" / "smoke"

@@ -108,6 +108,8 @@ def test_a_study_makes_what_is_missing_and_goes_on_from_what_is_kept(kept, finis
     shutil.rmtree(kept.folder / NAMES[1])
     before = {path: path.read_bytes() for path in kept.folder.rglob("*.*")}
     folder = kept.folder.parent
+    others = shutil.ignore_patterns(f"{NAMES[1]}-*", "table-*")
+    shutil.copytree(finished[0] / "results/made", folder / "results/made", ignore=others)
     done = study(folder, "--configfile", str(SMOKE), "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 of 4 results are kept" in done.stdout

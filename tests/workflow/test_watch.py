@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 import yaml
 from page import _published, bibtex, read_times
@@ -84,6 +85,37 @@ def test_the_live_view_shows_what_is_printed_and_how_far_it_is(logs, tmp_path):
     assert "12345" in seen
     assert "whole run" in seen
     assert "10%" in seen
+
+
+@pytest.mark.parametrize("shown", ["lines", "live"])
+def test_who_is_asked_to_end_ends_what_it_has_begun(shown, tmp_path):
+    """A child that waits for its own child, as Snakemake for a job, whatever it is asked itself."""
+    begins = (
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: None)\n"
+        "job = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"open({str(tmp_path / 'job.tmp')!r}, 'w').write(str(job.pid))\n"
+        f"import os; os.rename({str(tmp_path / 'job.tmp')!r}, {str(tmp_path / 'job')!r})\n"
+        "sys.exit(job.wait() and 9)"
+    )
+    code = (
+        "import sys; sys.path[:0] = ['workflow']\n"
+        "import watch\n"
+        f"sys.stderr.isatty = lambda: {shown == 'live'}\n"
+        "watch.end_when_asked()\n"
+        "try:\n"
+        f"    watch.call([sys.executable, '-c', {begins!r}], watch.Watch([], 0.0))\n"
+        "except watch.Terminated:\n"
+        "    sys.exit(143)\n"
+    )
+    run = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, start_new_session=True)
+    while not (tmp_path / "job").exists():
+        assert run.poll() is None
+        time.sleep(0.05)
+    job = psutil.Process(int((tmp_path / "job").read_text()))
+    run.terminate()
+    assert run.wait(timeout=60) == 143
+    assert not job.is_running()
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(5, "5 s"), (600, "10 min"), (7200, "2.0 h")])
