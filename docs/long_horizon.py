@@ -17,6 +17,7 @@ from study import headed, line, with_block
 from neuronio.drawing import save_figure
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_atomic, write_json
+from neuronio.surrogate.figures.marks import label_words
 from neuronio.surrogate.figures.tasks import tasks_figure
 from neuronio.surrogate.tasks.classify.table import summary_rows, table_rows, write_rows
 
@@ -49,7 +50,7 @@ def results_table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     for task in dict.fromkeys(row["task"] for row in rows):
         of_task = [row for row in rows if row["task"] == task]
         for row in of_task:
-            label = f", {row['label'].replace('_', ' ')}" if row["label"] else ""
+            label = f", {label_words(row['label'])}" if row["label"] else ""
             yield line(
                 [
                     task,

@@ -18,6 +18,7 @@ from neuronio.drawing import save_figure
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_csv, write_atomic
 from neuronio.surrogate.figures.drawn import figures
+from neuronio.surrogate.figures.marks import label_words
 from neuronio.surrogate.models import FAMILIES
 from neuronio.surrogate.results_table import read_evaluations, write_table
 from neuronio.surrogate.summary import summary_rows
@@ -58,7 +59,8 @@ def fits_table(rows: Sequence[Row]) -> Iterator[str]:
     yield from headed(heads)
     for row in rows:
         name = FAMILIES[row["model"]].label if row["source"] == "fit" else row["model"]
-        label = f", {row['label']}" if row["label"] and row["source"] == "fit" else ""
+        fitted = row["label"] and row["source"] == "fit"
+        label = f", {label_words(row['label'])}" if fitted else ""
         size = row["parameters"] and f"{row['parameters']:,}"
         cells = [f"{name}{label}", row["size"], size, row["n_fits"] if size else None]
         yield line([*cells, *(_interval(row, score) for score in SCORES)])

@@ -20,6 +20,7 @@ from plan import FIGURES
 from neuronio.config import RunConfig
 from neuronio.files import read_json, write_atomic
 from neuronio.simulation.cell_spec import load_cell
+from neuronio.surrogate.figures.marks import bracketed
 from neuronio.surrogate.models import FAMILIES
 from neuronio.surrogate.protocol import Protocol
 
@@ -111,7 +112,7 @@ def _summary(row: dict[str, str], families: dict[str, str]) -> dict[str, Any]:
     fitted = row["source"] == "fit"
     if fitted:
         name = families.get(row["model"], row["model"])
-        name += f", {row['size']}" + (f" ({row['label']})" if row["label"] else "")
+        name += f", {row['size']} {bracketed(row['label'])}".rstrip()
     else:
         name = NOT_FITTED.get(row["fits"], row["fits"])
     scores = {}

@@ -11,6 +11,7 @@ from page import bibtex, costs, image, read_rows, rendered
 
 from neuronio.files import read_json, write_atomic
 from neuronio.long_horizon import LongHorizonConfig, TaskConfig
+from neuronio.surrogate.figures.marks import bracketed
 
 RULES = ("sequences", "fit", "evaluate", "report")
 FILES = ("table.csv", "summary.csv", "snakemake.html", "figures/accuracy.svg")
@@ -61,9 +62,8 @@ def _row(row: dict[str, str]) -> dict[str, Any]:
         f"{float(row[f'accuracy_{key}']):.3f}" if row[f"accuracy_{key}"] else ""
         for key in ("mean", "low", "high", "lowest", "highest")
     )
-    label = f" ({row['label']})" if row["label"] else ""
     return {
-        "name": f"{row['label_in_figures']}, {row['size']}{label}",
+        "name": f"{row['label_in_figures']}, {row['size']} {bracketed(row['label'])}".rstrip(),
         "bin_ms": row["bin_ms"],
         "parameters": f"{int(row['parameters']):,}",
         "accuracy": mean,

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neuronio.errors import NeuronIOError
-from neuronio.surrogate.figures.marks import Row, mark
+from neuronio.surrogate.figures.marks import Row, label_words, mark
 from neuronio.surrogate.figures.scales import letters
 
 # Score, title, and whether more is better.
@@ -84,8 +84,8 @@ def _words(row: Row, several_bases: bool) -> str:
     """A label, and what it is of where that is not the base's model and size, or bases differ."""
     same = (row["model"], row["size"]) == (row["base_model"], row["base_size"])
     if same and not several_bases:
-        return row["label"]
-    return f"{mark(row['model'], addition=str(row['size'])).text}: {row['label']}"
+        return label_words(row["label"])
+    return f"{mark(row['model'], addition=str(row['size'])).text}: {label_words(row['label'])}"
 
 
 def _title(differences: Sequence[Row], several: bool) -> str:

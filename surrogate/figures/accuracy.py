@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from neuronio.errors import NeuronIOError
 from neuronio.sections import near_miss
 from neuronio.surrogate.figures.levels import draw_levels
-from neuronio.surrogate.figures.marks import Mark, Row, mark
+from neuronio.surrogate.figures.marks import Mark, Row, bracketed, mark
 from neuronio.surrogate.figures.scales import count_axis, letters, scored_words, stretch_towards_one
 from neuronio.surrogate.summary import summary_rows
 
@@ -121,7 +121,7 @@ def _series(rows: Sequence[Row], x: str) -> list[tuple[Mark, list[Row]]]:
     for (model, label), series in found.items():
         rank = [other for name, other in found if name == model].index(label)
         series = sorted(series, key=lambda row: row[COSTS[x].column])
-        out.append((mark(model, rank, f"({label})" if label else ""), series))
+        out.append((mark(model, rank, bracketed(label)), series))
     return out
 
 

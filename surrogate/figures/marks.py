@@ -64,11 +64,20 @@ def mark(model: str, rank: int = 0, addition: str = "") -> Mark:
     return Mark(f"{text} {addition}".rstrip(), marker, colour, rank)
 
 
+def label_words(label: str | None) -> str:
+    """What sets fits apart in words, which a line can be broken between; nothing without one."""
+    return (label or "").replace("_", " ")
+
+
+def bracketed(label: str | None) -> str:
+    """The same in brackets."""
+    return f"({label_words(label)})" if label else ""
+
+
 def fit_words(row: Row) -> str:
     """A row's family, size and label in words."""
     size = "" if row["size"] is None else str(row["size"])
-    label = f"({row['label']})" if row["label"] else ""
-    return mark(row["model"], addition=f"{size} {label}".strip()).text
+    return mark(row["model"], addition=f"{size} {bracketed(row['label'])}".strip()).text
 
 
 def marks(rows: Iterable[Row]) -> list[Mark]:

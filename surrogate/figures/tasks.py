@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from neuronio.surrogate.figures.marks import Mark, Row, mark
+from neuronio.surrogate.figures.marks import Mark, Row, bracketed, mark
 from neuronio.surrogate.figures.scales import letters
 
 LEVEL: dict[str, Any] = {"color": "0.35", "linewidth": 0.8, "zorder": 1}
@@ -51,7 +51,7 @@ def _panel(axis: Axes, task: str, rows: Sequence[Row]) -> None:
     kinds = list(dict.fromkeys((row["model"], row["label"]) for row in rows))
     families = [model for model, _ in kinds]
     for place, (model, label) in enumerate(kinds):
-        drawn = mark(model, families[:place].count(model), f"({label})" if label else "")
+        drawn = mark(model, families[:place].count(model), bracketed(label))
         of_kind = [row for row in rows if (row["model"], row["label"]) == (model, label)]
         x = [row["bin_ms"] if binned else place for row in of_kind]
         _points(axis, x, of_kind, drawn, joined=binned)

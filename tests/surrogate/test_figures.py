@@ -13,7 +13,7 @@ from neuronio.surrogate.figures.accuracy import COSTS, accuracy_figure
 from neuronio.surrogate.figures.curves import curves_figure
 from neuronio.surrogate.figures.drawn import figures
 from neuronio.surrogate.figures.learning import learning_figure
-from neuronio.surrogate.figures.marks import representatives
+from neuronio.surrogate.figures.marks import fit_words, representatives
 from neuronio.surrogate.figures.scales import scored_words
 from neuronio.surrogate.figures.traces import traces_figure
 from neuronio.surrogate.models import FAMILIES
@@ -348,3 +348,9 @@ def test_what_can_be_drawn_follows_from_what_there_is():
     assert set(figures(EVALUATIONS, ["seconds"])) == {"accuracy_seconds"}
     more = figures([base], differences=[{}], histories={"a": []}, predictions={"a": {}})
     assert set(more) == {"accuracy", "curves", "ablation", "learning", "traces"}
+
+
+def test_labels_are_words_that_a_line_can_be_broken_between():
+    row = {"model": "elm", "size": 49, "label": "no_memory_beyond_50_ms"}
+    assert fit_words(row) == "ELM 49 (no memory beyond 50 ms)"
+    assert fit_words(row | {"label": None}) == "ELM 49"
