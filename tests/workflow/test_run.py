@@ -58,6 +58,18 @@ def test_what_a_run_costs_is_said_before_it_begins(finished):
 
 
 @pytest.mark.slow
+def test_data_come_first_and_the_first_seed_of_every_fit_before_the_second(finished):
+    begun = re.findall(
+        r"^Job \d+: (\w+) (\S+)", finished[1].stdout + finished[1].stderr, re.MULTILINE
+    )
+    fits = [name.rpartition("-")[0] for what, name in begun if what == "Fit"]
+    assert sorted(fits[:2]) == ["branch_elm-2-seed0", "tcn-2-seed0"]
+    assert fits[2:] == ["branch_elm-2-seed1"]
+    kinds = [what for what, _ in begun]
+    assert max(i for i, what in enumerate(kinds) if what == "Simulate") < kinds.index("Fit")
+
+
+@pytest.mark.slow
 def test_table_has_a_row_for_every_fit(finished):
     results = finished[0] / "results" / "smoke"
     with (results / "table.csv").open() as file:

@@ -22,6 +22,8 @@ STARTED = time.time()
 STORE = f"results/{MADE}"
 # Of the ensemble engine in float32 on vectors of 512 bits; elsewhere fewer.
 LANES = 16
+# Data come first, on every core: fits, of one core each, could keep them from it. Then scores.
+DATA_PRIORITY, SCORE_PRIORITY = 1000, 2
 # Of one ms of one trial: three times what the slowest machine took that was measured.
 SLOW_MS_PER_MS = {"ensemble": 2.0, "neuron": 60.0}
 SLOW_FIT_STEPS_PER_MINUTE = 3_000_000
@@ -106,6 +108,11 @@ def kernels_for(wildcards):
 def of_fit(products):
     """For rules of one fit: its product, from the folder's name."""
     return {product.folder.name: name for name, product in products.items()}
+
+
+def fit_priority(wildcards):
+    """The first seed of every fit before the second, so that an interrupted run has them all."""
+    return 1 / (1 + PLAN.asked[FITS[wildcards.fit]].seed)
 
 
 def fit_threads(wildcards):

@@ -15,6 +15,7 @@ rule evaluate:
         f"{RESULTS}/logs/evaluate/{{evaluation}}.log",
     benchmark:
         f"{RESULTS}/times/evaluate/{{evaluation}}.tsv"
+    priority: SCORE_PRIORITY
     conda:
         "../../environment.yml"
     resources:

@@ -9,6 +9,7 @@ rule fit:
         f"{RESULTS}/logs/fit/{{fit}}.log",
     benchmark:
         f"{RESULTS}/times/fit/{{fit}}.tsv"
+    priority: fit_priority
     conda:
         "../../environment.yml"
     threads: fit_threads

@@ -10,6 +10,7 @@ rule floor:
         f"{RESULTS}/logs/{{floor}}.log",
     benchmark:
         f"{RESULTS}/times/floor/{{floor}}.tsv"
+    priority: DATA_PRIORITY
     conda:
         "../../environment.yml"
     threads: simulation_threads

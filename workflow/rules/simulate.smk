@@ -9,6 +9,7 @@ rule simulate:
         f"{RESULTS}/logs/simulate/{{split}}-{{shard}}.log",
     benchmark:
         f"{RESULTS}/times/simulate/{{split}}-{{shard}}.tsv"
+    priority: DATA_PRIORITY
     conda:
         "../../environment.yml"
     threads: shard_threads

@@ -27,7 +27,7 @@ rule sequences:
         f"{RESULTS}/logs/sequences/{{sequences}}.log",
     benchmark:
         f"{RESULTS}/times/sequences/{{sequences}}.tsv"
-    priority: 1  # on every core before fits, of one core each, could keep them from it
+    priority: DATA_PRIORITY
     conda:
         "../../environment.yml"
     threads: lambda wildcards: min(workflow.cores or 1, PLAN.parts(wildcards.sequences))
@@ -53,6 +53,7 @@ rule fit_task:
         f"{RESULTS}/logs/fit/{{fit}}.log",
     benchmark:
         f"{RESULTS}/times/fit/{{fit}}.tsv"
+    priority: fit_priority
     conda:
         "../../environment.yml"
     threads: fit_threads
@@ -85,6 +86,7 @@ rule evaluate_task:
         f"{RESULTS}/logs/evaluate/{{evaluation}}.log",
     benchmark:
         f"{RESULTS}/times/evaluate/{{evaluation}}.tsv"
+    priority: SCORE_PRIORITY
     conda:
         "../../environment.yml"
     resources:
