@@ -227,17 +227,22 @@ class SequenceSet:
         """
         about = read_about(path)
         try:
-            return cls(about, **read_arrays(path))
+            found = cls(about, **read_arrays(path))
         except NeuronIOError as error:
             told = str(error)
             raise NeuronIOError(told if str(path) in told else f"{path}: {told}") from error
+        if not len(found):
+            raise NeuronIOError(f"{path} holds no sample")
+        return found
 
     def write(self, path: str | Path) -> Path:
         """Write a file, whole or not at all.
 
         Raises:
-            NeuronIOError: the disk is full or refuses.
+            NeuronIOError: there is no sample, or the disk is full or refuses.
         """
+        if not len(self):
+            raise NeuronIOError(f"there is no sample to write to {path}")
         return write_sets(path, [self], lambda: self.about)
 
     def _rows_and_events(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -268,7 +273,7 @@ def read_about(path: str | Path) -> About:
     wanted = {key: found[key] for key in About.__dataclass_fields__ if key in found}
     try:
         return About(**wanted)
-    except (NeuronIOError, TypeError) as error:
+    except (NeuronIOError, TypeError, AttributeError) as error:
         raise NeuronIOError(f"{path} is damaged in its attributes: {error}") from error
 
 

@@ -19,6 +19,7 @@ from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_atomic, write_json
 from neuronio.surrogate.figures.marks import label_words
 from neuronio.surrogate.figures.tasks import tasks_figure
+from neuronio.surrogate.tasks.classify.fit import TASK
 from neuronio.surrogate.tasks.classify.table import summary_rows, table_rows, write_rows
 
 FOLDER = Path(__file__).resolve().parent / "results" / "longhorizon"
@@ -36,6 +37,8 @@ def keep(run: Path, folder: Path) -> None:
     (folder / "evaluations").mkdir(parents=True, exist_ok=True)
     for path in found:
         document, name = read_json(path), path.stem
+        if document.get("task") != TASK:
+            raise NeuronIOError(f"{path} is of another kind; take results of `make longhorizon`")
         if share := document["settings"]["input_dropout"]:
             label = f"{share:g}_of_inputs_left_out_in_testing"
             document["label"] = "_".join(filter(None, [document["label"], label]))
@@ -58,7 +61,7 @@ def results_table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
                     f"{row['label_in_figures']}, {row['size']}{label}",
                     f"{row['parameters']:,}",
                     row["n_fits"],
-                    f"{_of(row, 'mean')} [{_of(row, 'low')}, {_of(row, 'high')}]",
+                    _accuracy(row),
                     f"{row['training_seconds'] / 60:.1f}",
                 ]
             )
@@ -66,8 +69,11 @@ def results_table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
             yield line([task, None, f"*{name}*", None, None, _short(value), None])
 
 
-def _of(row: dict[str, Any], what: str) -> str:
-    return _short(row[f"accuracy_{what}"])
+def _accuracy(row: dict[str, Any]) -> str:
+    """The mean, and its interval where there is one."""
+    mean, low, high = (row[f"accuracy_{what}"] for what in ("mean", "low", "high"))
+    between = f" [{_short(low)}, {_short(high)}]" if low is not None else ""
+    return _short(mean) + between
 
 
 def _short(value: float) -> str:

@@ -9,6 +9,9 @@ from pydantic import Field
 
 from neuronio.sections import Section
 
+ONLY_SPEED = ("threads", "device")
+"""Training settings that decide how fast a fit is and not what comes out."""
+
 
 class ClassifierTraining(Section):
     """How a classifier of sequences is fitted."""

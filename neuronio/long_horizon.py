@@ -84,7 +84,11 @@ class LongHorizonConfig(Section):
     name: Name = Field(description="Name of the run: its results go to results/<name>.")
     seed: Seed = Field(1, description="Seed of the data.")
     scale: float = Field(
-        1.0, ge=1e-6, le=1000, description="Multiplies the samples of every split (at least 16)."
+        1.0,
+        ge=1e-6,
+        le=1000,
+        description="Multiplies the samples of every split (at least 16) and the recordings of "
+        "each file (at least 40 for training, 20 for testing).",
     )
     training: ClassifierTraining = Field(
         ClassifierTraining(), description="How classifiers are fitted."
@@ -94,9 +98,10 @@ class LongHorizonConfig(Section):
     )
     tasks: list[TaskConfig] = Field(min_length=1, description="The tasks.")
 
-    def training_of(self, task: TaskConfig, fit: TaskFitConfig) -> ClassifierTraining:
-        """The training settings of a family: the common ones, the task's, and its own."""
-        values = {**self.training.model_dump(), **task.training, **fit.training}
+    def training_of(self, task: TaskConfig, fit: TaskFitConfig | None) -> ClassifierTraining:
+        """The training settings of a family: the common ones, the task's, and its own, if any."""
+        own = fit.training if fit else {}
+        values = {**self.training.model_dump(), **task.training, **own}
         return ClassifierTraining.model_validate(values)
 
     def samples(self, task: TaskConfig) -> dict[str, int]:
@@ -107,9 +112,9 @@ class LongHorizonConfig(Section):
 
     def recordings(self, task: TaskConfig) -> dict[str, int]:
         """Recordings of each file at this scale."""
-        least = 40
+        least = {"train": 40, "test": 20}
         counts = task.recordings.model_dump()
-        return {split: max(least, round(self.scale * count)) for split, count in counts.items()}
+        return {f: max(least[f], round(self.scale * count)) for f, count in counts.items()}
 
     @model_validator(mode="after")
     def _name(self) -> LongHorizonConfig:
@@ -120,12 +125,23 @@ class LongHorizonConfig(Section):
     @model_validator(mode="after")
     def _trainings(self) -> LongHorizonConfig:
         for i, task in enumerate(self.tasks):
-            for j, fit in enumerate(task.fits):
+            own = [(f"tasks.{i}.fits.{j}", fit) for j, fit in enumerate(task.fits)]
+            for where, fit in [(f"tasks.{i}", None), *own]:
                 try:
                     self.training_of(task, fit)
                 except ValidationError as error:
-                    where = f"tasks.{i}.fits.{j}.training"
-                    raise ValueError(f"!{sentence(error, ClassifierTraining, where)}") from error
+                    told = sentence(error, ClassifierTraining, f"{where}.training")
+                    raise ValueError(f"!{told}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _tasks(self) -> LongHorizonConfig:
+        named = [task.task for task in self.tasks]
+        if again := {name for name in named if named.count(name) > 1}:
+            raise ValueError(
+                f"tasks lists {min(again)} more than once; list its fits together, or make another "
+                "run of them"
+            )
         return self
 
 

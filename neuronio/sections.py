@@ -24,13 +24,16 @@ class Section(BaseModel):
 AnySection = TypeVar("AnySection", bound=BaseModel)
 
 
+NUMBER = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
+
+
 class NumberLoader(yaml.SafeLoader):
     """YAML 1.1 reads 3e-5 as text; our files and command lines mean the number."""
 
 
 NumberLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    NUMBER,
     list("-+.0123456789"),
 )
 
@@ -86,10 +89,19 @@ def validate(model: type[AnySection], document: Any, name: str) -> AnySection:
     if not isinstance(document, Mapping):
         raise NeuronIOError(f"{name} must hold keys and values, but is a {_kind(document)}")
     try:
-        return model.model_validate(dict(document))
+        return model.model_validate(_with_numbers(dict(document)))
     except ValidationError as error:
         # A key or a value may hold line breaks.
         raise NeuronIOError(" ".join(f"{name}: {sentence(error, model)}".split())) from error
+
+
+def _with_numbers(held: Any) -> Any:
+    """A document with numbers where another reader of YAML, such as Snakemake's, found text."""
+    if isinstance(held, Mapping):
+        return {key: _with_numbers(value) for key, value in held.items()}
+    if isinstance(held, list):
+        return [_with_numbers(value) for value in held]
+    return float(held) if isinstance(held, str) and NUMBER.match(held) else held
 
 
 def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:

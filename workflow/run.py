@@ -6,6 +6,7 @@ Plain `snakemake --configfile config/demo.yaml --cores all` makes the same.
 import argparse
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,11 +23,13 @@ from neuronio.made import RUN_LOCK
 
 CHANGES = Path(".snakemake") / "changes.yaml"
 PROFILE = ROOT / "workflow" / "profiles" / "local"
+# Alone, or among Snakemake's other letters without a value: -n, -np, ...
+DRY = re.compile(r"-[npqrkFfi]*n[npqrkFfi]*|--dry-?run")
 
 
 def main() -> int:
     """Run the workflow; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--configfile", type=Path, required=True)
     parser.add_argument("--cores", default="all")
     parser.add_argument("--directory", type=Path, default=Path("."))
@@ -37,6 +40,7 @@ def main() -> int:
     given, rest = parser.parse_known_args()
     lock = None
     try:
+        refuse_config(rest)
         changes = scaled(merged([given.configfile]), given.scale)
         plain = snakemake_command([given.configfile], given.directory)
         lock = take_lock(given.directory / RUN_LOCK, plain)
@@ -46,7 +50,7 @@ def main() -> int:
         if lock:
             lock.truncate(0)
         return 1
-    dry = bool({"-n", "--dry-run", "--dryrun"} & set(rest))
+    dry = any(map(DRY.fullmatch, rest))
     (given.directory / watch.JOBS).unlink(missing_ok=True)  # those of an earlier run
     if given.cost and not dry:
         tell_cost(given)
@@ -58,6 +62,20 @@ def main() -> int:
         draw_without(missing, *asked(given, without), given, rest, lock)
     lock.truncate(0)
     return code
+
+
+def refuse_config(rest: list[str]) -> None:
+    """Refuse what would change the configuration behind our back.
+
+    Raises:
+        NeuronIOError: it is there.
+    """
+    for option in rest:
+        if option == "--config" or option.startswith(("--config=", "-C")):
+            raise NeuronIOError(
+                f"{option} is not taken here: change the key in a copy of the configuration, and "
+                "name that"
+            )
 
 
 def scaled(run: AnyRun, scale: float | None) -> dict[str, Any]:

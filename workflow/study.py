@@ -135,7 +135,7 @@ def study(given: argparse.Namespace, rest: list[str]) -> int:
 
 def main() -> int:
     """Read the arguments and make the study; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--configfile", type=Path, required=True)
     parser.add_argument("--keep", type=Path, required=True, help="folder of the kept fits")
     parser.add_argument("--scale", type=float, default=1.0)

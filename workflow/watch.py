@@ -67,7 +67,6 @@ class Watch:
 
     def __init__(self, jobs: Sequence[Job], started: float):
         self._jobs, self._started = jobs, started
-        self._first: dict[Path, float] = {}
 
     @classmethod
     def of(cls, folder: Path) -> Watch:
@@ -83,8 +82,7 @@ class Watch:
         total = done = begun_with = 0.0
         at_work = []
         for job in self._jobs:
-            name, share, ended = self._progress(job.log)
-            first = self._first.setdefault(job.log, share) if name else 0.0
+            name, first, share, ended = self._progress(job.log)
             total += job.core_s
             done += job.core_s * share
             begun_with += job.core_s * first
@@ -96,19 +94,23 @@ class Watch:
         sure = spent_s > SURE_AFTER_S and made > 0
         return Look(done / total, (total - done) * spent_s / made if sure else None, at_work)
 
-    def _progress(self, log: Path) -> tuple[str, float, bool]:
-        """What a job is called, its share done, and whether it ended in an error."""
+    def _progress(self, log: Path) -> tuple[str, float, float, bool]:
+        """What a job is called, its shares then and now, and whether it ended in an error.
+
+        A job's log begins with it: its first share is what it went on from.
+        """
+        nothing = "", 0.0, 0.0, False
         try:
             if log.stat().st_mtime < self._started:
-                return "", 0.0, False
+                return nothing
             text = log.read_text(errors="replace")
         except OSError:
-            return "", 0.0, False
+            return nothing
         found = [match for line in text.splitlines() if (match := PROGRESS.match(line))]
         if not found:
-            return "", 0.0, False
-        name, done, total = found[-1].groups()
-        return name, int(done) / max(int(total), 1), bool(ENDED.search(text))
+            return nothing
+        first, share = (int(m[2]) / max(int(m[3]), 1) for m in (found[0], found[-1]))
+        return found[-1][1], first, share, bool(ENDED.search(text))
 
 
 def in_words(seconds: float) -> str:

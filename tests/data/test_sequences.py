@@ -140,6 +140,19 @@ def test_what_cannot_be_is_refused_and_the_file_is_named(tmp_path, name):
     assert len(sequence_problems(path)) == 1
 
 
+def test_no_sample_and_an_attribute_of_another_type_are_one_sentence(tmp_path):
+    nothing = made_up().select([])
+    with pytest.raises(NeuronIOError, match="there is no sample to write"):
+        nothing.write(tmp_path / "none.h5")
+    write_sets(tmp_path / "none.h5", [nothing], lambda: nothing.about)
+    assert sequence_problems(tmp_path / "none.h5") == [f"{tmp_path / 'none.h5'} holds no sample"]
+    path = made_up().write(tmp_path / "a.h5")
+    with h5py.File(path, "r+") as file:
+        file.attrs["trivial_scores"] = "[]"
+    assert len(problems := sequence_problems(path)) == 1
+    assert "damaged in its attributes" in problems[0]
+
+
 def test_steps_that_fall_and_steps_past_the_end_are_refused():
     about = About("tokens", "train", 5, 3, "token")
     with pytest.raises(NeuronIOError, match="row 1 has an event at step 0 after one at 1"):

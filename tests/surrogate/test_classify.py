@@ -29,6 +29,7 @@ from neuronio.surrogate.tasks.classify.batches import (
 )
 from neuronio.surrogate.tasks.classify.evaluate import blocks, scores
 from neuronio.surrogate.tasks.classify.fit import classifier_options
+from neuronio.surrogate.tasks.classify.table import summary_rows
 
 MEASURED = ("seconds", "data_wait_fraction")
 
@@ -288,3 +289,29 @@ def test_what_does_not_fit_is_one_sentence(make_spec, tmp_path):
     paired = FixedSource(replace(sequences("train"), about=two, label=np.zeros(48, np.int16)))
     with pytest.raises(NeuronIOError, match="only samples of one"):
         fit_classifier(make_spec("two", train=paired))
+    with pytest.raises(NeuronIOError, match="only samples of one"):
+        evaluate_classifier(spec.out, paired, ClassifierEvaluation())
+
+
+def test_seeds_that_were_fitted_at_another_speed_are_one_row(make_spec):
+    documents = []
+    for seed in (0, 1):
+        spec = make_spec(f"fit{seed}", seed=seed, epochs=1, threads=1 + seed)
+        fit_classifier(spec)
+        scored = evaluate_classifier(spec.out, source("test", 60), ClassifierEvaluation())
+        documents.append(scored)
+    (row,) = summary_rows(documents)
+    assert row["seeds"] == "0 1"
+    documents[1]["model"]["training"]["epochs"] = 2
+    assert len(summary_rows(documents)) == 2
+
+
+def test_events_shared_otherwise_between_rows_are_other_samples():
+    about = About("tokens", "train", 5, 3, "token")
+    events = np.array([0, 1, 2]), np.array([1, 2, 3])  # steps, channels
+
+    def parted(at):
+        rows = [tuple(part[piece] for part in events) for piece in (slice(at), slice(at, None))]
+        return FixedSource(SequenceSet.from_rows(about, [0, 1], rows, 3))
+
+    assert parted(1).name() == parted(1).name() != parted(2).name()

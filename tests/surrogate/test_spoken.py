@@ -50,6 +50,18 @@ def test_what_models_are_told_is_what_the_samples_are(name, bin_ms, folder):
         assert Facts.of(source) == data.facts()
 
 
+def test_a_part_of_the_recordings_has_all_digits_whatever_their_order(tmp_path):
+    rng, label = np.random.default_rng(0), np.repeat(np.arange(20), 20)
+    rows = [(np.sort(rng.uniform(0, 0.9, 5)), np.full(5, digit)) for digit in label]
+    write_shd(
+        tmp_path / "digits_test.h5", rows, label, np.zeros(400, int), ["m"], {"task": "digits"}
+    )
+    data = task_data("synthetic-digits", 20.0, RECORDINGS)
+    parts = [data.source(tmp_path, "test", 100, seed) for seed in (3, 3, 4)]
+    assert len(set(parts[0].set.label.tolist())) > 15
+    assert parts[0].name() == parts[1].name() != parts[2].name()
+
+
 def test_training_pairs_are_new_and_nobody_who_validates_is_in_training(folder):
     data = task_data("synthetic-digits-adding", 20.0, RECORDINGS)
     train, valid, test = (data.source(folder, s, 200, 3) for s in ("train", "valid", "test"))

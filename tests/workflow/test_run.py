@@ -206,8 +206,8 @@ def test_a_wrong_option_is_one_sentence_before_anything_runs(tmp_path):
 def refused(monkeypatch, capsys):
     """What a run says that is over before it begins."""
 
-    def refuse(folder: Path, config: Path = SMOKE) -> str:
-        monkeypatch.setattr(sys, "argv", command(folder, config)[1:])
+    def refuse(folder: Path, config: Path = SMOKE, *options: str) -> str:
+        monkeypatch.setattr(sys, "argv", [*command(folder, config)[1:], *options])
         assert load_script(ROOT / "workflow" / "run.py").main() == 1
         assert not (folder / "results").exists()
         return capsys.readouterr().err
@@ -221,6 +221,19 @@ def test_a_wrong_key_is_one_sentence_before_anything_runs(refused, tmp_path):
     assert told.startswith("error: ")
     assert "training.learning_rat" in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [["--config", "seed=3"], ["--config=seed=3"], ["-Cseed=3"]])
+def test_a_change_of_the_configuration_by_option_is_refused(options, refused, tmp_path):
+    told = refused(tmp_path, SMOKE, *options)
+    assert told.startswith(f"error: {options[0]} is not taken here")
+    assert told.count("\n") == 1
+
+
+def test_a_dry_run_is_one_however_it_is_asked_for():
+    dry = load_script(ROOT / "workflow" / "run.py").DRY
+    assert all(dry.fullmatch(option) for option in ("-n", "-np", "-qn", "--dry-run", "--dryrun"))
+    assert not any(dry.fullmatch(option) for option in ("-p", "--nolock", "-j", "n", "-c2"))
 
 
 def test_second_run_in_a_folder_at_work_is_refused(refused, tmp_path):

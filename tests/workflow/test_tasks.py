@@ -41,6 +41,15 @@ def test_models_without_a_size_have_most_nearly_the_asked_number_of_parameters()
     assert "listops-short-gru-3-seed0" in given
 
 
+def test_numbers_that_only_some_readers_of_yaml_take_for_numbers_are_numbers():
+    """Snakemake's reader, of YAML 1.1, finds text in 1e-2."""
+    training = document()["training"]
+    read, text = (plan(training=training | {"learning_rate": rate}) for rate in (0.01, "1e-2"))
+    assert [made.folder for made in text.products] == [made.folder for made in read.products]
+    with pytest.raises(NeuronIOError, match="learning_rate"):
+        plan(training=training | {"learning_rate": "0.01"})
+
+
 def test_data_is_shared_and_scale_makes_other_data():
     whole, half = plan(), plan(scale=2.0)
     folders = {made.folder for made in whole.data.values()}
@@ -76,9 +85,14 @@ def test_what_decides_a_fit_is_in_its_name_and_what_does_not_is_not():
             changed_task(parameters=100, fits=[{"model": "elm_embedded"}]),
             "the smallest .* has .* parameters, but 100 are wanted",
         ),
-        (changed_task(training={"epoch": 1}), "unknown key .*epoch'; did you mean 'epochs'"),
+        (changed_task(training={"epoch": 1}), r"unknown key 'tasks\.0\.training\.epoch'; did you"),
+        (
+            changed_task(fits=[{"model": "lstm", "training": {"epoch": 1}}]),
+            r"unknown key 'tasks\.0\.fits\.0\.training\.epoch'; did you mean 'epochs'",
+        ),
         (changed_task(samples={"train": 0, "valid": 1, "test": 1}), "'tasks.0.samples.train' is 0"),
         ({"name": "made"}, "holds the products of every run"),
+        ({"tasks": document()["tasks"][:1] * 2}, "lists listops-short more than once"),
     ],
 )
 def test_a_wrong_configuration_is_one_sentence(changes, message):

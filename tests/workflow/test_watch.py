@@ -43,6 +43,15 @@ def test_shares_are_weighed_by_cost_and_time_is_told_once_it_is_sure(logs, tmp_p
     assert look.at_work == [("Simulate train", 0.5)]
 
 
+def test_jobs_that_begin_and_end_between_two_looks_count_for_the_time_that_is_left(logs, tmp_path):
+    bar = "[#####]"
+    done = logs("a.log", f"Fit elm {bar} 0 of 4 steps", f"Fit elm {bar} 4 of 4 steps")
+    resumed = logs("b.log", f"Fit tcn {bar} 2 of 4 steps", f"Fit tcn {bar} 4 of 4 steps")
+    jobs = [Job(done, 10.0), Job(resumed, 10.0), Job(tmp_path / "later.log", 30.0)]
+    look = Watch(jobs, time.time() - 150).look()
+    assert look.left_s == pytest.approx(30 * 150 / 15, rel=0.05)
+
+
 def test_old_logs_and_failed_jobs_are_not_at_work(logs):
     failed = logs("f.log", "Fit elm [####------] 2 of 5 steps")
     failed.write_text(failed.read_text() + "Traceback\nerror: it broke\n")

@@ -111,7 +111,7 @@ def of_fit(products):
 
 
 def fit_priority(wildcards):
-    """The first seed of every fit before the second, so that an interrupted run has them all."""
+    """Low seeds before high ones: an interrupted run has one of every fit sooner."""
     return 1 / (1 + PLAN.asked[FITS[wildcards.fit]].seed)
 
 
@@ -121,6 +121,11 @@ def fit_threads(wildcards):
 
 def fit_device(wildcards):
     return PLAN.training_of(FITS[wildcards.fit]).device
+
+
+def evaluation_device(wildcards):
+    """An evaluation runs where its fit did."""
+    return PLAN.training_of(EVALUATIONS[wildcards.evaluation]).device
 
 
 def simulation_threads(wildcards):

@@ -91,6 +91,7 @@ rule evaluate_task:
         "../../environment.yml"
     resources:
         runtime=lambda wildcards, attempt: 60 * attempt,
+        gpu=lambda wildcards: int(evaluation_device(wildcards) == "cuda"),
         mem_mb=memory,
     params:
         recipe=lambda wildcards: wildcards.evaluation.rpartition("-")[2],

@@ -12,7 +12,7 @@ from data_plan import DRAWING, SPLITS, scripts
 from plan import Plan
 from shown_plan import ShownPlan
 
-from neuronio.classification import ClassifierTraining
+from neuronio.classification import ONLY_SPEED, ClassifierTraining
 from neuronio.config import validate_config
 from neuronio.errors import NeuronIOError
 from neuronio.long_horizon import (
@@ -27,11 +27,7 @@ from neuronio.recipe import code, deciding_versions
 from neuronio.surrogate.models import FAMILIES, ModelOptions, nearest_size, option_values
 from neuronio.surrogate.tasks.classify.data import TaskData, task_data
 from neuronio.surrogate.tasks.classify.evaluate import evaluation_recipe
-from neuronio.surrogate.tasks.classify.fit import (
-    ONLY_SPEED,
-    classifier_options,
-    classifier_recipe,
-)
+from neuronio.surrogate.tasks.classify.fit import classifier_options, classifier_recipe
 
 FIGURES = {
     "accuracy": ("Accuracy", "Accuracy of every model on every task"),

@@ -17,7 +17,7 @@ from neuronio.surrogate.bootstrap import Resamples
 from neuronio.surrogate.checkpoint import load_weights, read_tensors
 from neuronio.surrogate.device import check_device
 from neuronio.surrogate.models import FAMILIES, Surrogate, build_model, parse_options
-from neuronio.surrogate.tasks.classify.fit import PACKAGES, TASK, points, predicted
+from neuronio.surrogate.tasks.classify.fit import PACKAGES, TASK, points, predicted, refuse_pairs
 from neuronio.surrogate.tasks.classify.source import Source
 
 DECIDING = ("torch", "numpy", "scipy")
@@ -162,6 +162,7 @@ def confusion(called_s: np.ndarray, label_s: np.ndarray, classes: int) -> np.nda
 
 def _check(model: Surrogate, test: Source, folder: Path) -> None:
     about, options = test.about, model.options
+    refuse_pairs(about)
     step_ms = about.bin_ms or 1.0
     found = {"channels": about.channels, "classes": about.classes, "step_ms": step_ms}
     wanted = dict(zip(found, (options.inputs, options.outputs, options.step_ms), strict=True))

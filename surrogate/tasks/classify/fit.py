@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from neuronio.classification import ClassifierTraining
+from neuronio.classification import ONLY_SPEED, ClassifierTraining
+from neuronio.data.sequences import About
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_json
 from neuronio.progress import Report, silent
@@ -33,7 +34,6 @@ from neuronio.surrogate.tasks.classify.source import Facts, Source
 
 PACKAGES = ("torch", "numpy", "neuronio")
 DECIDING = ("torch", "numpy")
-ONLY_SPEED = ("threads", "device")
 FOLLOWS = ("inputs", "outputs", "step_ms", "signed")
 TASK = "classify"
 
@@ -204,11 +204,7 @@ def _check(spec: ClassifierSpec) -> None:
     for source in (spec.train, spec.valid):
         about, options = source.about, spec.options
         where = f"{about.task}, {about.split}"
-        if about.rows_per_label != 1:
-            raise NeuronIOError(
-                f"{where}: a sample has {about.rows_per_label} sequences, but only samples of one "
-                "can be fitted to"
-            )
+        refuse_pairs(about)
         wanted = {"inputs": about.channels, "outputs": about.classes, "signed": False}
         for key, value in wanted.items():
             if getattr(options, key) != value:
@@ -218,6 +214,19 @@ def _check(spec: ClassifierSpec) -> None:
     if spec.train.name() == spec.valid.name():
         raise NeuronIOError(
             f"{spec.valid.about.task}: the validation samples are the training samples; give others"
+        )
+
+
+def refuse_pairs(about: About) -> None:
+    """Refuse samples of several sequences, which no model here takes.
+
+    Raises:
+        NeuronIOError: they are.
+    """
+    if about.rows_per_label != 1:
+        raise NeuronIOError(
+            f"{about.task}, {about.split}: a sample has {about.rows_per_label} sequences, but only "
+            "samples of one can be fitted to"
         )
 
 

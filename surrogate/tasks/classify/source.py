@@ -13,7 +13,7 @@ import numpy as np
 
 from neuronio.data.sequences import About, Rows, SequenceSet
 
-ARRAYS = ("label", "length", "step", "channel", "value", "group")
+ARRAYS = ("label", "length", "start", "step", "channel", "value", "group")
 
 
 class Source(Protocol):

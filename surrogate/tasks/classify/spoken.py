@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from neuronio.data.digits.adding import CLASSES, Pairs
 from neuronio.data.digits.binned import BINS_MS, LASTS_MS, PUBLISHED, binned_split
 from neuronio.data.digits.fsdd import RealDigits
@@ -23,6 +25,7 @@ from neuronio.data.digits.making import (
 from neuronio.data.digits.shd import CHANNELS, KEYS
 from neuronio.data.digits.voices import SyntheticDigits
 from neuronio.data.fetch import fetch, sources
+from neuronio.data.sequences import SPLITS
 from neuronio.errors import NeuronIOError
 from neuronio.progress import Report
 from neuronio.recipe import code
@@ -99,7 +102,7 @@ class Spoken:
             "bin_ms": self.bin_ms,
             "samples": samples,
             "seed": seed,
-            "code": code("neuronio.data.digits.adding", "neuronio.data.digits.binned"),
+            "code": code("neuronio.data.digits.adding", "neuronio.data.digits.binned", __name__),
         }
 
     def make(
@@ -122,7 +125,7 @@ class Spoken:
         return list(made.values())
 
     def source(self, folder: Path, split: str, samples: int, seed: int) -> Source:
-        """So many pairs of the recordings, or so many recordings.
+        """So many pairs of the recordings, or so many of them, drawn by the seed.
 
         Raises:
             NeuronIOError: there are fewer recordings.
@@ -138,7 +141,9 @@ class Spoken:
                 f"{self.name} has {len(found):,} recordings for {split}, but {samples:,} are "
                 "wanted; ask for fewer in tasks[].samples, or speak more in tasks[].recordings"
             )
-        return FixedSource(found.select(range(samples)))
+        # Files may be in the order of their digits.
+        drawn = np.random.default_rng([seed, SPLITS.index(split)]).permutation(len(found))
+        return FixedSource(found.select(np.sort(drawn[:samples])))
 
     def _speech(self) -> Speech:
         if self.kind == RealDigits.task:

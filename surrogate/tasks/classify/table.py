@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from neuronio.classification import ONLY_SPEED
 from neuronio.files import write_csv
 from neuronio.surrogate.summary import scores_over_seeds
 
@@ -83,7 +84,8 @@ def _mean_row(documents: Sequence[dict[str, Any]]) -> Row:
 def _identity(document: dict[str, Any]) -> str:
     """What is the same for all seeds of a fit, as text."""
     model, data = document["model"], document["data"]
-    made_of = [model[key] for key in ("name", "size", "options", "training")]
+    training = {k: v for k, v in model["training"].items() if k not in ONLY_SPEED}
+    made_of = [*(model[key] for key in ("name", "size", "options")), training]
     where = [data["about"]["task"], data["name"], document.get("bin_ms"), document.get("label")]
     return json.dumps([made_of, where, document["settings"]], sort_keys=True)
 
