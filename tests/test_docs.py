@@ -179,7 +179,9 @@ def test_long_horizon_results_are_written_from_the_evaluations_that_are_kept(tmp
 def test_results_of_tests_with_inputs_left_out_have_rows_of_their_own(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "docs")
     results = load_script(ROOT / "docs" / "long_horizon.py")
-    kept = next((ROOT / "docs/results/longhorizon/evaluations").glob("*-adding-2ms-elm-49-seed0.json"))
+    kept = next(
+        (ROOT / "docs/results/longhorizon/evaluations").glob("*-adding-2ms-elm-49-seed0.json")
+    )
     document = json.loads(kept.read_text())
     (tmp_path / "run/evaluations").mkdir(parents=True)
     for share in (0, 0.5):
@@ -193,7 +195,8 @@ def test_results_of_tests_with_inputs_left_out_have_rows_of_their_own(tmp_path, 
     assert sum("0.5 of inputs left out in testing" in text for text in lines) == 1
     for score in both[0]["scores"].values():
         score.update(low=None, high=None)
-    assert any("| .700 |" in text for text in results.results_table(results.summary_rows(both[:1])))
+    lines = results.results_table(results.summary_rows(both[:1]))
+    assert any("| .700 |" in text for text in lines)
     (tmp_path / "run/evaluations" / kept.name).write_text('{"scores": {}}')
     with pytest.raises(NeuronIOError, match="is of another kind"):
         results.keep(tmp_path / "run", tmp_path)
