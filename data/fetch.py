@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import http.client
 import importlib.util
 import os
 import time
@@ -165,7 +166,7 @@ def _download(source: Source, target: Path) -> None:
                 content = response.read()
             if source.url.endswith(".gz") and not source.name.endswith(".gz"):
                 content = gzip.decompress(content)
-        except (urllib.error.URLError, OSError, EOFError, zlib.error) as error:
+        except (OSError, http.client.HTTPException, EOFError, zlib.error) as error:
             reason = str(getattr(error, "reason", error))
             continue
         if _matches(content, source):

@@ -57,10 +57,27 @@ def import_neuronio(
             a trial cannot: the sentence names trial and value.
     """
     content = load_plain(pickle_path)
+    numbering = first_excitatory, first_inhibitory, samples_per_ms
+    try:
+        return _shard_of(content, pickle_path, out_path, segments, numbering)
+    except (TypeError, ValueError, OverflowError, AttributeError, LookupError) as error:
+        said = " ".join(str(error).split())
+        raise NeuronIOError(
+            f"{pickle_path} holds what NeuronIO data cannot ({type(error).__name__}: {said}); "
+            "give lists or arrays of numbers of one shape"
+        ) from error
+
+
+def _shard_of(
+    content: Any,
+    pickle_path: str | Path,
+    out_path: str | Path,
+    segments: str | None,
+    numbering: tuple[int, int, int | None],
+) -> Path:
     params, trials = _parts(content, pickle_path)
     trials = [_text_keys(trial) for trial in trials]
     table = _segment_table(params, segments, trials[0], pickle_path)
-    numbering = first_excitatory, first_inhibitory, samples_per_ms
     source = Source(pickle_path, params, len(table), *numbering)
     rate = source.rate(trials[0], f"{pickle_path}, trial 0")
     plain = {k: _plain(value) for k, value in params.items() if k not in SEGMENT_KEYS.values()}

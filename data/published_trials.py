@@ -11,6 +11,7 @@ import numpy as np
 
 from neuronio.conventions import SAMPLES_PER_MS
 from neuronio.data.checks import spike_fault, unit_fault, voltage_fault
+from neuronio.data.layout import SEGMENT_SCALE_MV
 from neuronio.data.trial import InputEvents, Recording, detect_spikes
 from neuronio.errors import NeuronIOError
 
@@ -127,6 +128,16 @@ class Source:
                 f"{self.n_segments} segments of {len(soma)} ms need "
                 f"({self.n_segments}, {len(soma)})"
             )
+        if dendrites is not None and dendrites.dtype != np.float16:
+            largest, most = (
+                float(np.abs(dendrites).max()),
+                SEGMENT_SCALE_MV * np.iinfo(np.int16).max,
+            )
+            if largest > most:
+                raise NeuronIOError(
+                    f"{where} has dendriticVoltagesLowRes up to {largest:g} mV, but a shard holds "
+                    f"at most {most:.0f}; leave this trial out or mend it"
+                )
         return Recording(
             np.asarray(soma, dtype=np.float32),
             np.asarray(nexus, dtype=np.float32),

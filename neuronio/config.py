@@ -14,6 +14,8 @@ from neuronio.training import TrainingConfig, with_preset
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 MOST_TRIALS = 10_000_000
+FINEST_MS = 5e-4
+"""Least time step of a run, which trials that failed and the noise floor take half of."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
@@ -75,7 +77,7 @@ class EngineConfig(Section):
     )
     dt_ms: float = Field(
         0.025,
-        ge=5e-4,
+        ge=FINEST_MS / 2,
         le=1 / SAMPLES_PER_MS,
         description="Time step, ms; 0.125 ms must be a whole number of steps.",
     )
@@ -87,7 +89,7 @@ class EngineConfig(Section):
         "float32", description="Arithmetic of the ensemble engine."
     )
     gate_tables: bool = Field(
-        False, description="Take gate kinetics from tables of 0.1 mV in the ensemble engine."
+        False, description="Take gate kinetics from tabulated polynomials in the ensemble engine."
     )
     threads: int = Field(0, ge=0, le=1024, description="Threads or processes; 0 means every core.")
 
@@ -269,6 +271,11 @@ class RunConfig(Section):
                     f"dataset.scale {self.dataset.scale:g} makes {count * self.dataset.scale:.3g} "
                     f"trials of {split}, but a split holds at most {MOST_TRIALS:,}"
                 )
+        if self.engine.dt_ms < FINEST_MS:
+            raise ValueError(
+                f"engine.dt_ms is {self.engine.dt_ms:g}, but must be at least {FINEST_MS:g}: "
+                "trials that fail are tried again with half of it"
+            )
         duration_ms, ignore_ms = self.dataset.duration_ms, self.evaluation.ignore_ms
         if self.fits and ignore_ms >= duration_ms:
             raise ValueError(

@@ -71,15 +71,17 @@ def code(*roots: str) -> dict[str, str]:
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
-        path = Path(name) if name.endswith(".py") else _module_file(name)
-        key = path.name if name.endswith(".py") else name
-        if key in found:
-            continue
-        found[key] = python_hash(path)
-        waiting += [imported for imported in _imports(path) if _takes_part(imported)]
         if name.endswith(".py"):
-            waiting += _siblings(path)
-        elif not name.startswith(f"{PACKAGE}."):
+            for key, file in _users_files(Path(name)).items():
+                found[key] = python_hash(file)
+                waiting += filter(_takes_part, _imports(file))
+            continue
+        if name in found:
+            continue
+        path = _module_file(name)
+        found[name] = python_hash(path)
+        waiting += filter(_takes_part, _imports(path))
+        if not name.startswith(f"{PACKAGE}."):
             found |= _distributions(name)
         else:
             folder = name if path.name == "__init__.py" else name.rpartition(".")[0]
@@ -127,11 +129,20 @@ def _distributions(name: str) -> dict[str, str]:
     return {f"package {found}": version(found) for found in sorted(set(of))}
 
 
-def _siblings(path: Path) -> list[str]:
-    """Files beside a user's file that it imports."""
-    names = {name.partition(".")[0] for name in _source(path).imports}
-    beside = (path.with_name(f"{name}.py") for name in sorted(names))
-    return [str(file) for file in beside if file.is_file()]
+def _users_files(path: Path) -> dict[str, Path]:
+    """A user's file and what it imports from its own folder, by their paths in that."""
+    found: dict[str, Path] = {}
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        key = file.relative_to(path.parent).as_posix()
+        if key in found:
+            continue
+        found[key] = file
+        for name in sorted({name.partition(".")[0] for name in _source(file).imports}):
+            module, package = path.with_name(f"{name}.py"), path.with_name(name)
+            waiting += [module] if module.is_file() else sorted(package.rglob("*.py"))
+    return found
 
 
 _new: dict[str, list[str]] = {}

@@ -56,12 +56,15 @@ def run_file(path: Path, what: str) -> ModuleType:
     assert spec.loader is not None
     loaded = importlib.util.module_from_spec(spec)
     sys.modules[module] = loaded
+    sys.path.insert(0, str(path.resolve().parent))  # it may import what lies beside it
     try:
         spec.loader.exec_module(loaded)
     except Exception as error:
         del sys.modules[module]
         reason = f"{type(error).__name__}: {error}"
         raise NeuronIOError(f"{path} cannot be loaded as a {what}: {reason}") from error
+    finally:
+        sys.path.pop(0)
     return loaded
 
 

@@ -15,7 +15,7 @@ from neuronio.errors import NeuronIOError
 from neuronio.files import write_atomic
 from neuronio.recipe import file_sha256
 from neuronio.registry import run_file
-from neuronio.simulation.cell_spec import load_cell, mod_files_of
+from neuronio.simulation.cell_spec import BUILT_BY, load_cell, mod_files_of
 from neuronio.simulation.mechanisms import load_mechanisms
 from neuronio.simulation.morphology_reader import check_one_tree
 
@@ -110,6 +110,8 @@ def import_cell(code: str, mod_files: Sequence[str], out: Path) -> tuple[dict[st
     """
     if out.exists():
         raise NeuronIOError(f"{out} exists; take another name or remove it")
+    if not BUILT_BY.fullmatch(code):
+        raise NeuronIOError(f"'{code}' is not of the form FILE.py:function or FILE.hoc:Template")
     path, _, what = code.rpartition(":")
     load_mechanisms([file for name in mod_files for file in mod_files_of(name)])
     unknown: dict[str, str] = {}

@@ -24,6 +24,10 @@ Positive = Annotated[float, Field(gt=0)]
 Reversal = Annotated[str, StringConstraints(pattern=r"^e\w+$")]
 
 
+BUILT_BY = re.compile(r".+\.(py|hoc):\w+")
+BUILT_REGIONS = {"soma", "axon", "basal", "apical"}
+
+
 class AxonStub(Section):
     """What replaces the reconstructed axon: sections in series from the middle of the soma."""
 
@@ -155,8 +159,11 @@ class CellSpec(Section):
         if self.built_by:
             if self.regions or self.section_types or self.axon != "none":
                 raise ValueError("built_by makes the whole cell; leave out regions and axon")
-            if not re.fullmatch(r".+\.(py|hoc):\w+", self.built_by):
+            if not BUILT_BY.fullmatch(self.built_by):
                 raise ValueError("built_by must be FILE.py:function or FILE.hoc:Template")
+            if unknown := sorted({*self.section_regions.values()} - BUILT_REGIONS):
+                wanted = "soma, axon, basal or apical"
+                raise ValueError(f"section_regions names {unknown[0]}; take {wanted}")
             return self
         if "soma" not in self.regions:
             raise ValueError("regions must have a soma")
@@ -329,7 +336,7 @@ def apply_variant(spec: CellSpec, variant: Variant) -> CellSpec:
         model["nexus"] = None
     for region, membrane in model["regions"].items():
         mechanisms = membrane["mechanisms"]
-        if variant.passive_dendrites and region not in ("soma", "axon"):
+        if variant.passive_dendrites and region in spec.dendrites:
             membrane["mechanisms"] = {PASSIVE: mechanisms[PASSIVE]} if PASSIVE in mechanisms else {}
             continue
         if "gSK_E2bar" in mechanisms.get("SK_E2", {}):
@@ -354,7 +361,12 @@ def _check_variant(spec: CellSpec, variant: Variant) -> None:
             "SK_E2 with a gSK_E2bar",
         ),
         "ih_vshift_mV": (variant.ih_vshift_mV, any("Ih" in m for m in held), "Ih"),
-        "nmda_ratio": (variant.nmda_ratio != 1, "nmda" in spec.synapses, "a synapse nmda"),
+        "synapses": (variant.synapses == "ampa", "nmda" in spec.synapses, "a synapse nmda"),
+        "nmda_ratio": (
+            variant.nmda_ratio != 1,
+            "nmda" in spec.synapses and variant.synapses != "ampa",
+            "a synapse nmda",
+        ),
     }
     for name, (asked, possible, what) in wants.items():
         if asked and not possible:

@@ -21,6 +21,8 @@ _OPERATORS: dict[type, Callable] = {
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
 }
 _FUNCTIONS: dict[str, Callable] = {
     "exp": math.exp,
@@ -47,6 +49,12 @@ def evaluate(expression: str | float, **names: float) -> float:
         return float(_value(ast.parse(expression, mode="eval").body, names))
     except (SyntaxError, ArithmeticError, ValueError, TypeError) as error:
         raise NeuronIOError(f"cannot evaluate '{expression}': {error}") from error
+    except (RecursionError, MemoryError) as error:  # what Python's parser says of too many levels
+        raise NeuronIOError(f"cannot evaluate '{expression[:40]}...': too deep") from error
+
+
+def _known(ops: list[ast.cmpop]) -> bool:
+    return all(type(op) in _OPERATORS for op in ops)
 
 
 def _value(node: ast.expr, names: dict[str, float]) -> float:
@@ -59,7 +67,7 @@ def _value(node: ast.expr, names: dict[str, float]) -> float:
             return _OPERATORS[type(op)](_value(left, names), _value(right, names))
         case ast.UnaryOp(op=op, operand=operand) if type(op) in _OPERATORS:
             return _OPERATORS[type(op)](_value(operand, names))
-        case ast.Compare(left=left, ops=ops, comparators=right):
+        case ast.Compare(left=left, ops=ops, comparators=right) if _known(ops):
             values = [_value(item, names) for item in (left, *right)]
             pairs = zip(ops, values, values[1:], strict=False)
             return all(_OPERATORS[type(op)](a, b) for op, a, b in pairs)

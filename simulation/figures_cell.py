@@ -100,6 +100,10 @@ def _lines(cell: Cell) -> list[tuple[str, str, int, np.ndarray, float]]:
     A stretch belongs to the segment that holds its middle. Sections without points of their own
     (the axon stub) hang straight down from the soma.
     """
+    if not cell.soma.n3d():  # as of a cell that code builds by lengths and diameters
+        from neuron import h
+
+        h.define_shape()
     lines, below = [], _centre(cell)
     for region, sections in cell.regions():
         for section in sections:
@@ -126,11 +130,13 @@ def _centre(cell: Cell) -> np.ndarray:
 
 
 def _by_region(axis: Axes, lines: list) -> None:
-    for region, colour in REGIONS.items():
+    others = [name for name in dict.fromkeys(line[0] for line in lines) if name not in REGIONS]
+    colours = REGIONS | {name: f"C{4 + i % 6}" for i, name in enumerate(others)}
+    for region, colour in colours.items():
         mine = [line for line in lines if line[0] == region]
         order = 3 if region in ("soma", "axon") else 2
         axis.add_collection(_collection(mine, color=colour, zorder=order))
-    handles = [Line2D([], [], color=c, linewidth=2, label=r) for r, c in REGIONS.items()]
+    handles = [Line2D([], [], color=c, linewidth=2, label=r) for r, c in colours.items()]
     axis.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5))
 
 

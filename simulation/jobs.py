@@ -153,7 +153,8 @@ def engine_settings(info: Mapping[str, Any]) -> dict[str, Any]:
 def careful(engine: EngineConfig) -> EngineConfig:
     """Settings for a trial that failed: NEURON with half the time step, or a tenth of atol."""
     finer = {"dt_ms": engine.dt_ms / 2, "cvode_atol": engine.cvode_atol / 10}
-    return engine.model_copy(update={"name": "neuron", "precision": "float64", **finer})
+    neuron = {"name": "neuron", "precision": "float64", "gate_tables": False}
+    return engine.model_copy(update={**neuron, **finer})
 
 
 def identity(info: Mapping[str, Any]) -> dict[str, Any]:

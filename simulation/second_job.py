@@ -89,6 +89,11 @@ def first_job(shard: Shard) -> Job:
             f"the morphology {spec.morphology} has the checksum {found[:12]}, but that of "
             f"{shard.path} had {info['morphology_sha256'][:12]}; put that file in its place"
         )
+    if spec.digest() != info.get("cell_digest", spec.digest()):
+        raise NeuronIOError(
+            f"the MOD files or the code of the cell {spec.name} are not those that {shard.path} "
+            "was made with; put those in their place"
+        )
     generator, parameters, sha256 = (info[key] for key in inputs)
     engine = engine_settings(info) | {"threads": 1}
     return Job(
@@ -120,11 +125,11 @@ def second_job(path: Path, changes: Mapping[str, Any]) -> SecondJob:
     """
     with Shard(path) as shard:
         first, recipe = first_job(shard), shard.info["recipe"]
-    engine = finer(first.engine)
+    engine = validate(EngineConfig, finer(first.engine).model_dump(), "half the time step")
     if changes:
         document = {**first.engine.model_dump(), **changes}
-        if document["name"] == "neuron" and "precision" not in changes:
-            del document["precision"]  # the ensemble engine's
+        if document["name"] == "neuron":
+            document = {k: v for k, v in document.items() if k in changes or k not in ENSEMBLE_ONLY}
         engine = validate(EngineConfig, document, "the engine's settings")
     return SecondJob.after(first, engine, recipe)
 

@@ -34,6 +34,8 @@ def verify(
     from neuronio.data.sequence_summary import is_sequence_set, sequence_problems
     from neuronio.data.verify import verify_shard
 
+    if missing := [file for file in files if not file.exists()]:
+        raise NeuronIOError(f"there is no file {missing[0]}")
     check = {file: sequence_problems if is_sequence_set(file) else verify_shard for file in files}
     problems = {file: check[file](file) for file in files}
     for file, found in problems.items():

@@ -40,6 +40,8 @@ def spread(arguments: Sequence[str]) -> list[str]:
     >>> spread(["fit", "--train", "a.h5", "b.h5", "--size", "3"])
     ['fit', '--train', 'a.h5', '--train', 'b.h5', '--size', '3']
     """
+    if arguments[:1] == ["sequences"]:  # whose options of these names are numbers
+        return list(arguments)
     out: list[str] = []
     option = None
     for argument in arguments:

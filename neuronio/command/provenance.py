@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from neuronio.data.sequence_summary import is_sequence_set
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
 from neuronio.made import RECEIPT, changed_file
@@ -29,7 +30,7 @@ def provenance(path: Path, trial: int | None = None) -> Facts:
     """
     if not path.exists():
         raise NeuronIOError(f"{path} does not exist")
-    if path.suffix == ".h5":
+    if path.suffix == ".h5" and not is_sequence_set(path):
         return of_shard(path, trial)
     if trial is not None:
         raise NeuronIOError(f"{path} is no shard; leave out --trial")

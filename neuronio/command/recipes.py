@@ -55,15 +55,15 @@ def clean(
         raise NeuronIOError(
             f"a run is at work beside {results}, or was killed; wait until it ends, or run it again"
         )
-    total = 0
-    for path in list(unused(results)):
+    total, found = 0, list(unused(results))
+    for path in found:
         size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
         total += size
         typer.echo(f"{size / 1e6:10.1f} MB  {path}")
         if remove:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     told = "removed" if remove else "could be removed: neuronio clean --remove"
-    typer.echo(f"{total / 1e6:10.1f} MB  {told}" if total else "nothing to clean")
+    typer.echo(f"{total / 1e6:10.1f} MB  {told}" if found else "nothing to clean")
 
 
 def write_yaml(path: Path, document: dict[str, Any]) -> None:

@@ -265,7 +265,10 @@ def with_overrides(config: RunConfig, engine: str | None, scale: float | None) -
     """The configuration with another engine or scale, validated again."""
     document = config.model_dump(exclude_unset=True)  # a default is no wish, and may not fit
     if engine:
-        document.setdefault("engine", {})["name"] = engine
+        held = document.setdefault("engine", {})
+        if config.engine.name == "neuron" != engine:
+            held.pop("precision", None)  # NEURON's only one: no wish
+        held["name"] = engine
     if scale is not None:
         document["dataset"]["scale"] = scale
     return validate_config(document, "the command line's changes")

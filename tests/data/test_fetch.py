@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import http.client
 
 import pytest
 
@@ -57,6 +58,21 @@ def test_no_origin_and_a_wrong_file_are_one_sentence(origin):
         fetch("x.asc")
     with pytest.raises(NeuronIOError, match=r"nothing called y\.asc"):
         fetch("y.asc")
+
+
+def test_a_download_that_breaks_off_is_tried_again(origin, monkeypatch):
+    origin.write_bytes(CONTENT)
+    asked, opened = [], module.urllib.request.urlopen
+
+    def breaks(url, timeout):
+        asked.append(url)
+        if len(asked) < 3:
+            raise http.client.IncompleteRead(b"")
+        return opened(url, timeout=timeout)
+
+    monkeypatch.setattr(module.urllib.request, "urlopen", breaks)
+    assert fetch("x.asc").read_bytes() == CONTENT
+    assert len(asked) == 3
 
 
 def test_the_packaged_morphology_needs_no_download(tmp_path, monkeypatch):

@@ -180,6 +180,37 @@ def test_half_precision_puts_late_spikes_on_a_grid_of_4_ms(tmp_path, rng):
         np.testing.assert_allclose(times.astype(float), recording.spike_ms, atol=2.0)
 
 
+ODD = {
+    "somaVoltageLowRes": ([[1.0], [1.0, 2.0]], -65.0),
+    "somaVoltageHighRes": (-65.0, np.array(["a", "b"])),
+    "nexusVoltageLowRes": (object(), {}),
+    "dendriticVoltagesLowRes": (np.full((N_SEGMENTS, DURATION_MS), -1e6), [[1.0], [2.0, 3.0]]),
+    "exInputSpikeTimes": ({0: [[1], [2, 3]]}, {0: {}}, [1]),
+    "allSegmentsType": (2, [["basal"], ["apical"]], [{}] * N_SEGMENTS),
+    "allSegmentsLength": (["a"] * N_SEGMENTS, [[1], [2, 3]], 3),
+    "allSegments_SectionInd": ([2**70] * N_SEGMENTS, [None] * N_SEGMENTS),
+    "randomSeed": (2**70,),
+    "listOfISIs": (np.array([1j]), {(1, 2): 3}),
+}
+
+
+@pytest.mark.parametrize("key", ODD)
+def test_odd_content_is_one_sentence_or_taken(key, tmp_path, rng):
+    for value in ODD[key]:
+        content = published_dict(rng)
+        trial = content["Results"]["listOfSingleSimulationDicts"][0]
+        (trial if key in trial else content["Params"])[key] = value
+        path = tmp_path / "odd.p"
+        path.write_bytes(pickle.dumps(content, protocol=2))
+        said = "", []
+        try:
+            said = "", verify_shard(import_neuronio(path, tmp_path / "odd.h5"))
+        except NeuronIOError as error:
+            said = str(error), []
+        assert not said[0] or (str(path) in said[0] and "\n" not in said[0])
+        assert said[1] == []
+
+
 @pytest.mark.parametrize("options", [{}, {"encoding": "latin1"}, {"encoding": "bytes"}])
 def test_exported_file_loads_however_it_is_read(tmp_path, rng, options):
     shard, trials = our_shard(tmp_path, rng)

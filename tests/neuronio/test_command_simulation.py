@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from neuronio.command.app import main
+from neuronio.command.options import spread
 from neuronio.command.simulation import with_overrides
 from neuronio.config import validate_config
 from neuronio.data.shard import Shard
@@ -72,6 +73,18 @@ def test_another_engine_takes_its_own_defaults():
     assert changed.dataset.scale == 2.0
 
 
+def test_what_leaves_neuron_takes_the_other_engines_own_precision():
+    trials = {"trials": {"train": 1, "valid": 1, "test": 1}}
+    config = validate_config({"name": "a", "engine": {"name": "neuron"}, "dataset": trials})
+    assert with_overrides(config, "ensemble", None).engine.precision == "float32"
+
+
+def test_sequences_take_numbers_where_other_commands_take_lists():
+    assert spread(["sequences", "--train", "100", "listops"]) == [
+        *("sequences", "--train", "100", "listops")
+    ]
+
+
 def test_what_is_in_a_shard_and_whether_it_is_sound(dataset, tmp_path, capsys):
     shard = str(dataset / "train" / "shard-000.h5")
     assert main(["info", shard]) == 0
@@ -125,6 +138,7 @@ BAD = [
     ("dataset --config {tmp}/none.yaml --out {tmp}", "cannot read the configuration"),
     ("integrate-again {tmp}/none.h5 --out {tmp}", "does not exist"),
     ("info {tmp}/none.h5", "does not exist"),
+    ("verify {tmp}/none.h5", "there is no file"),
     ("quality --out {tmp} {tmp}/none.h5", "does not exist"),
     ("import-neuronio {tmp}/none.p --out {tmp}/x.h5", "cannot read"),
     ("fetch cell9.asc", "nothing called cell9.asc"),

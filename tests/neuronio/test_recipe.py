@@ -68,6 +68,14 @@ def test_a_users_file_brings_what_it_imports(tmp_path):
     (tmp_path / "helper.py").write_text("A = 2\n")
     assert list(differences(before, code(str(own)))) == ["helper.py"]
     assert "package numpy" in code("numpy.random")
+    for part in ("parts/__init__.py", "parts/deep/more.py"):
+        (tmp_path / part).parent.mkdir(parents=True)
+        (tmp_path / part).write_text("import other\n")
+    (tmp_path / "other.py").write_text("B = 1\n")
+    own.write_text("import parts\n")
+    _source.cache_clear()
+    names = {"mine.py", "other.py", "parts/__init__.py", "parts/deep/more.py"}
+    assert {name for name in code(str(own)) if name.endswith(".py")} == names
 
 
 @pytest.mark.parametrize(
@@ -144,6 +152,17 @@ def test_provenance_of_a_product(product, capsys):
     table.write_text("a,c\n")
     assert main(["provenance", str(table)]) == 1
     assert "is not what was written" in capsys.readouterr().err
+
+
+def test_provenance_of_a_sequence_set(product, capsys):
+    from neuronio.data.sequences import About, SequenceSet
+
+    made = product.folder / "test.h5"
+    about = About("tokens", "test", 5, 3, "token")
+    SequenceSet.from_rows(about, [0], [([0], [1])], 3).write(made)
+    product.finish([made], {"seed": 3, "evaluation": {"seed": 4}})
+    assert main(["provenance", str(made), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["digest"] == product.digest
 
 
 def test_provenance_of_what_nothing_is_known_of(tmp_path, capsys):

@@ -11,6 +11,7 @@ from neuronio.errors import NeuronIOError
 from neuronio.simulation.built_cell import import_cell
 from neuronio.simulation.cell import build_cell
 from neuronio.simulation.cell_spec import load_cell
+from neuronio.simulation.figures_cell import plot_cell
 from tests.simulation.both_engines import soma_in_both
 
 CELLS = Path(__file__).parents[1] / "cells"
@@ -61,9 +62,20 @@ def test_a_section_that_nothing_tells_of_is_written_down_and_may_be_changed(tmp_
     assert len(build_cell(load_cell(out)).basal) == 2
     out.write_text(text.replace("twig: basal", "twig: apical"))
     assert len(build_cell(load_cell(out)).apical) == 2
+    out.write_text(text.replace("twig: basal", "twig: tuft"))
+    with pytest.raises(NeuronIOError, match="section_regions names tuft; take soma, axon"):
+        load_cell(out)
     out.write_text(text.replace("section_regions:\n  twig: basal\n", ""))
     with pytest.raises(NeuronIOError, match=r"region of twig\[0\].*section_regions"):
         build_cell(load_cell(out))
+
+
+def test_what_is_no_code_is_refused_and_a_cell_without_points_is_drawn(tmp_path):
+    with pytest.raises(NeuronIOError, match=r"not of the form FILE\.py:function"):
+        import_cell("stick.py", [], tmp_path / "mine.yaml")
+    import_cell(str(CELLS / "python/stick.py:make_stick"), [], tmp_path / "mine.yaml")
+    plot_cell(build_cell(load_cell(tmp_path / "mine.yaml")), tmp_path / "stick.png")
+    assert (tmp_path / "stick.png").stat().st_size > 5000
 
 
 WRONG = {

@@ -101,12 +101,15 @@ def test_a_variant_changes_what_it_names(variant, check):
     assert changed.digest() != plain.digest()
 
 
-@pytest.mark.parametrize("change", [{"sk_multiplier": 2.0}, {"ih_vshift_mV": 5.0}])
+@pytest.mark.parametrize(
+    "change", [{"sk_multiplier": 2.0}, {"ih_vshift_mV": 5.0}, {"synapses": "ampa"}]
+)
 def test_a_variant_that_would_change_nothing_is_refused(change, tmp_path):
     document = yaml.safe_load((CELLS / "packaged.yaml").read_text())
     for region in document["regions"].values():
         for mechanism in ("SK_E2", "Ih"):
             region["mechanisms"].pop(mechanism, None)
+    del document["synapses"]["nmda"]
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(document))
     with pytest.raises(NeuronIOError, match="changes nothing in the cell mine"):
@@ -143,6 +146,27 @@ def test_an_expression_is_scaled_by_the_sk_multiplier(tmp_path):
     spec = load_cell(path, Variant(sk_multiplier=3.0))
     value = spec.regions["apical"].mechanisms["SK_E2"]["gSK_E2bar"]
     assert evaluate(value, d=2.0) == pytest.approx(6e-3)
+
+
+def test_expressions_compare_and_say_what_they_cannot():
+    assert evaluate("where(d == 2, 3, 4) + where(d != 2, 10, 20)", d=2.0) == 23
+    for text, said in (("d is 2", "not allowed"), ("-" * 3000 + "1", "too deep")):
+        with pytest.raises(NeuronIOError, match=said) as error:
+            evaluate(text, d=2.0)
+        assert len(str(error.value)) < 200
+
+
+def test_passive_dendrites_leave_the_axon_as_it_is(tmp_path):
+    document = yaml.safe_load((CELLS / "packaged.yaml").read_text())
+    document["regions"]["ais"] = document["regions"]["soma"]
+    document["axon"] = [
+        {"length_um": 30, "diameter_um": 1, "region": region} for region in ("ais", "axon")
+    ]
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(document))
+    regions = load_cell(path, Variant(passive_dendrites=True)).regions
+    assert len(regions["ais"].mechanisms) > 1
+    assert set(regions["apical"].mechanisms) == {"pas"}
 
 
 def test_a_new_cell_is_a_new_file_and_nothing_else(tmp_path):

@@ -12,12 +12,13 @@ from neuronio.config import EngineConfig, validate_config
 from neuronio.data.shard import Shard, write_shard
 from neuronio.data.trial import Recording
 from neuronio.data.verify import verify_shard
+from neuronio.errors import NeuronIOError
 from neuronio.recipe import digest
 from neuronio.simulation.again import trial_command
 from neuronio.simulation.compare import compare_shards
 from neuronio.simulation.dataset import simulate_shard
 from neuronio.simulation.engines.base import TrialFailure
-from neuronio.simulation.jobs import Job
+from neuronio.simulation.jobs import Job, careful
 from neuronio.simulation.parts import Parts, put_by
 from neuronio.simulation.queue import Draw
 from neuronio.simulation.reintegration import again_to_folder, held_trials, integrate_again
@@ -150,6 +151,11 @@ def test_a_failed_trial_is_tried_once_more_and_then_listed(tmp_path, random_inpu
 def test_the_finer_step_and_the_settings_that_count():
     fixed, variable = EngineConfig(dt_ms=0.0625), EngineConfig(name="neuron", integrator="cvode")
     assert finer(fixed).dt_ms == 0.03125
+    assert not careful(EngineConfig(gate_tables=True, precision="float32")).gate_tables
+    with pytest.raises(NeuronIOError, match=r"engine\.dt_ms is 0\.0003125, but must be at least"):
+        trials = {"trials": {"train": 1, "valid": 1, "test": 1}}
+        validate_config({"name": "a", "engine": {"dt_ms": 0.0003125}, "dataset": trials})
+    assert EngineConfig(dt_ms=0.0003125).dt_ms == 0.0003125
     assert finer(variable) == variable.model_copy(update={"cvode_atol": 1e-4})
     assert effective(variable) == {"name": "neuron", "integrator": "cvode", "cvode_atol": 1e-3}
     neuron = EngineConfig(name="neuron")
@@ -211,6 +217,11 @@ WRONG = {
     "a damaged shard": (damaged, "", "damaged"),
     "a cell that is gone": (of_cell(morphology="gone.swc"), "", "no morphology gone.swc"),
     "another morphology": (other_morphology, "", "put that file in its place"),
+    "other MOD files": (
+        lambda first, folder: [changed(first[0], folder / "cell.h5", cell_digest="f00d")],
+        "",
+        "the MOD files or the code of the cell packaged are not those",
+    ),
     "a wrong cell": (of_cell(celsius_degC="warm"), "", "'celsius_degC' is 'warm'"),
     "a shard that does not say its cell": (
         lambda first, folder: [changed(first[0], folder / "cell.h5", cell_model=None)],

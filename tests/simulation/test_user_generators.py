@@ -1,5 +1,7 @@
 """Generators that users add, and which inputs a split of a dataset has."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,17 @@ def test_a_generator_of_a_users_file_draws_and_rejects(users_file):
         make_generator(name, {"rat": 0.1})
     with pytest.raises(NeuronIOError, match="no generator 'flatt'; did you mean 'flat'"):
         make_generator(f"{users_file}:flatt", {})
+
+
+def test_a_users_file_may_import_what_lies_beside_it(users_file, tmp_path):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "beside_mine.py").write_text("RATE = 0.02\n")
+    own = folder / "flat_too.py"
+    text = USERS_GENERATOR.replace('"flat"', '"flat_too"').replace("= 0.02", "= RATE")
+    own.write_text(f"from beside_mine import RATE\n{text}")
+    assert make_generator(f"{own}:flat_too", {}).rate == 0.02
+    assert str(folder) not in sys.path
 
 
 def test_a_taken_name_and_a_missing_file_are_refused(users_file):
