@@ -123,6 +123,15 @@ def with_block(text: str, name: str, lines: Iterator[str]) -> str:
     return text
 
 
+def asked_alike(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """An evaluation without the code that its data were made by: what is kept answers one question.
+
+    Seeds that are made on other days, by other code, are then seeds of one fit.
+    """
+    model, data = evaluation["model"], evaluation["data"]
+    return evaluation | {"model": model | {"fitted_to": None}, "data": data | {"files": []}}
+
+
 def write_results(folder: Path) -> int:
     """Draw and write everything from the kept fits in a folder; returns how many there are.
 
@@ -132,7 +141,7 @@ def write_results(folder: Path) -> int:
     # kept.json is written last: a folder without it was left half copied.
     kept = [path.parent for path in sorted((folder / "fits").glob("*/kept.json"))]
     paths = [path / "evaluation.json" for path in kept]
-    evaluations = read_evaluations(paths) if paths else []
+    evaluations = [asked_alike(e) for e in read_evaluations(paths)] if paths else []
     histories = {p.name: read_csv(h) for p in kept if (h := p / "history.csv").exists()}
     drawn = figures(evaluations, COSTS, published=published_surrogates(), histories=histories)
     for name, draw in drawn.items():

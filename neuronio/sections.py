@@ -7,10 +7,10 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from neuronio.errors import NeuronIOError
 
@@ -19,6 +19,27 @@ class Section(BaseModel):
     """A part of the configuration: frozen, strict, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _number(cls, value: Any, info: ValidationInfo) -> Any:
+        """A number where another reader of YAML, such as Snakemake's, found text."""
+        wanted = _types(cls.model_fields[info.field_name or ""].annotation)
+        return value if str in wanted or not {int, float} & wanted else _numbers(value)
+
+
+def _types(annotation: Any) -> set[Any]:
+    """The types that an annotation is made of."""
+    inside = get_args(annotation)
+    if inside:
+        return set().union(*map(_types, inside))
+    return {annotation} if isinstance(annotation, type) else set()
+
+
+def _numbers(held: Any) -> Any:
+    if isinstance(held, list):
+        return [_numbers(value) for value in held]
+    return float(held) if isinstance(held, str) and NUMBER.match(held) else held
 
 
 AnySection = TypeVar("AnySection", bound=BaseModel)
@@ -89,19 +110,10 @@ def validate(model: type[AnySection], document: Any, name: str) -> AnySection:
     if not isinstance(document, Mapping):
         raise NeuronIOError(f"{name} must hold keys and values, but is a {_kind(document)}")
     try:
-        return model.model_validate(_with_numbers(dict(document)))
+        return model.model_validate(dict(document))
     except ValidationError as error:
         # A key or a value may hold line breaks.
         raise NeuronIOError(" ".join(f"{name}: {sentence(error, model)}".split())) from error
-
-
-def _with_numbers(held: Any) -> Any:
-    """A document with numbers where another reader of YAML, such as Snakemake's, found text."""
-    if isinstance(held, Mapping):
-        return {key: _with_numbers(value) for key, value in held.items()}
-    if isinstance(held, list):
-        return [_with_numbers(value) for value in held]
-    return float(held) if isinstance(held, str) and NUMBER.match(held) else held
 
 
 def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:

@@ -23,6 +23,7 @@ from neuronio.surrogate.measure import Measure
 from neuronio.surrogate.metrics import measures
 from neuronio.surrogate.protocol import Protocol
 from neuronio.surrogate.scored import open_for, scored_trials
+from neuronio.surrogate.store import trials_named
 from neuronio.surrogate.summary import over_seeds, summary_rows
 from neuronio.surrogate.threshold import threshold_for
 
@@ -56,7 +57,7 @@ def with_bases(evaluations: Sequence[Document]) -> list[tuple[list[Document], li
 
 def _trials(group: Sequence[Document]) -> list[Any]:
     """What names the trials that fits were scored on."""
-    return [file["content_sha256"] for file in group[0]["data"].get("files", ())]
+    return trials_named({"files": group[0]["data"].get("files", ())})
 
 
 def _kind(group: Sequence[Document]) -> Kind:

@@ -75,7 +75,9 @@ class Resamples:
         if n < 2:
             return dict.fromkeys(found)
         scale = stdtrit(n - 1, (1.0 + self.confidence) / 2.0) * np.sqrt(n / (n - 1))
-        return {name: float(scale * v.std()) if len(v) else None for name, v in found.items()}
+        # Of a score that most resamples leave undefined, the others say little.
+        enough = max(2, drawn / 2)
+        return {n: float(scale * v.std()) if len(v) >= enough else None for n, v in found.items()}
 
 
 def bca(point: float, without_one: np.ndarray, drawn: np.ndarray, confidence: float) -> Interval:
@@ -86,7 +88,7 @@ def bca(point: float, without_one: np.ndarray, drawn: np.ndarray, confidence: fl
         Those undefined (NaN) do not count.
     """
     drawn = np.sort(drawn[np.isfinite(drawn)])
-    if not len(drawn) or not np.isfinite(point):
+    if len(drawn) < 2 or not np.isfinite(point):
         return {"low": None, "high": None}
     tail, n = (1.0 - confidence) / 2.0, len(without_one)
     z = ndtri([tail, 1.0 - tail])

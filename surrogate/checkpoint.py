@@ -47,14 +47,17 @@ def write_tensors(path: Path, state: Any) -> None:
     write_atomic(path, buffer.getvalue())
 
 
-def read_tensors(path: Path) -> Any:
+def read_tensors(path: Path, advice: str = "give the directory of a fit that has one") -> Any:
     """Load tensors and plain containers to the CPU; nothing else is admitted.
+
+    Args:
+        advice: where it does not exist.
 
     Raises:
         NeuronIOError: the file is missing, cut short, or holds anything that would run as code.
     """
     if not path.exists():
-        raise NeuronIOError(f"{path} does not exist; give the directory of a fit")
+        raise NeuronIOError(f"{path} does not exist; {advice}")
     try:
         if not zipfile.is_zipfile(path):
             raise EOFError("it is cut short, or no torch file at all")
@@ -62,7 +65,7 @@ def read_tensors(path: Path) -> Any:
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise NeuronIOError(
-            f"{path} is not a readable checkpoint ({reason[:120]}); delete it and fit again"
+            f"{path} is not a readable checkpoint ({reason[:120]}); delete it and make it again"
         ) from error
 
 

@@ -14,6 +14,7 @@ from neuronio.config import EvaluationConfig
 from neuronio.errors import NeuronIOError
 from neuronio.recipe import code, made_with, module_of
 from neuronio.surrogate.bootstrap import Resamples
+from neuronio.surrogate.device import check_device
 from neuronio.surrogate.fit_directory import PACKAGES
 from neuronio.surrogate.inference import predictions
 from neuronio.surrogate.load import LoadedModel, load_model
@@ -49,6 +50,7 @@ def compare_fits(
     Raises:
         NeuronIOError: a model and the data do not fit, or no trial is left to score.
     """
+    check_device(device)
     protocol, models = Protocol.of(settings), {"a": load_model(a), "b": load_model(b)}
     _check_same_inputs(models["a"], models["b"], a, b)
     store = open_for(models["a"], data)

@@ -17,6 +17,7 @@ from neuronio.config import EvaluationConfig
 from neuronio.recipe import code, deciding_versions, made_with, module_of
 from neuronio.surrogate.bootstrap import Resamples
 from neuronio.surrogate.detection_curves import detection_curves
+from neuronio.surrogate.device import check_device
 from neuronio.surrogate.fit_directory import PACKAGES
 from neuronio.surrogate.inference import predict_trials, predictions
 from neuronio.surrogate.legacy import legacy_scores
@@ -81,6 +82,7 @@ def evaluate(
     Raises:
         NeuronIOError: model and data do not fit, or no trial is left to score.
     """
+    check_device(device)
     model = load_model(folder)
     model.module.to(device)
     store, protocol = open_for(model, data, model.further), Protocol.of(settings)
@@ -145,6 +147,7 @@ def predict_one(
     Raises:
         NeuronIOError: the trial does not exist, or the data does not fit the model.
     """
+    check_device(device)
     model = load_model(folder)
     model.module.to(device)
     store = open_for(model, data, model.further)

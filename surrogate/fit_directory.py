@@ -51,6 +51,11 @@ class FitSpec:
     out: Path
     ignore_ms: int = IGNORE_MS
 
+    def __post_init__(self) -> None:
+        for name in ("seed", "ignore_ms"):
+            if (value := getattr(self, name)) < 0:
+                raise NeuronIOError(f"{name} is {value}, but must not be negative")
+
     @property
     def protocol(self) -> Protocol:
         """Who is validated on, and from when: ours."""
@@ -95,6 +100,9 @@ def open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore, FurtherTargets | N
         NeuronIOError: they do not fit the model or the settings, or share trials.
     """
     t = spec.training
+    if t.nexus or t.dendrites:  # which are scaled by what is left of the trials
+        plain = TrialStore(spec.train, t.cache_mib, None, t.train_trials)
+        WindowSampler(plain, 1, t.window_ms, 1, spec.seed, spec.ignore_ms)
     further = further_targets(spec.train, t.nexus, t.dendrites, spec.ignore_ms, t.train_trials)
     train = TrialStore(spec.train, t.cache_mib, further, t.train_trials)
     valid = TrialStore(spec.valid, t.cache_mib)

@@ -64,13 +64,18 @@ def predictions(
         whole: keep the first `ignore_ms`, which are not scored.
 
     Raises:
-        NeuronIOError: the trials end before scores begin.
+        NeuronIOError: the trials end before scores begin, or an output is not finite.
     """
     check_scored(store, protocol)
     scored, scale = slice(0 if whole else protocol.ignore_ms, None), SomaScale()
     rows = []
     for trial, logit, soma, further in predict_trials(model, store, trials, protocol, device):
         truth = store[trial]
+        if not (np.isfinite(logit).all() and np.isfinite(soma).all()):
+            raise NeuronIOError(
+                f"the model's outputs are not finite on trial {trial}: lower learning_rate or "
+                "gradient_clip, and fit again"
+            )
         row = [truth.spikes, logit, scale.clipped(truth.soma_mV), soma]
         if store.further:
             row += [store.further.in_mV(truth.further), store.further.in_mV(further)]

@@ -98,7 +98,8 @@ def load_model(folder: str | Path) -> LoadedModel:
     if not known:
         raise NeuronIOError(f"{folder} was fitted to another target or format; fit again")
     module = build_model(name, parse_options(name, values))
-    load_weights(module, read_tensors(folder / "best.pt"), folder / "best.pt")
+    advice = "the fit has not come to its first validation; run it again"
+    load_weights(module, read_tensors(folder / "best.pt", advice), folder / "best.pt")
     path = folder / "summary.json"
     summary = read_json(path) if path.exists() else {}
     threshold = summary.get("spike_threshold_logit")

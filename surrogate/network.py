@@ -268,7 +268,7 @@ class Network:
         events = [(row, synapse), *self._arriving[slot]]
         self._arriving[slot] = []
         rows, synapses = (np.concatenate(part) for part in zip(*events, strict=True))
-        spiking = self._spiking(self.neurons.step(rows, synapses).spike_logit.numpy())
+        spiking = self._spiking(self.neurons.step(rows, synapses).spike_logit.cpu().numpy())
         self._ready_ms[spiking] = self.now_ms + 1 + self.firing.refractory_ms
         self._send(spiking)
         self.now_ms += 1
@@ -278,8 +278,10 @@ class Network:
         """So many ms with the background's events.
 
         Raises:
-            NeuronIOError: the background ends before.
+            NeuronIOError: the background ends before, or there is no ms to run.
         """
+        if duration_ms < 1:
+            raise NeuronIOError(f"duration_ms is {duration_ms}, but must be at least 1")
         begin, found = self.now_ms, []
         for _, (row, synapse) in zip(range(duration_ms), background, strict=False):
             found.append(self.step(row, synapse))

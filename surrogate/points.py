@@ -72,13 +72,14 @@ def voltage_sums(true_mV: np.ndarray, predicted_mV: np.ndarray) -> np.ndarray:
 def voltage_scores(sums: np.ndarray, name: str) -> dict[str, np.ndarray]:
     """The scores of a voltage, named so, from sums of trials, (..., 6)."""
     count, absolute, error, squared, deviation, variance = np.moveaxis(sums, -1, 0)
-    error_variance = squared / count - (error / count) ** 2
-    true_variance = variance / count - (deviation / count) ** 2
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):  # of no trial
+        error_variance = squared / count - (error / count) ** 2
+        true_variance = variance / count - (deviation / count) ** 2
         explained = np.where(true_variance > 0, 1 - error_variance / true_variance, np.nan)
+        squared, absolute = squared / count, absolute / count
     return {
-        f"{name}_rmse_mV": np.sqrt(squared / count),
-        f"{name}_mae_mV": absolute / count,
+        f"{name}_rmse_mV": np.sqrt(squared),
+        f"{name}_mae_mV": absolute,
         f"{name}_explained_variance": explained,
     }
 

@@ -29,6 +29,10 @@ def read_evaluations(paths: Iterable[Path]) -> list[dict[str, Any]]:
             raise NeuronIOError(
                 f"{path} is not an evaluation; give files made by `neuronio evaluate`"
             )
+        if "source" not in document["model"]:
+            raise NeuronIOError(
+                f"{path} is of a classifier of sequences; its figures are those of its run"
+            )
         if document not in documents:
             documents.append(document)
     if not documents:

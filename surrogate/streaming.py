@@ -187,7 +187,7 @@ class Stepper:
         Raises:
             NeuronIOError: the file is no saved state, or one of another model.
         """
-        document = read_tensors(Path(path))
+        document = read_tensors(Path(path), "give a file that a stepper saved")
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise NeuronIOError(
                 f"{path} is not a state that a stepper saved; give one of its files"

@@ -9,6 +9,7 @@ from typing import Any
 
 from neuronio.surrogate.fit_directory import ONLY_SPEED, SAID_OTHERWISE
 from neuronio.surrogate.reference_scores import COSTS
+from neuronio.surrogate.store import trials_named
 
 Row = dict[str, Any]
 
@@ -43,8 +44,7 @@ def _identity(document: dict[str, Any]) -> str:
     made_of += [model.get(key) for key in ("options", "train_trials", "fitted_to")] + [training]
     # Published weights and other fits without a seed are each one of a kind.
     alone = document["name"] if model["seed"] is None else None
-    files = [file["content_sha256"] for file in data.get("files", ())]
-    scored = [files, data["trials_scored"], data["spikes"]]
+    scored = [trials_named({"files": data.get("files", ())}), data["trials_scored"]]
     return json.dumps([made_of, alone, document["settings"], scored], sort_keys=True)
 
 

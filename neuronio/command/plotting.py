@@ -50,7 +50,6 @@ def plot(
     """
     from neuronio.data.reference import published_surrogates
     from neuronio.drawing import save_figure
-    from neuronio.surrogate.ablation import apart
     from neuronio.surrogate.figures.drawn import figures
     from neuronio.surrogate.results_table import read_evaluations, write_table
 
@@ -62,7 +61,7 @@ def plot(
         documents,
         x or ["parameters"],
         published=published_surrogates() if published else (),
-        differences=_differences(differences) if differences else apart(documents),
+        differences=_differences(differences) if differences else _apart(documents),
         histories={
             path.parent.resolve().name: read_csv(path.with_name("history.csv"))
             for path in paths
@@ -98,6 +97,17 @@ def _prediction(path: Path) -> dict[str, np.ndarray]:
         raise NeuronIOError(
             f"{path} holds no prediction; give files made by `neuronio predict`"
         ) from error
+
+
+def _apart(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Differences of labelled fits from their bases; none, and why, where that cannot be told."""
+    from neuronio.surrogate.ablation import apart
+
+    try:
+        return apart(documents)
+    except NeuronIOError as error:
+        typer.echo(f"without the figure of differences: {error}", err=True)
+        return []
 
 
 def _differences(path: Path) -> list[dict[str, Any]]:

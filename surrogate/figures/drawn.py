@@ -42,7 +42,7 @@ def figures(
         title: of the traces.
     """
     found: Figures = {}
-    if evaluations:
+    if any(e["model"]["source"] != "floor" for e in evaluations):
         found |= {
             accuracy_name(x): partial(accuracy_figure, evaluations, published, x) for x in costs
         }

@@ -152,9 +152,10 @@ def test_the_finer_step_and_the_settings_that_count():
     fixed, variable = EngineConfig(dt_ms=0.0625), EngineConfig(name="neuron", integrator="cvode")
     assert finer(fixed).dt_ms == 0.03125
     assert not careful(EngineConfig(gate_tables=True, precision="float32")).gate_tables
+    trials = {"trials": {"train": 1, "valid": 1, "test": 1}}
+    document = {"name": "a", "engine": {"dt_ms": 0.0003125}, "dataset": trials}
     with pytest.raises(NeuronIOError, match=r"engine\.dt_ms is 0\.0003125, but must be at least"):
-        trials = {"trials": {"train": 1, "valid": 1, "test": 1}}
-        validate_config({"name": "a", "engine": {"dt_ms": 0.0003125}, "dataset": trials})
+        validate_config(document)
     assert EngineConfig(dt_ms=0.0003125).dt_ms == 0.0003125
     assert finer(variable) == variable.model_copy(update={"cvode_atol": 1e-4})
     assert effective(variable) == {"name": "neuron", "integrator": "cvode", "cvode_atol": 1e-3}

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import neuronio
 from neuronio.config import EvaluationConfig
 from neuronio.data.shard import SegmentTable, write_shard
 from neuronio.data.trial import InputEvents, Recording
@@ -125,6 +126,17 @@ def test_a_prediction_covers_the_whole_trial(fitted, make_shard):
 def test_ignoring_the_whole_trial_is_refused(fitted, make_shard):
     with pytest.raises(NeuronIOError, match="ignore_ms is 400, but the trials last only 400 ms"):
         evaluate(fitted, [make_shard(4)], EvaluationConfig(ignore_ms=400))
+
+
+def test_what_torch_does_not_see_and_negative_numbers_are_refused(fitted, make_shard, tmp_path):
+    data, settings = [make_shard(5)], EvaluationConfig(ignore_ms=50)
+    for ask, given in ((evaluate, (settings,)), (predict_one, (0, settings))):
+        with pytest.raises(NeuronIOError, match="device is 'gpu'"):
+            ask(fitted, data, *given, device="gpu")
+    for name in ("seed", "ignore_ms"):
+        with pytest.raises(NeuronIOError, match=f"{name} is -1, but must not be negative"):
+            neuronio.fit("linear", data, data, tmp_path / "out", size=1, **{name: -1})
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path, fitted):

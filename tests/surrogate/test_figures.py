@@ -158,7 +158,7 @@ def test_the_summary_has_mean_and_range_over_seeds_and_the_mean_interval(tmp_pat
         ("model", {"train_trials": 16}),
         ("model", {"fitted_to": "other trials"}),
         ("settings", {"ignore_ms": 0}),
-        ("data", {"files": [{"content_sha256": "other"}]}),
+        ("data", {"files": [{"content_sha256": "other", "trials": 4}]}),
     ],
 )
 def test_a_mean_is_over_nothing_but_seeds(where, change):
@@ -168,6 +168,20 @@ def test_a_mean_is_over_nothing_but_seeds(where, change):
     for same in ({"threads": 7}, {"preset": "demo"}):
         other = {"model": second["model"] | {"training": same}}
         assert len(summary_rows([first, second | other])) == 1
+
+
+def test_seeds_scored_on_another_processor_or_with_other_shards_are_of_one_mean():
+    """Last bits of voltages, and so checksums and now and then a spike, differ there."""
+    first, second = (made_up_evaluation("tcn", 2, seed, 0.9) for seed in (0, 1))
+    file = {"recipe": "r", "first_trial": 0, "trials": 4, "content_sha256": "a"}
+    parts = [file | {"trials": 2}, file | {"trials": 2, "first_trial": 2}]
+    first["data"] |= {"files": [file]}
+    for files in ([file | {"content_sha256": "b"}], parts):
+        second["data"] |= {"files": files, "spikes": 10}
+        (row,) = summary_rows([first, second])
+        assert row["seeds"] == "0 1"
+    second["data"] |= {"files": [file | {"recipe": "other"}]}
+    assert len(summary_rows([first, second])) == 2
 
 
 def test_an_evaluation_that_is_given_twice_counts_once(tmp_path):
@@ -181,6 +195,9 @@ def test_a_file_that_is_no_evaluation_is_refused(tmp_path):
     path = tmp_path / "x.json"
     path.write_text("{}")
     with pytest.raises(NeuronIOError, match="is not an evaluation"):
+        read_evaluations([path])
+    path.write_text('{"model": {"name": "elm"}, "scores": {}, "data": {}}')
+    with pytest.raises(NeuronIOError, match="is of a classifier of sequences"):
         read_evaluations([path])
     with pytest.raises(NeuronIOError, match="no evaluations given"):
         read_evaluations([])
@@ -345,6 +362,7 @@ def test_traces_show_the_stretch_with_most_spikes_of_one_trial():
 def test_what_can_be_drawn_follows_from_what_there_is():
     base = with_curves(EVALUATIONS[0], [0, 0, 1], [1, 1, 1])
     assert set(figures([base])) == {"accuracy", "curves"}
+    assert figures([base | {"model": base["model"] | {"source": "floor"}}]) == {}
     assert set(figures(EVALUATIONS, ["seconds"])) == {"accuracy_seconds"}
     more = figures([base], differences=[{}], histories={"a": []}, predictions={"a": {}})
     assert set(more) == {"accuracy", "curves", "ablation", "learning", "traces"}

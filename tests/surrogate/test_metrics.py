@@ -1,4 +1,5 @@
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -162,6 +163,21 @@ def uneven(rng, n_trials):
 
 
 @pytest.mark.slow
+def test_no_width_is_told_of_too_few_resamples():
+    for values in ([0.3], [0.3, np.nan, np.nan], [0.3, 0.4, np.nan, np.nan, np.nan]):
+        draws = Resamples.draw(4, len(values), 0.95, seed=0)
+        widths = draws.half_widths(lambda weight, v=values: {"a": np.array(v)})
+        assert widths == {"a": None}
+    assert draws.half_widths(lambda weight: {"a": np.arange(5.0)})["a"] > 0
+    assert bca(0.3, np.full(4, 0.3), np.array([0.3]), 0.95) == {"low": None, "high": None}
+
+
+def test_one_trial_is_scored_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        score(made_up(np.random.default_rng(8), n_trials=1), None, Resamples.draw(1, 20, 0.95, 0))
+
+
 def test_average_precision_of_rare_spikes_is_covered():
     """Nominally 95%; of 64 uneven trials with a spike each on average, some 92%."""
     rng = np.random.default_rng(11)

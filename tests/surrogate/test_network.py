@@ -186,3 +186,5 @@ def test_wrong_networks_are_one_sentence():
         Network(Relay(2), Connections.of(3, *[NONE] * 4), Firing())
     with pytest.raises(NeuronIOError, match="after 2 of 3 ms"):
         Network(Relay(2), Connections.of(2, *[NONE] * 4), Firing()).run([(NONE, NONE)] * 2, 3)
+    with pytest.raises(NeuronIOError, match="duration_ms is 0, but must be at least 1"):
+        Network(Relay(2), Connections.of(2, *[NONE] * 4), Firing()).run([], 0)

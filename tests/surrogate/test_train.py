@@ -7,12 +7,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_csv, read_json
-from neuronio.surrogate import fit_directory
+from neuronio.surrogate import fit_directory, inference
 from neuronio.surrogate.checkpoint import copy_state, read_tensors
 from neuronio.surrogate.models import build_model, sized_options
 from neuronio.surrogate.store import TrialStore, trials_named
@@ -277,6 +278,13 @@ def test_a_validation_that_is_not_finite_stops_the_fit(make_spec, monkeypatch):
     with pytest.raises(NeuronIOError, match="validation loss is nan at step 10"):
         fit(spec)
     assert not (spec.out / "best.pt").exists()
+
+
+def test_a_model_that_is_not_finite_over_whole_trials_stops_the_fit(make_spec, monkeypatch):
+    whole = inference._run
+    monkeypatch.setattr(inference, "_run", lambda *given: whole(*given) * np.nan)
+    with pytest.raises(NeuronIOError, match="outputs are not finite on trial 0"):
+        fit(make_spec())
 
 
 def test_a_fit_to_the_first_trials_is_its_own_and_that_to_all_is_the_same(make_spec):

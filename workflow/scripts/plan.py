@@ -176,6 +176,14 @@ class Plan(DataPlan, ShownPlan):
                 plain[digest(self.fits[fit.name].recipe | {"seed": None})] = kind
         if not labelled or not plain:
             return None
+        there = set(plain.values())
+        gone = {
+            (FAMILIES[fit.section.model].name, fit.size)
+            for fit in asked_fits(self.run)
+            if not fit.section.label and fit.name in self.run.leave_out
+        }
+        if any(kind in gone - there for _, kind in labelled):  # another size would say nothing
+            return None
         for name, kind in labelled:
             try:
                 base_of(name, kind, list(plain.values()))
