@@ -93,14 +93,15 @@ class Plan(DataPlan, ShownPlan):
     def fits(self) -> dict[str, Product]:
         """The fit directory of every fit, by its name."""
         made: dict[str, Product] = {}
+        alike: dict[str, str] = {}  # the first fit of what is the same but for its seed
         for name, fit in self.asked.items():
-            made[name] = Product(fit.what, self._fit_recipe(fit))
-            for other in list(made)[:-1]:
-                if made[other].folder == made[name].folder:
-                    raise NeuronIOError(
-                        f"{self.name}: 'fits' asks for {name} and {other}, which differ in their "
-                        "label alone; leave one out"
-                    )
+            made[name] = Product(fit.what, recipe := self._fit_recipe(fit))
+            other = alike.setdefault(digest(recipe | {"seed": None}), name)
+            if self.asked[other].section.label != fit.section.label:
+                raise NeuronIOError(
+                    f"{self.name}: 'fits' asks for {name} and {other}, which differ in their "
+                    "label (or their label and seed) alone; give both the same label, or none"
+                )
         return made
 
     def _fit_recipe(self, fit: Fit) -> dict[str, Any]:
