@@ -39,8 +39,9 @@ def keep(run: Path, folder: Path) -> None:
         document, name = read_json(path), path.stem
         if document.get("task") != TASK:
             raise NeuronIOError(f"{path} is of another kind; take results of `make longhorizon`")
-        if share := document["settings"]["input_dropout"]:
-            label = f"{share:g}_of_inputs_left_out_in_testing"
+        share = document["settings"]["input_dropout"]
+        label = f"{share:g}_of_inputs_left_out_in_testing"
+        if share and label not in (document["label"] or ""):
             document["label"] = "_".join(filter(None, [document["label"], label]))
             name = f"{name}-{label}"
         write_json(folder / "evaluations" / f"{name}.json", document)

@@ -188,6 +188,7 @@ def test_results_of_tests_with_inputs_left_out_have_rows_of_their_own(tmp_path, 
         document["settings"]["input_dropout"] = share
         (tmp_path / "run/evaluations" / kept.name).write_text(json.dumps(document))
         results.keep(tmp_path / "run", tmp_path)
+    results.keep(tmp_path, tmp_path)  # once more what is kept: nothing changes
     names = sorted(path.name for path in (tmp_path / "evaluations").iterdir())
     assert names == [f"{kept.stem}-0.5_of_inputs_left_out_in_testing.json", kept.name]
     both = [json.loads((tmp_path / "evaluations" / name).read_text()) for name in names]
