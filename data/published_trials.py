@@ -129,11 +129,8 @@ class Source:
                 f"({self.n_segments}, {len(soma)})"
             )
         if dendrites is not None and dendrites.dtype != np.float16:
-            largest, most = (
-                float(np.abs(dendrites).max()),
-                SEGMENT_SCALE_MV * np.iinfo(np.int16).max,
-            )
-            if largest > most:
+            most = SEGMENT_SCALE_MV * np.iinfo(np.int16).max
+            if (largest := float(np.abs(dendrites).max())) > most:
                 raise NeuronIOError(
                     f"{where} has dendriticVoltagesLowRes up to {largest:g} mV, but a shard holds "
                     f"at most {most:.0f}; leave this trial out or mend it"

@@ -89,7 +89,8 @@ def first_job(shard: Shard) -> Job:
             f"the morphology {spec.morphology} has the checksum {found[:12]}, but that of "
             f"{shard.path} had {info['morphology_sha256'][:12]}; put that file in its place"
         )
-    if spec.digest() != info.get("cell_digest", spec.digest()):
+    digest = spec.digest()
+    if info.get("cell_digest", digest) != digest:
         raise NeuronIOError(
             f"the MOD files or the code of the cell {spec.name} are not those that {shard.path} "
             "was made with; put those in their place"

@@ -167,12 +167,13 @@ def _wait(process: subprocess.Popen) -> int:
 
 def _end(process: subprocess.Popen, itself: bool) -> None:
     """See to it that a process ends, with all that it has begun."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        begun = psutil.Process(process.pid).children(recursive=True)
-        # Snakemake first, which then begins nothing more.
-        for one in [] if itself else [process, *begun]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                one.terminate()
+    if not itself:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            begun = psutil.Process(process.pid).children(recursive=True)
+            # Snakemake first, which then begins nothing more.
+            for one in [process, *begun]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.terminate()
     try:
         process.wait(timeout=END_WITHIN_S)
     except (KeyboardInterrupt, Terminated, subprocess.TimeoutExpired):
