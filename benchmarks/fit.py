@@ -7,28 +7,18 @@ ways for the Branch-ELM, equal in result:
   published loop   the trace of every synapse inside the time loop, dense inputs made beforehand
   reference        everything linear in time hoisted, the memory recursion a loop in PyTorch
   compiled         what training uses
-
-On a machine with other work to do, threads that spin while they wait for one that is not scheduled
-make every way many times slower, so there they sleep (OMP_WAIT_POLICY=PASSIVE), for all ways alike.
 """
 
-# ruff: noqa: E402  (the wait policy must be set before torch loads)
 from __future__ import annotations
 
-import os
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
-import machine
-from command import command
-
-BUSY = machine.busy()
-if BUSY:  # read once, when torch loads its OpenMP
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 import numpy as np
+from command import command
+from steps import BUSY, median_ms  # before torch
+
+# isort: split
 import torch
 from torch import nn
 from torch.nn import functional
@@ -94,16 +84,6 @@ def training_step(model: nn.Module, forward: Forward, rows: int) -> Callable[[],
         optimizer.step()
 
     return step
-
-
-def median_ms(step: Callable[[], None], budget_s: float, most: int = 50) -> float:
-    """Median duration of a step after one to warm up: as many as the budget allows, at least 1."""
-    durations, begun = [], time.perf_counter()
-    while len(durations) < 2 or (time.perf_counter() - begun < budget_s and len(durations) < most):
-        start = time.perf_counter()
-        step()
-        durations.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(durations[1:])
 
 
 def measure_elm(num_memory: int, rows: int, generator: np.random.Generator) -> dict[str, Any]:

@@ -22,9 +22,11 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
-import torch
 from command import command
-from fit import BUSY, median_ms  # sets how threads wait, before torch loads
+from steps import BUSY, median_ms  # before torch
+
+# isort: split
+import torch
 from torch.nn.functional import cross_entropy
 
 from neuronio.surrogate.events import EventBatch

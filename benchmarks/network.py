@@ -10,20 +10,16 @@ spikes included; a figure is the best of several stretches. Real time is 1 milli
 Beside it stands what one core does, from the CPU time, which other work on the machine sways less.
 """
 
-# ruff: noqa: E402  (the wait policy must be set before torch loads)
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
 import machine
 from command import command
+from steps import BUSY  # before torch
 
-BUSY = machine.busy()
-if BUSY:  # read once, when torch loads its OpenMP
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
+# isort: split
 import numpy as np
 import torch
 

@@ -7,18 +7,19 @@ A page holds a table between `<!-- benchmarks: NAME -->` and `<!-- end -->`; NAM
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_atomic
+from neuronio.markdown import table, with_block
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "docs" / "benchmarks.json"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-BLOCK = re.compile(r"(<!-- benchmarks: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MARK = re.compile(r"<!-- benchmarks: (\w+) -->")
 
 Record = Mapping[str, Any]
 ENGINE_NAMES = {
@@ -37,15 +38,14 @@ def updated(text: str, record: Record) -> str:
     """A page with every block made anew.
 
     Raises:
-        NeuronIOError: a mark names a block that does not exist.
+        NeuronIOError: a mark names a block that does not exist, or has no end.
     """
 
-    def block(found: re.Match[str]) -> str:
-        if found[2] not in BLOCKS:
-            raise NeuronIOError(f"no speed table is called '{found[2]}': {', '.join(BLOCKS)}")
-        return f"{found[1]}{BLOCKS[found[2]](record)}\n{found[3]}"
-
-    return BLOCK.sub(block, text)
+    for name in MARK.findall(text):
+        if name not in BLOCKS:
+            raise NeuronIOError(f"no speed table is called '{name}': {', '.join(BLOCKS)}")
+        text = with_block(text, f"benchmarks: {name}", BLOCKS[name](record))
+    return text
 
 
 def rewrite(record: Record) -> list[Path]:
@@ -170,12 +170,6 @@ def alone(record: Record) -> Record:
     """One trial alone in the ensemble engine."""
     wanted = ("ensemble_float32", 1)
     return next(r for r in record["engines"]["runs"] if (r["engine"], r["trials"]) == wanted)
-
-
-def table(head: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    """A Markdown table."""
-    lines = ["".join(f"| {cell} " if cell != "" else "| " for cell in row) for row in (head, *rows)]
-    return "\n".join([f"{lines[0]}|", "|---" * len(head) + "|", *(f"{x}|" for x in lines[1:])])
 
 
 def digits(value: float) -> str:

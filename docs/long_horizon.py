@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from study import headed, line, with_block
 
 from neuronio.drawing import save_figure
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_atomic, write_json
+from neuronio.markdown import table, with_block
 from neuronio.surrogate.figures.marks import label_words
 from neuronio.surrogate.figures.tasks import tasks_figure
 from neuronio.surrogate.tasks.classify.fit import TASK
@@ -47,15 +46,15 @@ def keep(run: Path, folder: Path) -> None:
         write_json(folder / "evaluations" / f"{name}.json", document)
 
 
-def results_table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+def results_table(rows: Sequence[dict[str, Any]]) -> str:
     """One line a model, and below those of a task what needs no learning."""
     heads = ["task", "bin, ms", "model, size", "parameters", "seeds", "accuracy [95%]", "fit, min"]
-    yield from headed(heads)
+    lines: list[Sequence[object]] = []
     for task in dict.fromkeys(row["task"] for row in rows):
         of_task = [row for row in rows if row["task"] == task]
         for row in of_task:
             label = f", {label_words(row['label'])}" if row["label"] else ""
-            yield line(
+            lines.append(
                 [
                     task,
                     row["bin_ms"] and f"{row['bin_ms']:g}",
@@ -67,7 +66,8 @@ def results_table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
                 ]
             )
         for name, value in of_task[0]["reference"].items():
-            yield line([task, None, f"*{name}*", None, None, _short(value), None])
+            lines.append([task, None, f"*{name}*", None, None, _short(value), None])
+    return table(heads, lines)
 
 
 def _accuracy(row: dict[str, Any]) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from neuronio.files import write_atomic
+from neuronio.markdown import table, with_block
 from neuronio.surrogate.models import FAMILIES, build_model, sized_options
 
 PAGE = Path(__file__).resolve().with_suffix(".md")
-BLOCK = re.compile(r"(<!-- models -->\n).*?(<!-- end -->)", re.DOTALL)
 HEAD = ("model", "what it is", "source", "size", "parameters", "multiply-adds per ms", "state")
 ELM = "Spieler et al. 2024, [2306.16922](https://arxiv.org/abs/2306.16922)"
 
@@ -83,9 +82,7 @@ def rows() -> Iterator[tuple[str, ...]]:
 
 def updated(text: str) -> str:
     """The page with its table made anew."""
-    lines = [HEAD, ("---", "---", "---", "---", "---:", "---:", "---:"), *rows()]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return BLOCK.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text)
+    return with_block(text, "models", table(HEAD, rows(), right=4))
 
 
 def main() -> int:

@@ -7,9 +7,8 @@ simulates and fits nothing: `make study` does, and calls this when it is done.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from neuronio.data.reference import published_surrogates
 from neuronio.drawing import save_figure
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_csv, write_atomic
+from neuronio.markdown import table, with_block
 from neuronio.surrogate.figures.drawn import figures
 from neuronio.surrogate.figures.marks import label_words
 from neuronio.surrogate.models import FAMILIES
@@ -24,7 +24,6 @@ from neuronio.surrogate.results_table import read_evaluations, write_table
 from neuronio.surrogate.summary import summary_rows
 
 FOLDER = Path(__file__).resolve().parent / "results" / "neuronio"
-BLOCK = "(<!-- {name} -->\n).*?(<!-- end -->)"
 NOTHING = "No fit is kept yet: `make study` makes them."
 COSTS = ("parameters", "multiply_adds", "seconds")
 # Score -> heading and digits.
@@ -53,23 +52,24 @@ AIMS: dict[float, dict[str, float]] = {
 Row = dict[str, Any]
 
 
-def fits_table(rows: Sequence[Row]) -> Iterator[str]:
+def fits_table(rows: Sequence[Row]) -> str:
     """One line a model and size: means over seeds and, in brackets, intervals over trials."""
     heads = ["model", "size", "parameters", "seeds", *(head for head, _ in SCORES.values())]
-    yield from headed(heads)
+    lines: list[Sequence[object]] = []
     for row in rows:
         name = FAMILIES[row["model"]].label if row["source"] == "fit" else row["model"]
         fitted = row["label"] and row["source"] == "fit"
         label = f", {label_words(row['label'])}" if fitted else ""
         size = row["parameters"] and f"{row['parameters']:,}"
         cells = [f"{name}{label}", row["size"], size, row["n_fits"] if size else None]
-        yield line([*cells, *(_interval(row, score) for score in SCORES)])
+        lines.append([*cells, *(_interval(row, score) for score in SCORES)])
+    return table(heads, lines)
 
 
-def aims_table(rows: Sequence[Row]) -> Iterator[str]:
+def aims_table(rows: Sequence[Row]) -> str:
     """For each budget the best of ours, of the published networks, and the aim."""
     heads = ["parameters at most", "", *(head for head, _ in SCORES.values())]
-    yield from headed(heads)
+    lines: list[Sequence[object]] = []
     # Without a spike among the test trials there is no AUC.
     fits = [row for row in rows if row["source"] == "fit" and row["auc_mean"] is not None]
     for budget, aims in AIMS.items():
@@ -78,24 +78,14 @@ def aims_table(rows: Sequence[Row]) -> Iterator[str]:
         if ours:
             best = max(ours, key=lambda row: row["auc_mean"])
             who = f"{FAMILIES[best['model']].label}, {best['parameters']:,}, mean of seeds"
-            yield line([said, who, *(_value(best, f"{s}_mean", s) for s in SCORES)])
+            lines.append([said, who, *(_value(best, f"{s}_mean", s) for s in SCORES)])
         theirs = [row for row in published_surrogates() if row["parameters"] <= budget]
         if theirs:
             best = max(theirs, key=lambda row: row["auc"])
             who = f"published: {best['label']}, {best['parameters']:,.0f}"
-            yield line([said, who, *(_value(best, score, score) for score in SCORES)])
-        yield line([said, "aim", *(_value(aims, score, score) for score in SCORES)])
-
-
-def headed(heads: Sequence[str]) -> Iterator[str]:
-    """The head of a table."""
-    yield line(heads)
-    yield line(["---"] * len(heads))
-
-
-def line(cells: Sequence[Any]) -> str:
-    """A line of a table."""
-    return "| " + " | ".join("" if cell is None else str(cell) for cell in cells) + " |"
+            lines.append([said, who, *(_value(best, score, score) for score in SCORES)])
+        lines.append([said, "aim", *(_value(aims, score, score) for score in SCORES)])
+    return table(heads, lines)
 
 
 def _value(row: Row, key: str, score: str) -> str | None:
@@ -107,20 +97,6 @@ def _interval(row: Row, score: str) -> str | None:
     value = _value(row, f"{score}_mean", score)
     bounds = [_value(row, f"{score}_{end}", score) for end in ("low", "high")]
     return f"{value} [{', '.join(map(str, bounds))}]" if value and all(bounds) else value
-
-
-def with_block(text: str, name: str, lines: Iterator[str]) -> str:
-    """A page with one of its tables written anew.
-
-    Raises:
-        NeuronIOError: the page has no such table.
-    """
-    made = "\n".join(lines) + "\n"
-    block = re.compile(BLOCK.format(name=name), re.DOTALL)
-    text, found = block.subn(lambda match: match[1] + made + match[2], text)
-    if not found:
-        raise NeuronIOError(f"the page has no table between '<!-- {name} -->' and '<!-- end -->'")
-    return text
 
 
 def asked_alike(evaluation: dict[str, Any]) -> dict[str, Any]:
@@ -150,10 +126,8 @@ def write_results(folder: Path) -> int:
     if evaluations:
         write_table(evaluations, folder / "table")
     page = folder / "README.md"
-    tables = {"aims": aims_table(rows), "fits": fits_table(rows) if rows else iter([NOTHING])}
-    text = page.read_text()
-    for name, lines in tables.items():
-        text = with_block(text, name, lines)
+    text = with_block(page.read_text(), "aims", aims_table(rows))
+    text = with_block(text, "fits", fits_table(rows) if rows else NOTHING)
     write_atomic(page, text.encode())
     return len(paths)
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +25,7 @@ from neuronio.data.reference import published_data
 from neuronio.data.shard import Shard
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_atomic, write_json
+from neuronio.markdown import table, with_block
 from neuronio.progress import in_tenths
 from neuronio.recipe import machine, versions
 from neuronio.simulation.dataset import simulate_shards
@@ -41,7 +41,6 @@ from neuronio.simulation.quality import (
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "validation.md"
-BLOCK = re.compile(r"(<!-- validation -->\n).*?(<!-- end -->)", re.DOTALL)
 SEED = 1
 ELMS = ("num_memory_5", "num_memory_20", "best")
 # Our name of a score -> name in eval_results.json, its unit there in ours, digits, what it is.
@@ -100,7 +99,7 @@ def evaluated(folder: Path, paths: Sequence[Path]) -> dict[str, Any]:
     )
 
 
-def data_table(split: SplitQuality) -> list[str]:
+def data_table(split: SplitQuality) -> str:
     """Every published figure of the split's generator beside ours."""
     head = ["figure", "published (sd over files)", "n", "ours (s.e.)", "z", "trials", "spikes"]
     n, rows = split.n(), []
@@ -113,10 +112,10 @@ def data_table(split: SplitQuality) -> list[str]:
         theirs = f"{known.files}: " + (f"{known.trials:,} trials" if known.trials else "a sample")
         row = [str(QUANTITIES[known.quantity]), f"{known.mean:.4g}{spread}", theirs]
         rows.append([*row, f"{value:.4g} ({error:.2g})", z, f"{trials:,}", f"{spikes:,}"])
-    return markdown(head, rows)
+    return table(head, rows, right=1)
 
 
-def elm_table(generator: str, results: Mapping[str, tuple[dict, dict]]) -> list[str]:
+def elm_table(generator: str, results: Mapping[str, tuple[dict, dict]]) -> str:
     """Scores of the published ELMs beside ours.
 
     Args:
@@ -133,7 +132,7 @@ def elm_table(generator: str, results: Mapping[str, tuple[dict, dict]]) -> list[
             found = {k: f"{v:.{digits}f}" for k, v in ours["scores"][score].items()}
             interval = f"{found['value']} [{found['low']}, {found['high']}]"
             rows.append([f"`{name}`", label, *values, interval, *n])
-    return markdown(head, rows)
+    return table(head, rows, right=1)
 
 
 def revisions(paths: Sequence[Path]) -> str:
@@ -151,10 +150,10 @@ def page_block(splits: Sequence[SplitQuality], results: Mapping[str, Any], made:
     for split in splits:
         files = split.n_spikes.reshape(-1, FILE_TRIALS).sum(axis=1)
         lines += [f"### `{split.generator}`: {len(split.n_spikes)} trials of 6 s", ""]
-        lines += [*data_table(split), ""]
+        lines += [data_table(split), ""]
         each = ", ".join(map(str, files))
         lines += [f"Output spikes in each of our files of {FILE_TRIALS} trials: {each}.", ""]
-        lines += [*elm_table(split.generator, results[split.generator]), ""]
+        lines += [elm_table(split.generator, results[split.generator]), ""]
     return "\n".join([*lines, f"Made by {made} on {on_what()}."])
 
 
@@ -163,12 +162,6 @@ def on_what() -> str:
     here = machine()
     of = ", ".join(f"{name} {version}" for name, version in versions().items())
     return f"{here['cpu']}, {os.cpu_count()} cores, vectors of {here['vector_bits']} bits ({of})"
-
-
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A table as lines; the first column to the left, the others to the right."""
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
 
 
 def say(text: str) -> None:
@@ -211,7 +204,7 @@ def main() -> None:
     simulated_at = revisions([path for paths in shards.values() for path in paths])
     made = f"`{command}` (trials simulated at git revision {simulated_at})"
     block = page_block(splits, results, made)
-    write_atomic(PAGE, BLOCK.sub(lambda m: f"{m[1]}{block}\n{m[2]}", PAGE.read_text()).encode())
+    write_atomic(PAGE, with_block(PAGE.read_text(), "validation", block).encode())
     say(f"wrote {PAGE.relative_to(ROOT)}")
 
 

@@ -43,11 +43,10 @@ def test_speed_tables_are_those_of_the_benchmarks(page):
     text = page.read_text()
     told = "run: python benchmarks --from-json"
     assert text == tables.updated(text, read_json(tables.RECORD)), told
-    assert text.count("<!-- benchmarks:") == len(tables.BLOCK.findall(text)), "a mark has no end"
 
 
 def test_every_speed_table_is_somewhere():
-    named = {name for page in tables.PAGES for _, name, _ in tables.BLOCK.findall(page.read_text())}
+    named = {name for page in tables.PAGES for name in tables.MARK.findall(page.read_text())}
     assert named == set(tables.BLOCKS)
 
 
@@ -176,8 +175,7 @@ def test_long_horizon_results_are_written_from_the_evaluations_that_are_kept(tmp
     assert nothing.stderr.count("\n") == 1
 
 
-def test_results_of_tests_with_inputs_left_out_have_rows_of_their_own(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "docs")
+def test_results_of_tests_with_inputs_left_out_have_rows_of_their_own(tmp_path):
     results = load_script(ROOT / "docs" / "long_horizon.py")
     kept = next(
         (ROOT / "docs/results/longhorizon/evaluations").glob("*-adding-2ms-elm-49-seed0.json")
@@ -192,12 +190,11 @@ def test_results_of_tests_with_inputs_left_out_have_rows_of_their_own(tmp_path, 
     names = sorted(path.name for path in (tmp_path / "evaluations").iterdir())
     assert names == [f"{kept.stem}-0.5_of_inputs_left_out_in_testing.json", kept.name]
     both = [json.loads((tmp_path / "evaluations" / name).read_text()) for name in names]
-    lines = list(results.results_table(results.summary_rows(both)))
+    lines = results.results_table(results.summary_rows(both)).splitlines()
     assert sum("0.5 of inputs left out in testing" in text for text in lines) == 1
     for score in both[0]["scores"].values():
         score.update(low=None, high=None)
-    lines = results.results_table(results.summary_rows(both[:1]))
-    assert any("| .700 |" in text for text in lines)
+    assert "| .700 |" in results.results_table(results.summary_rows(both[:1]))
     (tmp_path / "run/evaluations" / kept.name).write_text('{"scores": {}}')
     with pytest.raises(NeuronIOError, match="is of another kind"):
         results.keep(tmp_path / "run", tmp_path)

@@ -58,6 +58,20 @@ def room(module: str) -> str:
     return max((name for name in FOLDERS if f"{module}.".startswith(f"{name}.")), key=len)
 
 
+def test_a_script_imports_the_same_file_wherever_it_runs():
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    shared = [ROOT / name for name in tool["pytest"]["ini_options"]["pythonpath"]]
+    for folder in {*shared, ROOT / "docs", ROOT / "benchmarks"}:
+        for path in folder.glob("*.py"):
+            tree = ast.walk(ast.parse(path.read_text()))
+            names = {n.module for n in tree if isinstance(n, ast.ImportFrom) and n.module}
+            for name in names:
+                files = {f for place in [folder, *shared] if (f := place / f"{name}.py").exists()}
+                assert len(files) < 2, f"{path} imports {name}, which may be any of {files}"
+    # A folder of this name would be taken for the package when pytest is called on its own.
+    assert not [folder for folder in shared if (folder / "neuronio").exists()]
+
+
 def test_no_two_files_import_each_other_in_a_circle():
     TopologicalSorter({module: imported(module) for module in MODULES}).prepare()
 
