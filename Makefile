@@ -30,7 +30,6 @@ STUDY := docs/results/neuronio
 study: $(READY) # goes on from the fits that are kept in $(STUDY)/fits
 	@$(BIN)/python workflow/study.py --configfile config/study.yaml --cost --keep $(STUDY)/fits \
 		$(if $(SCALE),--scale $(SCALE)) --cores $(CORES) $(ARGS)
-	$(if $(SCALE),,@$(BIN)/python docs/study.py)
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)

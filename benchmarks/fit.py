@@ -27,12 +27,13 @@ from neuronio.data.trial import InputEvents
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.models import build_model, sized_options
 from neuronio.surrogate.models.tcn import TcnOptions
-from neuronio.surrogate.recurrence import reference
+from neuronio.surrogate.recurrence import gated, reference
 
 SIZES = ((5, 8), (20, 8), (50, 8), (100, 8), (100, 32))
 SEGMENTS, RATE_PER_MS = 639, 15.0  # the input rate of NeuronIO over all synapses
 WINDOW_MS, BURN_IN_MS, TRIAL_MS = 500, 150, 6000
 TCN = TcnOptions(width=32, kernels=(45, 19))
+GATES, UNITS = {"lstm": 4, "gru": 3}, (16, 100)
 Forward = Callable[[], torch.Tensor]
 
 
@@ -52,6 +53,7 @@ def run(*, quick: bool = False, threads: int = 2) -> dict[str, Any]:
         "sleeping_threads": BUSY,
         "steps": [measure_elm(num_memory, batch, generator) for num_memory, batch in sizes],
         "tcn": measure_tcn(8, generator),
+        "gated": [measure_gated(kind, units, 8) for kind in GATES for units in UNITS],
         "prediction": [measure_prediction(d, rows, trial_ms, generator) for d in (20, 100)],
     }
 
@@ -132,6 +134,19 @@ def measure_tcn(rows: int, generator: np.random.Generator) -> dict[str, Any]:
     }
 
 
+def measure_gated(kind: str, units: int, rows: int) -> dict[str, Any]:
+    """A layer of gated units forward and backward, torch's own and ours, ms."""
+    gates = GATES[kind] * units
+    shapes = (rows, WINDOW_MS, gates), (gates, units), (gates,), (gates,)
+    arguments = [(units**-0.5 * torch.randn(shape)).requires_grad_() for shape in shapes]
+
+    def step(layer: Callable[..., torch.Tensor]) -> Callable[[], None]:
+        return lambda: layer(kind, *arguments).square().sum().backward()
+
+    torch_ms, ours_ms = (median_ms(step(layer), 1.0) for layer in (reference.gated, gated))
+    return {"kind": kind, "units": units, "batch": rows, "torch_ms": torch_ms, "ours_ms": ours_ms}
+
+
 def measure_prediction(
     num_memory: int, rows: int, trial_ms: int, generator: np.random.Generator
 ) -> dict[str, Any]:
@@ -173,6 +188,12 @@ def lines(results: dict[str, Any]) -> list[str]:
         f"\nTCN, width {tcn['width']}, depth {tcn['depth']}, batch {tcn['batch']}, training step",
         f"  Conv1d stack {tcn['conv1d_ms']:.0f} ms, ours {tcn['ours_ms']:.0f} ms "
         f"({tcn['conv1d_ms'] / tcn['ours_ms']:.1f}x)",
+        "\nA layer of gated units, forward and backward",
+        *(
+            f"  {row['kind']:<4} {row['units']:>3} units: torch {row['torch_ms']:.1f} ms, "
+            f"ours {row['ours_ms']:.1f} ms ({row['torch_ms'] / row['ours_ms']:.1f}x)"
+            for row in results["gated"]
+        ),
         f"\nPrediction of whole trials of {results['prediction'][0]['trial_ms']} ms, compiled",
     ]
     out += [

@@ -8,22 +8,39 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+from kept import KEPT, fits_by_name
+
+from neuronio.config import RunConfig, validate_config
 from neuronio.data.reference import published_surrogates
 from neuronio.drawing import save_figure
 from neuronio.errors import NeuronIOError
-from neuronio.files import read_csv, write_atomic
+from neuronio.files import read_csv, read_json, write_atomic
+from neuronio.made import changed_file
 from neuronio.markdown import table, with_block
+from neuronio.sections import read_yaml
 from neuronio.surrogate.figures.drawn import figures
 from neuronio.surrogate.figures.marks import label_words
 from neuronio.surrogate.models import FAMILIES
+from neuronio.surrogate.reference_scores import reference_documents
 from neuronio.surrogate.results_table import read_evaluations, write_table
 from neuronio.surrogate.summary import summary_rows
 
-FOLDER = Path(__file__).resolve().parent / "results" / "neuronio"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "results" / "neuronio"
+NEW_PAGE = """# {name}
+
+<!-- aims -->
+<!-- end -->
+
+<!-- fits -->
+<!-- end -->
+"""
 NOTHING = "No fit is kept yet: `make study` makes them."
 COSTS = ("parameters", "multiply_adds", "seconds")
 # Score -> heading and digits.
@@ -54,30 +71,46 @@ Row = dict[str, Any]
 
 def fits_table(rows: Sequence[Row]) -> str:
     """One line a model and size: means over seeds and, in brackets, intervals over trials."""
-    heads = ["model", "size", "parameters", "seeds", *(head for head, _ in SCORES.values())]
+    heads = ["model", "size", "parameters", "seeds", "hours of windows", "trials"]
+    heads += [head for head, _ in SCORES.values()] + ["AUC of seeds"]
     lines: list[Sequence[object]] = []
     for row in rows:
-        name = FAMILIES[row["model"]].label if row["source"] == "fit" else row["model"]
-        fitted = row["label"] and row["source"] == "fit"
-        label = f", {label_words(row['label'])}" if fitted else ""
+        fitted = row["source"] == "fit"
         size = row["parameters"] and f"{row['parameters']:,}"
-        cells = [f"{name}{label}", row["size"], size, row["n_fits"] if size else None]
-        lines.append([*cells, *(_interval(row, score) for score in SCORES)])
+        seen = row["exposure_s"] and f"{row['exposure_s'] / 3600:.0f}"
+        cells = [_name(row) if fitted else f"*{label_words(row['model'])}*", row["size"], size]
+        cells += [row["n_fits"] if fitted else None, seen, f"{row['trials']:,}"]
+        ends = [_value(row, f"auc_{end}", "auc") for end in ("lowest", "highest")]
+        seeds = " to ".join(map(str, ends)) if row["n_fits"] > 1 and all(ends) else None
+        lines.append([*cells, *(_interval(row, score) for score in SCORES), seeds])
     return table(heads, lines)
 
 
-def aims_table(rows: Sequence[Row]) -> str:
-    """For each budget the best of ours, of the published networks, and the aim."""
+def _name(row: Row) -> str:
+    label = f", {label_words(row['label'])}" if row["label"] else ""
+    return f"{FAMILIES[row['model']].label}{label}"
+
+
+def aims_table(rows: Sequence[Row], valid: Mapping[str, float | None]) -> str:
+    """For each budget ours that is best on validation trials, the best published one, and the aim.
+
+    Args:
+        rows: means over seeds.
+        valid: AUC on validation trials, by the name of the fit; ours is not chosen by test scores.
+    """
     heads = ["parameters at most", "", *(head for head, _ in SCORES.values())]
     lines: list[Sequence[object]] = []
-    # Without a spike among the test trials there is no AUC.
-    fits = [row for row in rows if row["source"] == "fit" and row["auc_mean"] is not None]
+    fits = [row for row in rows if row["source"] == "fit"]
+    chosen_by = {row["fits"]: [valid.get(name) for name in row["fits"].split()] for row in fits}
+    # Without a spike among the trials there is no AUC.
+    fits = [row for row in fits if None not in (row["auc_mean"], *chosen_by[row["fits"]])]
     for budget, aims in AIMS.items():
         ours = [row for row in fits if row["parameters"] <= budget]
         said = f"{budget:,.0f}" if budget < float("inf") else "any"
         if ours:
-            best = max(ours, key=lambda row: row["auc_mean"])
-            who = f"{FAMILIES[best['model']].label}, {best['parameters']:,}, mean of seeds"
+            best = max(ours, key=lambda row: fmean(chosen_by[row["fits"]]))
+            seeds = f"{best['n_fits']} seeds" if best["n_fits"] > 1 else "one seed"
+            who = f"{_name(best)}, {best['parameters']:,} ({seeds})"
             lines.append([said, who, *(_value(best, f"{s}_mean", s) for s in SCORES)])
         theirs = [row for row in published_surrogates() if row["parameters"] <= budget]
         if theirs:
@@ -99,34 +132,71 @@ def _interval(row: Row, score: str) -> str | None:
     return f"{value} [{', '.join(map(str, bounds))}]" if value and all(bounds) else value
 
 
-def asked_alike(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """An evaluation without the code that its data were made by: what is kept answers one question.
+def asked_alike(evaluations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Evaluations without what differs where other code or another processor made the data.
 
-    Seeds that are made on other days, by other code, are then seeds of one fit.
+    Seeds that are made on other days or machines are then seeds of one fit. Rounding may give some
+    trial one spike more or less, and so take it out of those that are scored or into them: that is
+    no other question either, and the first of the fits says how many there are.
     """
-    model, data = evaluation["model"], evaluation["data"]
-    return evaluation | {"model": model | {"fitted_to": None}, "data": data | {"files": []}}
+    fits = [e for e in evaluations if e["model"]["source"] != "floor"]
+    scored = {"trials_scored": fits[0]["data"]["trials_scored"]} if fits else {}
+    return [
+        evaluation
+        | {"model": evaluation["model"] | {"fitted_to": None}}
+        | {"data": evaluation["data"] | {"files": []} | (scored if evaluation in fits else {})}
+        for evaluation in evaluations
+    ]
 
 
-def write_results(folder: Path) -> int:
+def kept_fits(folder: Path, run: RunConfig) -> list[Path]:
+    """The folders of what is kept and asked for.
+
+    Raises:
+        NeuronIOError: one of them is damaged.
+    """
+    found = []
+    # kept.json is written last: a folder without it was left half copied.
+    for path in sorted((folder / "fits").glob(f"*/{KEPT}")):
+        if path.parent.name not in fits_by_name(run):
+            print(f"{path.parent} is not asked for and is left out")
+            continue
+        try:
+            fault = changed_file(path.parent, read_json(path))
+        except (KeyError, TypeError, AttributeError) as error:
+            fault = f"{KEPT} cannot be read ({error})"
+        if fault:
+            raise NeuronIOError(f"{path.parent}: {fault}; restore it, or delete the folder")
+        found.append(path.parent)
+    return found
+
+
+def write_results(folder: Path, run: RunConfig) -> int:
     """Draw and write everything from the kept fits in a folder; returns how many there are.
+
+    Args:
+        folder: holds `fits`, and README.md with the marks of the tables; where there is no page,
+            one with nothing else is begun.
+        run: the configuration that asks for them.
 
     Raises:
         NeuronIOError: a file of a fit cannot be read, or the page has no place for a table.
     """
-    # kept.json is written last: a folder without it was left half copied.
-    kept = [path.parent for path in sorted((folder / "fits").glob("*/kept.json"))]
+    kept = kept_fits(folder, run)
     paths = [path / "evaluation.json" for path in kept]
-    evaluations = [asked_alike(e) for e in read_evaluations(paths)] if paths else []
+    evaluations = asked_alike(read_evaluations(paths)) if paths else []
     histories = {p.name: read_csv(h) for p in kept if (h := p / "history.csv").exists()}
     drawn = figures(evaluations, COSTS, published=published_surrogates(), histories=histories)
     for name, draw in drawn.items():
         save_figure(draw, folder / "figures" / name)
-    rows = summary_rows(evaluations)
     if evaluations:
         write_table(evaluations, folder / "table")
+    summaries = {p.name: read_json(s) for p in kept if (s := p / "summary.json").exists()}
+    valid = {name: summary["validation"]["valid_auc"] for name, summary in summaries.items()}
+    rows = summary_rows([*evaluations, *reference_documents(evaluations)])
     page = folder / "README.md"
-    text = with_block(page.read_text(), "aims", aims_table(rows))
+    text = page.read_text() if page.exists() else NEW_PAGE.format(name=folder)
+    text = with_block(text, "aims", aims_table(rows, valid))
     text = with_block(text, "fits", fits_table(rows) if rows else NOTHING)
     write_atomic(page, text.encode())
     return len(paths)
@@ -136,8 +206,10 @@ def main() -> None:
     """Write the results of the study that is kept with the code, or of another."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, default=FOLDER)
-    folder = parser.parse_args().folder
-    print(f"{write_results(folder)} results: {folder / 'README.md'}")
+    parser.add_argument("--configfile", type=Path, default=ROOT / "config" / "study.yaml")
+    given = parser.parse_args()
+    run = validate_config(read_yaml(given.configfile, "configuration"), name=str(given.configfile))
+    print(f"{write_results(given.folder, run)} results: {given.folder / 'README.md'}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """The integrator's noise floor: the same trials integrated otherwise, scored as if by a model.
 
 A bursting neuron amplifies small errors: two integrators, or two time steps, put some spikes
-elsewhere. No model can agree with one run better than another run of the same equations does.
+elsewhere. A run predicts another no better than that, and what differs between them is nothing
+that a model could learn. It is no strict bound: a probability may score higher than a second run,
+which is as certain where it is wrong.
 """
 
 from __future__ import annotations
@@ -23,11 +25,11 @@ from neuronio.surrogate.inference import check_scored
 from neuronio.surrogate.matching import spike_list
 from neuronio.surrogate.points import Predictions
 from neuronio.surrogate.protocol import Protocol, SomaScale
-from neuronio.surrogate.reference_scores import without_model
+from neuronio.surrogate.reference_scores import FLOOR_SOURCE, without_model
 from neuronio.surrogate.scored import described
 from neuronio.surrogate.store import Trial, TrialStore
 
-NAME, SOURCE = "integrator floor", "floor"
+NAME = "integrator floor"
 CALLED = "no threshold: the spikes of the other run are those called"
 
 
@@ -64,7 +66,7 @@ def floor_scores(
     return {
         "format": 3,
         "name": NAME,
-        "model": without_model(NAME, SOURCE),
+        "model": without_model(NAME, FLOOR_SOURCE),
         "settings": settings.model_dump(),
         "protocol": protocol.words(),
         "data": {**data, "seen_in_fit": False},

@@ -13,7 +13,7 @@ from neuronio.surrogate.measure import NO_INTERVAL, Scores
 from neuronio.surrogate.points import FALSE_POSITIVE_RATES, Predictions
 from neuronio.surrogate.spike_trains import F1_NAMES
 
-SOURCE = "reference"
+SOURCE, FLOOR_SOURCE = "reference", "floor"
 OF_USE = ("parameters", "multiply_adds_per_ms", "state_size")
 COSTS = (*OF_USE, "train_trials", "exposure_s", "training_seconds")
 
@@ -77,9 +77,12 @@ def _constant(soma_mV: np.ndarray) -> dict[str, float]:
 
 
 def reference_documents(evaluations: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The reference scores that evaluations hold, each as a document of its own, none twice."""
+    """The reference scores that evaluations hold, each as a document of its own, none twice.
+
+    Those of a noise floor are left out: it may have fewer trials than the fits beside it.
+    """
     found: dict[str, dict[str, Any]] = {}
-    for document in evaluations:
+    for document in (e for e in evaluations if e["model"]["source"] != FLOOR_SOURCE):
         for name, scores in document.get("reference", {}).items():
             of = {key: document[key] for key in ("settings", "protocol", "data")}
             counts = [of["data"][key] for key in ("trials_scored", "spikes")]

@@ -5,7 +5,8 @@
 What is missing of the configuration's fits is made by the workflow, and each is kept as soon as it
 is evaluated; interrupted anywhere, on any machine, it goes on from what is kept. `--scale 0.01`
 makes a small study of the same kind: trials and steps are a hundredth, and nothing is kept
-beside the code but in results/study-0.01/kept.
+beside the code but in results/study-0.01/kept. Last, whatever failed, the table, the figures and
+the page are written from what is kept.
 """
 
 import argparse
@@ -121,16 +122,22 @@ def study(given: argparse.Namespace, rest: list[str]) -> int:
     document = read_yaml(given.configfile, "configuration")
     if given.scale != 1.0:
         document = scaled(document, given.scale)
-        given.keep = Path("results") / document["name"] / "kept"
+        given.keep = Path("results") / document["name"] / "kept" / "fits"
     run = validate_config(document, name=str(given.configfile))
     keeper = Keeper(given.keep, run)
     missing = keeper.missing()
     there = len(keeper.asked) - len(missing)
     print(f"{there} of {len(keeper.asked)} results are kept in {keeper.folder}", flush=True)
-    for names in in_turn(missing, keeper):
-        if code := make(remaining(document, run, names), keeper, rest):
-            return code
-    return 0
+    codes = []
+    for turn, names in enumerate(in_turn(missing, keeper)):
+        left = remaining(document, run, names)
+        if turn:  # results of the turn before stay where they are
+            left["name"] = f"{document['name']}-labelled"
+        codes.append(make(left, keeper, rest))
+    # Also when something failed: the next time begins with what is there.
+    command = [sys.executable, str(ROOT / "docs" / "study.py"), "--folder", str(given.keep.parent)]
+    codes.append(subprocess.run([*command, "--configfile", str(given.configfile)]).returncode)
+    return next((code for code in codes if code), 0)
 
 
 def main() -> int:

@@ -14,12 +14,13 @@ from neuronio.errors import NeuronIOError
 from neuronio.surrogate.figures.levels import (
     CHANCE,
     FLOOR,
-    chance_documents,
     floor_documents,
+    floor_words,
     level,
 )
 from neuronio.surrogate.figures.marks import marks, representatives
 from neuronio.surrogate.figures.scales import letters, scored_words
+from neuronio.surrogate.reference_scores import reference_documents
 from neuronio.surrogate.summary import over_seeds, summary_rows
 
 MOST = 8
@@ -55,7 +56,8 @@ def curves_figure(evaluations: Sequence[dict[str, Any]]) -> Figure:
     for document in floor_documents(evaluations):
         if document.get("curves"):
             for axis, kind in ((roc, "roc"), (low, "roc"), (precision, "precision_recall")):
-                axis.plot(*_mean([document], kind), label="integrated again", zorder=3, **FLOOR)
+                words = floor_words([document], evaluations)
+                axis.plot(*_mean([document], kind), label=words, zorder=3, **FLOOR)
     _chance((roc, low), precision, evaluations)
     _finish(roc, low, precision)
     figure.suptitle(scored_words(fits), fontsize=7, color="0.3")
@@ -76,7 +78,7 @@ def _chance(roc: Sequence[Axes], precision: Axes, evaluations: Sequence[dict[str
     rate = np.geomspace(1e-5, 1, 50)
     for axis in roc:
         axis.plot(rate, rate, label="chance", zorder=1, **CHANCE)
-    values = [level(e, "average_precision") for e in chance_documents(evaluations)]
+    values = [level(e, "average_precision") for e in reference_documents(evaluations)]
     for value in {value for value in values if value is not None}:
         precision.axhline(value, zorder=1, **CHANCE)
 

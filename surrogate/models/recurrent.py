@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any, ClassVar
 
 import torch
@@ -12,7 +11,7 @@ from torch import nn
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.models.base import ModelOptions, ReadoutSurrogate, State
 from neuronio.surrogate.models.registry import surrogate
-from neuronio.surrogate.recurrence import event_convolution
+from neuronio.surrogate.recurrence import event_convolution, gated
 
 
 class RecurrentOptions(ModelOptions):
@@ -37,13 +36,13 @@ class ChronoOptions(RecurrentOptions):
 
 
 class Recurrent(ReadoutSurrogate):
-    """Recurrent layers of torch and a linear readout of the last layer's state.
+    """Recurrent layers with torch's parameters, and a linear readout of the last layer's state.
 
-    What the spikes add to the first layer's gates is summed over the spikes alone; torch's layer
-    then takes those sums through a matrix that changes nothing.
+    What the spikes add to the first layer's gates is summed over the spikes alone.
     """
 
     eye: torch.Tensor
+    kind: ClassVar[str]
     layer: ClassVar[type[nn.LSTM] | type[nn.GRU]]
 
     def __init__(self, options: RecurrentOptions) -> None:
@@ -57,16 +56,11 @@ class Recurrent(ReadoutSurrogate):
 
     def held(self, events: EventBatch) -> torch.Tensor:
         """The last layer's state, (B, T, hidden)."""
-        gates_btg = event_convolution(events, self.input_kernel().unsqueeze(1))
-        weights = [self.eye, *self.layers._flat_weights[1:]]
-        begin = gates_btg.new_zeros(self.options.layers, events.n_rows, self.options.hidden)
-        return self._run(gates_btg, begin, weights)
-
-    @abstractmethod
-    def _run(
-        self, gates_btg: torch.Tensor, begin: torch.Tensor, weights: list[torch.Tensor]
-    ) -> torch.Tensor:
-        """The last layer's state over time, (B, T, hidden), from the state `begin`."""
+        drive = event_convolution(events, self.input_kernel().unsqueeze(1))
+        for layer in range(self.options.layers):
+            below, *weights = self._weights(layer)
+            drive = gated(self.kind, drive if layer == 0 else drive @ below.T, *weights)
+        return drive
 
     def input_kernel(self) -> torch.Tensor:
         """What a spike adds to the gates of the first layer, (N, gates)."""
@@ -88,11 +82,7 @@ class Recurrent(ReadoutSurrogate):
 class Lstm(Recurrent):
     """Long short-term memory."""
 
-    layer = nn.LSTM
-
-    def _run(self, gates_btg, begin, weights):
-        shape = True, self.options.layers, 0.0, self.training, False, True
-        return torch.lstm(gates_btg, (begin, begin), weights, *shape)[0]
+    kind, layer = "lstm", nn.LSTM
 
     def first_state(self, rows: int) -> State:
         """Output and cell of each layer, (rows, layers, hidden) each, all 0."""
@@ -131,11 +121,7 @@ class ChronoLstm(Lstm):
 class Gru(Recurrent):
     """Gated recurrent units."""
 
-    layer = nn.GRU
-
-    def _run(self, gates_btg, begin, weights):
-        shape = True, self.options.layers, 0.0, self.training, False, True
-        return torch.gru(gates_btg, begin, weights, *shape)[0]
+    kind, layer = "gru", nn.GRU
 
     def first_state(self, rows: int) -> State:
         """Output of each layer, (rows, layers, hidden), 0."""

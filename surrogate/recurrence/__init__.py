@@ -19,6 +19,7 @@ __all__ = [
     "BAND",
     "event_convolution",
     "exponential_filter",
+    "gated",
     "membrane",
     "memory_recursion",
     "reference",
@@ -72,6 +73,25 @@ def spiking(
     """Potentials of U units that spike into one another, (B, T, U) (equations in reference.py)."""
     implementation = compiled if _is_compiled_for(drive_btu) else reference
     return implementation.spiking(drive_btu, decay_u, weight_uu, slope)
+
+
+def gated(
+    kind: str,
+    drive_btg: torch.Tensor,
+    weight_gu: torch.Tensor,
+    bias_g: torch.Tensor,
+    own_bias_g: torch.Tensor,
+) -> torch.Tensor:
+    """The state of a layer of U "lstm" or "gru" units over time, (B, T, U), from 0.
+
+    Args:
+        kind: "lstm" (G = 4U) or "gru" (G = 3U).
+        drive_btg: what reaches the gates from below, in torch's order of gates.
+        weight_gu: what reaches them from the units of the layer.
+        bias_g, own_bias_g: as torch's `bias_ih` and `bias_hh`.
+    """
+    implementation = compiled if _is_compiled_for(drive_btg) else reference
+    return implementation.gated(kind, drive_btg, weight_gu, bias_g, own_bias_g)
 
 
 def memory_recursion(

@@ -17,6 +17,7 @@ from neuronio.surrogate.events import EventBatch
 
 # The last flag keeps short copies of vectors inline, where GCC would call memmove.
 FLAGS = ("-fopenmp", "-ffp-contract=fast", "-fno-tree-loop-distribute-patterns")
+NAMES = ("memory", "events", "scans", "spiking", "gated")
 SUFFIXES = {torch.float32: "f32", torch.float64: "f64"}
 ACTIVATION_CODES = {"relu": 0, "silu": 1}
 
@@ -29,7 +30,7 @@ def library() -> ctypes.CDLL:
         NeuronIOError: they do not compile.
     """
     folder = Path(__file__).parent
-    sources = [folder / f"{name}.cpp" for name in ("memory", "events", "scans", "spiking")]
+    sources = [folder / f"{name}.cpp" for name in NAMES]
     kernels = load_library("recurrence", sources, flags=FLAGS, include=[folder, VECTOR_INCLUDE])
     kernels.keep_freed_memory()
     return kernels
@@ -64,6 +65,22 @@ def spiking(
 ) -> torch.Tensor:
     """As `reference.spiking`."""
     return _Spiking.apply(drive_btu, decay_u, weight_uu, slope)
+
+
+def gated(
+    kind: str,
+    drive_btg: torch.Tensor,
+    weight_gu: torch.Tensor,
+    bias_g: torch.Tensor,
+    own_bias_g: torch.Tensor,
+) -> torch.Tensor:
+    """As `reference.gated`."""
+    if kind == "lstm":
+        return _Gated.apply(kind, drive_btg, weight_gu, bias_g + own_bias_g, None)
+    units = weight_gu.shape[1]
+    both = bias_g[: 2 * units] + own_bias_g[: 2 * units]
+    bias = torch.cat([both, bias_g[2 * units :]])
+    return _Gated.apply(kind, drive_btg, weight_gu, bias, own_bias_g[2 * units :])
 
 
 def memory_recursion(
@@ -224,6 +241,38 @@ class _Spiking(torch.autograd.Function):
         before, later = v_btu[:, :-1].flatten(0, 1), reached_btu[:, 1:].flatten(0, 1)
         weight_grad = later.T @ (before > 1.0).to(later.dtype)
         return reached_btu, (later * before).sum(0), weight_grad, None
+
+
+class _Gated(torch.autograd.Function):
+    """A layer; `own_bias_u` is that of the GRU's recurrent part which its reset gate multiplies."""
+
+    @staticmethod
+    def forward(ctx, kind, drive_btg, weight_gu, bias_g, own_bias_u) -> torch.Tensor:
+        drive_btg, weight_gu = drive_btg.contiguous(), weight_gu.contiguous()
+        own_bias_u = None if own_bias_u is None else own_bias_u.contiguous()
+        rows, duration, units = *drive_btg.shape[:2], weight_gu.shape[1]
+        out_btu = drive_btg.new_empty(rows, duration, units)
+        ctx.kind, ctx.shape = kind, _shape(rows, duration, 0, 0, units)
+        kept = getattr(library(), f"{kind}_kept_{SUFFIXES[drive_btg.dtype]}")(units)
+        learned = any(ctx.needs_input_grad)
+        saved = drive_btg.new_empty(rows * duration, kept) if learned else None
+        arrays = weight_gu, bias_g.contiguous(), own_bias_u, drive_btg, out_btu, saved
+        _call(kind, drive_btg.dtype, ctx.shape, *map(_address, arrays))
+        ctx.save_for_backward(weight_gu, out_btu, saved)
+        return out_btu
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_btu: torch.Tensor):
+        weight_gu, out_btu, saved = ctx.saved_tensors
+        drive_btg = grad_btu.new_empty(*out_btu.shape[:2], weight_gu.shape[0])
+        within_btg = torch.empty_like(drive_btg) if ctx.kind == "gru" else None
+        arrays = weight_gu, out_btu, saved, grad_btu.contiguous(), drive_btg, within_btg
+        _call(f"{ctx.kind}_backward", grad_btu.dtype, ctx.shape, *map(_address, arrays))
+        reached_btg = drive_btg if within_btg is None else within_btg
+        later, before = reached_btg[:, 1:].flatten(0, 1), out_btu[:, :-1].flatten(0, 1)
+        own = None if within_btg is None else within_btg[..., -out_btu.shape[2] :].sum((0, 1))
+        return None, drive_btg, later.T @ before, drive_btg.sum((0, 1)), own
 
 
 class _MemoryRecursion(torch.autograd.Function):

@@ -28,19 +28,6 @@ struct Shape {
   int joint() const { return units + inputs + 1; }                 // the length of z
 };
 
-// Calls work(block, first row, number of rows) for one block of rows a thread.
-template <typename Work>
-void over_rows(const Shape& s, const Work& work) {
-  const int blocks = s.threads < s.rows ? s.threads : s.rows;
-#pragma omp parallel for num_threads(blocks) schedule(static, 1)
-  for (int b = 0; b < blocks; ++b) {
-    const simd::FlushSubnormals flush;
-    const int first = static_cast<int>(static_cast<int64_t>(s.rows) * b / blocks);
-    const int last = static_cast<int>(static_cast<int64_t>(s.rows) * (b + 1) / blocks);
-    work(b, first, last - first);
-  }
-}
-
 template <typename T>
 Buffer<T> padded_copy(const T* from, int n) {
   Buffer<T> to = zeros<T>(simd::padded<T>(n));
@@ -149,7 +136,7 @@ void forward(const Shape& s, const T* input, const Weights<T>& w, T* memory, Sav
   const Slice<T, 1> unit(s, s.units), wide(s, s.hidden);
   const Joint<T, 1> joint{s};
 
-  over_rows(s, [&](int, int first, int n) {
+  simd::over_rows(s.rows, s.threads, [&](int, int first, int n) {
     const int tall = simd::part_size(n, simd::kTileRows);
     const auto m = zeros<T>(n * d), p = zeros<T>(n * d), scratch = zeros<T>(n * h);
     const auto z = zeros<T>(n * joint.stride);
@@ -251,7 +238,7 @@ void backward(const Shape& s, const T* grad, const T* input, const T* memory, Sa
   const Slice<T, -1> unit(s, s.units), wide(s, s.hidden), inputs(s, s.inputs, j);
   const Joint<T, -1> joint{s};
 
-  over_rows(s, [&](int block, int first, int n) {
+  simd::over_rows(s.rows, s.threads, [&](int block, int first, int n) {
     const int tall = simd::part_size(n, simd::kTileRows), gathered = std::max(kSamples / n, 1);
     const auto carry = zeros<T>(n * d), g = zeros<T>(n * d);
     const auto before = zeros<T>(n * d), dz = zeros<T>(n * j);

@@ -173,4 +173,17 @@ void add_outer(const T* x, int x_stride, int n, const T* y, int y_stride, int co
   }
 }
 
+// Calls work(block, first row, number of rows) for one block of rows a thread.
+template <typename Work>
+void over_rows(int rows, int threads, const Work& work) {
+  const int blocks = threads < rows ? threads : rows;
+#pragma omp parallel for num_threads(blocks) schedule(static, 1)
+  for (int b = 0; b < blocks; ++b) {
+    const FlushSubnormals flush;
+    const int first = static_cast<int>(static_cast<int64_t>(rows) * b / blocks);
+    const int last = static_cast<int>(static_cast<int64_t>(rows) * (b + 1) / blocks);
+    work(b, first, last - first);
+  }
+}
+
 }  // namespace simd

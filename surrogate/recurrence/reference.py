@@ -152,6 +152,26 @@ def spiking_step(
     return decay_u * v_bu + SurrogateSpike.apply(v_bu - 1.0, slope) @ weight_uu.T + drive_bu
 
 
+def gated(
+    kind: str,
+    drive_btg: torch.Tensor,
+    weight_gu: torch.Tensor,
+    bias_g: torch.Tensor,
+    own_bias_g: torch.Tensor,
+) -> torch.Tensor:
+    """The state of a layer of "lstm" or "gru" units, (B, T, U): torch's own layers.
+
+    `drive_btg` goes through a matrix that changes nothing.
+    """
+    begin_1bu = drive_btg.new_zeros(1, drive_btg.shape[0], weight_gu.shape[1])
+    eye = torch.eye(len(weight_gu), dtype=drive_btg.dtype, device=drive_btg.device)
+    weights = [eye, weight_gu, bias_g, own_bias_g]
+    if kind == "lstm":
+        shape = True, 1, 0.0, True, False, True
+        return torch.lstm(drive_btg, (begin_1bu, begin_1bu), weights, *shape)[0]
+    return torch.gru(drive_btg, begin_1bu, weights, True, 1, 0.0, True, False, True)[0]
+
+
 def memory_recursion(
     input_btc: torch.Tensor,
     memory_weight_hd: torch.Tensor,

@@ -47,12 +47,7 @@ void spiking_backward(const Shape& s, T slope, const T* decay, const T* weight, 
                       const T* grad, T* out) {
   const int wide = simd::padded<T>(s.units);
   const simd::Panels<T> to_spikes(weight, s.units, s.units, s.units, 1);
-  const int blocks = std::min(s.threads, s.rows);
-#pragma omp parallel for num_threads(blocks) schedule(static, 1)
-  for (int b = 0; b < blocks; ++b) {
-    const simd::FlushSubnormals flush;
-    const int first = static_cast<int>(static_cast<int64_t>(s.rows) * b / blocks);
-    const int n = static_cast<int>(static_cast<int64_t>(s.rows) * (b + 1) / blocks) - first;
+  simd::over_rows(s.rows, s.threads, [&](int, int first, int n) {
     const int tall = simd::part_size(n, simd::kTileRows);
     const auto later = zeros<T>(n * wide), spike = zeros<T>(n * wide);
     for (int t = s.duration - 1; t >= 0; --t) {
@@ -70,7 +65,7 @@ void spiking_backward(const Shape& s, T slope, const T* decay, const T* weight, 
         }
       }
     }
-  }
+  });
 }
 
 // From (rows, duration, -, -, units, threads), as the other kernels have it.

@@ -326,7 +326,8 @@ def test_curves_are_means_over_seeds_beside_the_floor():
     assert roc.lines[0].get_ydata() == pytest.approx([0.1, 0.5, 1.0])
     assert precision.lines[0].get_ydata() == pytest.approx([0.5, 0.5, 0.2])
     assert low.get_xscale() == "log"
-    assert [line.get_label() for line in roc.lines] == ["TCN 2", "integrated again", "chance"]
+    labels = [line.get_label() for line in roc.lines]
+    assert labels == ["TCN 2", "same trials integrated again", "chance"]
     with pytest.raises(NeuronIOError, match="no evaluation holds curves"):
         curves_figure([first])
 

@@ -1,5 +1,6 @@
 """`make study`: finished fits are kept with the code, and are never made again."""
 
+import csv
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 import yaml
 from kept import KEPT, Keeper, question
+from matplotlib.figure import Figure
 from plan import Plan, asked_fits
 from running import ROOT, SMOKE
 from scripts import load_script
@@ -15,6 +17,7 @@ from neuronio.config import validate_config
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_json
 from neuronio.sections import read_yaml
+from neuronio.surrogate.figures.levels import draw_levels
 
 NAMES = ["branch_elm-2-seed0", "branch_elm-2-seed1", "tcn-2-seed0", "integrator-floor"]
 STUDY = ROOT / "workflow" / "study.py"
@@ -29,7 +32,7 @@ def kept(finished, tmp_path, monkeypatch):
     """What a finished run of smoke.yaml leaves in a folder of kept fits."""
     folder, _ = finished
     monkeypatch.chdir(folder)
-    keeper = Keeper(tmp_path / "kept", smoke())
+    keeper = Keeper(tmp_path / "kept" / "fits", smoke())
     assert keeper.missing() == NAMES
     assert sorted(keeper.keep_finished(Plan(smoke()))) == sorted(NAMES)
     assert keeper.keep_finished(Plan(smoke())) == []
@@ -91,29 +94,30 @@ def test_damage_is_one_sentence(kept):
 
 
 def study(folder, *options):
-    command = [sys.executable, str(STUDY), "--keep", "kept", *options]
+    command = [sys.executable, str(STUDY), "--keep", "kept/fits", *options]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=800)
 
 
 def test_a_study_of_which_all_is_kept_makes_nothing(kept):
-    folder = kept.folder.parent
+    folder = kept.folder.parents[1]
     done = study(folder, "--configfile", str(SMOKE))
     assert done.returncode == 0, done.stderr
-    assert "4 of 4 results are kept in kept" in done.stdout
+    assert "4 of 4 results are kept in kept/fits" in done.stdout
     assert [path.name for path in folder.iterdir()] == ["kept"]
+    assert "| Branch-ELM | 2 | 4,708 | 2 |" in (folder / "kept" / "README.md").read_text()
 
 
 @pytest.mark.slow
 def test_a_study_makes_what_is_missing_and_goes_on_from_what_is_kept(kept, finished):
     shutil.rmtree(kept.folder / NAMES[1])
     before = {path: path.read_bytes() for path in kept.folder.rglob("*.*")}
-    folder = kept.folder.parent
+    folder = kept.folder.parents[1]
     others = shutil.ignore_patterns(f"{NAMES[1]}-*", "table-*")
     shutil.copytree(finished[0] / "results/made", folder / "results/made", ignore=others)
     done = study(folder, "--configfile", str(SMOKE), "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 of 4 results are kept" in done.stdout
-    assert f"Kept {NAMES[1]} in kept" in done.stdout
+    assert f"Kept {NAMES[1]} in kept/fits" in done.stdout
     assert not [line for line in done.stdout.splitlines() if "Fit tcn" in line]
     assert kept.missing() == []
     assert {path: path.read_bytes() for path in before} == before
@@ -126,26 +130,30 @@ def page():
 
 def test_the_page_shows_what_is_kept(kept, page):
     folder = kept.folder.parent
-    kept.folder.rename(folder / "fits")
     (folder / "README.md").write_text("# Page\n<!-- aims -->\n<!-- end -->\n")
     with pytest.raises(NeuronIOError, match="no table between '<!-- fits -->'"):
-        page.write_results(folder)
+        page.write_results(folder, kept.run)
     text = "# Page\n<!-- aims -->\nold\n<!-- end -->\n<!-- fits -->\n<!-- end -->\nlast\n"
     (folder / "README.md").write_text(text)
-    assert page.write_results(folder) == 4
+    assert page.write_results(folder, kept.run) == 4
     shown = (folder / "README.md").read_text()
     assert "old" not in shown
     assert shown.endswith("<!-- end -->\nlast\n")
     assert "| Branch-ELM | 2 | 4,708 | 2 |" in shown
     assert "| 8,002 | published: Branch-ELM v2, 8,002 | .9929 |" in shown
+    assert "| *chance* |" in shown
+    assert "| *integrator floor* |" in shown
     assert (folder / "figures" / "accuracy.png").exists()
-    assert len((folder / "table.csv").read_text().splitlines()) > 4
+    with (folder / "table.csv").open(newline="") as file:
+        sources = [row["source"] for row in csv.DictReader(file)]
+    assert sources == ["fit"] * 3 + ["floor"] + ["reference"] * 2
 
 
 def test_the_committed_page_is_that_of_the_kept_fits(page, tmp_path):
     copy = tmp_path / "neuronio"
     shutil.copytree(page.FOLDER, copy)
-    page.write_results(copy)
+    asked = read_yaml(ROOT / "config" / "study.yaml", "configuration")
+    page.write_results(copy, validate_config(asked))
     assert (copy / "README.md").read_text() == (page.FOLDER / "README.md").read_text()
 
 
@@ -173,7 +181,7 @@ def test_the_study_asks_for_what_the_page_says():
 )
 def test_what_a_study_cannot_do_is_one_sentence(options, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    arguments = ["--configfile", str(SMOKE), "--keep", "kept", *options]
+    arguments = ["--configfile", str(SMOKE), "--keep", "kept/fits", *options]
     monkeypatch.setattr(sys, "argv", [str(STUDY), *arguments])
     assert load_script(STUDY).main() == 1
     told = capsys.readouterr().err
@@ -202,7 +210,7 @@ def test_what_is_damaged_or_half_copied_is_not_kept(finished, tmp_path, monkeypa
     (tmp_path / "fits" / NAMES[0] / "evaluation.json").write_text("{")
     text = "<!-- aims -->\n<!-- end -->\n<!-- fits -->\n<!-- end -->\n"
     (tmp_path / "README.md").write_text(text)
-    assert page.write_results(tmp_path) == 0
+    assert page.write_results(tmp_path, smoke()) == 0
 
 
 def test_a_scaled_study_has_less_of_everything():
@@ -227,9 +235,60 @@ def test_a_scaled_study_has_less_of_everything():
     assert len(asked_fits(validate_config(only_floor))) == 1
 
 
-def test_a_question_leaves_nothing_open():
-    run = smoke()
-    asked = question(run, asked_fits(run)[0])
-    again = validate_config(asked)
-    assert question(again, asked_fits(again)[0]) == asked
-    assert asked["inputs"]["parameters"]["length_offset_um"] == 10.0
+@pytest.mark.parametrize("scale", [1.0, 0.01])
+@pytest.mark.parametrize("config", ["smoke", "study"])
+def test_a_question_leaves_nothing_open(config, scale):
+    from study import scaled
+
+    document = read_yaml(ROOT / "config" / f"{config}.yaml", "configuration")
+    run = validate_config(document if scale == 1.0 else scaled(document, scale))
+    for fit in asked_fits(run):
+        asked = question(run, fit)
+        again = validate_config(asked)
+        assert question(again, asked_fits(again)[0]) == asked
+    if config == "smoke":
+        assert asked["inputs"]["parameters"]["length_offset_um"] == 10.0
+
+
+def test_ours_is_chosen_on_validation_trials_and_named_in_full(page):
+    def row(name, label, seeds, auc):
+        fits = " ".join(f"{name}-{seed}" for seed in range(seeds))
+        scores = {f"{score}_mean": auc for score in page.SCORES}
+        of = {"model": "branch_elm", "label": label, "source": "fit", "parameters": 400}
+        return {**of, "n_fits": seeds, "fits": fits, **scores}
+
+    rows = [row("a", None, 2, 0.97), row("b", "published_settings", 1, 0.99)]
+    valid = {"a-0": 0.9, "a-1": 0.96, "b-0": 0.92}
+    assert "| 500 | Branch-ELM, 400 (2 seeds) | .9700 |" in page.aims_table(rows, valid)
+    valid["b-0"] = 0.94
+    words = "| 500 | Branch-ELM, published settings, 400 (one seed) | .9900 |"
+    assert words in page.aims_table(rows, valid)
+    assert "Branch-ELM, 400" not in page.aims_table(rows, valid)
+
+
+def test_what_is_damaged_or_not_asked_for_is_not_on_the_page(kept, page, capsys):
+    less = smoke(fits=[{"model": "branch_elm", "sizes": [2], "seeds": [0]}])
+    assert page.write_results(kept.folder.parent, less) == 2
+    assert capsys.readouterr().out.count("is not asked for") == 2
+    (kept.folder / NAMES[1] / "evaluation.json").write_text("{}")
+    with pytest.raises(NeuronIOError, match=r"evaluation\.json is not what was written"):
+        page.write_results(kept.folder.parent, kept.run)
+
+
+def test_seeds_scored_on_other_machines_are_one_fit(kept, page):
+    """There some trial may have one spike more, and is then one of those left out."""
+    paths = [kept.folder / name / "evaluation.json" for name in NAMES]
+    evaluations = [read_json(path) for path in paths]
+    evaluations[1]["data"]["trials_scored"] -= 1
+    evaluations[1]["reference"]["mean_voltage"]["soma_rmse_mV"]["value"] *= 1.001
+    alike = page.asked_alike(evaluations)
+    rows = page.summary_rows(alike)
+    assert [row["n_fits"] for row in rows if row["model"] == "branch_elm"] == [2]
+    levels = drawn_levels(alike, "soma_rmse_mV")
+    assert "chance, or a constant voltage" in levels
+
+
+def drawn_levels(evaluations, score):
+    axis = Figure().subplots()
+    draw_levels(axis, evaluations, [], score, True)
+    return {line.get_label() for line in axis.lines}

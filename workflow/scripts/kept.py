@@ -65,6 +65,9 @@ def _all_parameters(inputs: InputsConfig) -> dict[str, Any]:
 
 def _asked(run: RunConfig, fit: Fit) -> dict[str, Any]:
     training, section = run.training_of(fit.section), fit.section
+    # Of a smaller dataset all are used; said so, the question can be asked again.
+    validated = min(training.validation_trials, trial_counts(run)["valid"])
+    training = training.model_copy(update={"validation_trials": validated})
     some = ModelOptions.model_fields["inputs"].default
     options = option_values(
         fitted_options(section.model, fit.size, section.options, training, some)
