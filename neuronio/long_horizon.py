@@ -97,6 +97,11 @@ class LongHorizonConfig(Section):
         ClassifierEvaluation(), description="How they are judged."
     )
     tasks: list[TaskConfig] = Field(min_length=1, description="The tasks.")
+    leave_out: list[str] = Field(
+        [],
+        description="Fits by name, such as listops-elm-100-seed0, that are not made: `make run` "
+        "names here those that failed, to draw the figures of the others.",
+    )
 
     def training_of(self, task: TaskConfig, fit: TaskFitConfig | None) -> ClassifierTraining:
         """The training settings of a family: the common ones, the task's, and its own, if any."""

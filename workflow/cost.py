@@ -206,8 +206,8 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, default=Path("."))
     parser.add_argument("--cores", default="all")
     given = parser.parse_args()
-    cores = available_cores() if given.cores == "all" else max(1, int(given.cores))
     try:
+        cores = available_cores() if given.cores == "all" else max(1, int(given.cores))
         run = merged(given.configfile)
         with chdir(given.directory):
             parts = cost(Plan(run)) if isinstance(run, RunConfig) else tasks_cost(TaskPlan(run))

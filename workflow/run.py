@@ -32,7 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--configfile", type=Path, required=True)
     parser.add_argument("--cores", default="all")
-    parser.add_argument("--directory", type=Path, default=Path("."))
+    parser.add_argument("--directory", "-d", type=Path, default=Path("."))
     parser.add_argument(
         "--scale", type=float, help="of the data, in place of dataset.scale, or scale"
     )
@@ -57,7 +57,7 @@ def main() -> int:
     code = snakemake(command, given, rest, lock)
     if not code and not dry:
         code = finish(command, run, given.directory)
-    elif isinstance(run, RunConfig) and not dry and (missing := failed(run, given.directory)):
+    elif not dry and (missing := failed(run, given.directory)):
         without = {**changes, "leave_out": [*run.leave_out, *missing]}
         draw_without(missing, *asked(given, without), given, rest, lock)
     lock.truncate(0)
@@ -152,7 +152,7 @@ def draw_without(
         )
 
 
-def failed(run: RunConfig, folder: Path) -> list[str]:
+def failed(run: AnyRun, folder: Path) -> list[str]:
     """What has no evaluation after a run that failed; nothing where there is nothing to draw."""
     # What is wrong with the configuration was told before.
     with contextlib.chdir(folder), contextlib.suppress(NeuronIOError):
@@ -171,10 +171,16 @@ def take_lock(path: Path, command: list[str]) -> BinaryIO:
     they end in an orderly way.
 
     Raises:
-        NeuronIOError: another run is at work in the folder.
+        NeuronIOError: another run is at work in the folder, or nothing can be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.open("a+b", buffering=0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("a+b", buffering=0)
+    except OSError as error:
+        raise NeuronIOError(
+            f"cannot write in {path.parents[1].resolve()} ({error.strerror}); choose another "
+            "folder with --directory"
+        ) from error
     if not lock_file(lock):
         raise NeuronIOError(
             f"another run is at work in {path.parents[1].resolve()}; wait until it ends"

@@ -21,13 +21,14 @@ def write_task_page(results: Path, run: LongHorizonConfig) -> Path:
     """Write `report.html` of a finished run; returns its path.
 
     Args:
-        results: results/NAME; run: the configuration.
+        results: results/NAME; run: the configuration, whose `leave_out` names what failed.
     """
     rows = read_rows(results / "summary.csv")
     facts = read_json(results / "provenance.json")
     page = rendered(
         "tasks.html.j2",
         run=run,
+        missing=run.leave_out,
         tasks=[
             {
                 "name": task.task,
@@ -37,6 +38,7 @@ def write_task_page(results: Path, run: LongHorizonConfig) -> Path:
                 "reference": _reference(rows, task.task),
             }
             for task in run.tasks
+            if task.task in facts["data"]
         ],
         accuracy=image(results / "figures" / "accuracy.svg"),
         learning=image(results / "figures" / "learning.svg"),

@@ -79,7 +79,7 @@ def engine() -> tuple[str, str]:
 
         raise NeuronIOError(
             "synthetic digits are spoken by espeak-ng, which is not installed: "
-            'pip install "neuronio[digits]" (or Debian: apt-get install espeak-ng)'
+            "pip install '.[digits]' in the clone (or Debian: apt-get install espeak-ng)"
         ) from None
     return espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
 

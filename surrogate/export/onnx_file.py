@@ -53,7 +53,7 @@ def onnx_model(loaded: LoadedModel, form: str) -> Any:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise NeuronIOError(
-            f"{error.name} is not installed; run: pip install 'neuronio[export]'"
+            f"{error.name} is not installed; run: pip install '.[export]' in the clone"
         ) from error
     built = step_model(loaded.module)
     if form == "trace":

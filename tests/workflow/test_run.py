@@ -230,6 +230,27 @@ def test_a_change_of_the_configuration_by_option_is_refused(options, refused, tm
     assert told.count("\n") == 1
 
 
+@pytest.mark.parametrize("option", ["--directory", "-d"])
+def test_a_folder_that_cannot_be_written_is_one_sentence(option, refused, tmp_path):
+    (tmp_path / "file").write_text("")
+    told = refused(tmp_path, SMOKE, option, str(tmp_path / "file"))
+    assert told == (
+        f"error: cannot write in {tmp_path / 'file'} (Not a directory); choose another folder with "
+        "--directory\n"
+    )
+
+
+def test_a_cost_that_cannot_be_told_is_one_sentence(monkeypatch, capsys):
+    asked = ["cost.py", "--configfile", str(SMOKE), "--cores", "two"]
+    monkeypatch.setattr(sys, "argv", asked)
+    from cost import main
+
+    main()
+    told = capsys.readouterr().out
+    assert told.startswith("What this run will cost cannot be told: ")
+    assert told.count("\n") == 1
+
+
 def test_a_dry_run_is_one_however_it_is_asked_for():
     dry = load_script(ROOT / "workflow" / "run.py").DRY
     assert all(dry.fullmatch(option) for option in ("-n", "-np", "-qn", "--dry-run", "--dryrun"))

@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+import yaml
 from cost import tasks_cost
 from running import ROOT, run
 from task_plan import TaskPlan, plan_of
@@ -181,3 +182,34 @@ def test_the_same_run_again_makes_nothing_and_a_damaged_set_is_made_again(made):
     assert mended.returncode == 0, mended.stdout + mended.stderr
     assert "Set aside" in mended.stdout + mended.stderr
     assert path.read_bytes() == content
+
+
+@pytest.mark.slow
+def test_one_failed_fit_does_not_cost_the_table(made, tmp_path):
+    folder, _ = made
+    toy = (ROOT / "tests/surrogate/toy_surrogate.py").read_text().replace('"toy"', '"broken"')
+    broken = tmp_path / "broken.py"
+    raises = '        raise ValueError("on purpose")\n'
+    broken.write_text(toy.replace("        decay =", f"{raises}        decay ="))
+    asked = document(name="broken_tasks")
+    asked["tasks"][0]["fits"].append({"model": f"{broken}:broken", "size": 3})
+    config = tmp_path / "broken.yaml"
+    config.write_text(yaml.safe_dump(asked))
+    result = run(folder, config)
+    assert result.returncode == 1
+    told = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert "on purpose" in told[0]
+    assert "the figures lack listops-short-broken-3-seed0" in told[-1]
+    results = folder / "results" / "broken_tasks"
+    with (results / "summary.csv").open() as file:
+        models = [row["model"] for row in csv.DictReader(file)]
+    assert models == ["elm_embedded", "lif_network", "ssm"]
+    assert "since it failed: listops-short-broken-3-seed0" in (results / "report.html").read_text()
+
+
+def test_what_is_left_out_must_be_asked_for():
+    name = "listops-short-elm_embeded-20-seed0"
+    with pytest.raises(NeuronIOError, match="which 'tasks' does not ask for"):
+        plan(leave_out=[name])
+    first, *others = plan().asked
+    assert list(plan(leave_out=[first]).asked) == others

@@ -24,6 +24,7 @@ from neuronio.long_horizon import (
 )
 from neuronio.made import Product
 from neuronio.recipe import code, deciding_versions
+from neuronio.sections import near_miss
 from neuronio.surrogate.models import FAMILIES, ModelOptions, nearest_size, option_values
 from neuronio.surrogate.tasks.classify.data import TaskData, task_data
 from neuronio.surrogate.tasks.classify.evaluate import evaluation_recipe
@@ -70,7 +71,8 @@ class TaskPlan(ShownPlan):
         name: of the configuration, for errors.
 
     Raises:
-        NeuronIOError: a task, a model or an option is wrong, or a fit is asked for twice.
+        NeuronIOError: a task, a model or an option is wrong, a fit is asked for twice, or one that
+            is not is left out.
     """
 
     # What only runs on a neuron have.
@@ -86,6 +88,12 @@ class TaskPlan(ShownPlan):
             if fit.name in self.asked:
                 raise NeuronIOError(f"{name}: 'tasks' asks for {fit.name} more than once")
             self.asked[fit.name] = fit
+        for left_out in run.leave_out:
+            if self.asked.pop(left_out, None) is None:
+                raise NeuronIOError(
+                    f"{name}: leave_out names {left_out}, which 'tasks' does not ask for"
+                    f"{near_miss(left_out, self.asked)}"
+                )
 
     @classmethod
     def of(cls, snakemake: Any) -> Self:
@@ -164,6 +172,10 @@ class TaskPlan(ShownPlan):
             )
             for name, fit in self.asked.items()
         }
+
+    def unfinished(self) -> list[str]:
+        """The fits by name that have no evaluation yet."""
+        return [name for name, made in self.evaluations.items() if not made.receipt.exists()]
 
     @cached_property
     def table(self) -> Product:
