@@ -4,6 +4,7 @@
 PYTHON ?= python3
 CORES ?= all
 SCALE ?=
+STUDY ?= study
 CONFIG ?= config/demo.yaml
 ARGS ?=
 
@@ -26,9 +27,10 @@ neuronio: run
 longhorizon: CONFIG = config/longhorizon.yaml
 longhorizon: run
 
-STUDY := docs/results/neuronio
-study: $(READY) # goes on from the fits that are kept in $(STUDY)/fits
-	@$(BIN)/python workflow/study.py --configfile config/study.yaml --cost --keep $(STUDY)/fits \
+KEPT := docs/results/neuronio/fits
+PAGE = docs/results/$(if $(filter study,$(STUDY)),neuronio,$(STUDY))
+study: $(READY) # goes on from the fits that are kept in $(KEPT); STUDY=study_data | study_ampa are more questions
+	@$(BIN)/python workflow/study.py --configfile config/$(STUDY).yaml --cost --keep $(KEPT) --page $(PAGE) \
 		$(if $(SCALE),--scale $(SCALE)) --cores $(CORES) $(ARGS)
 
 test: $(READY)

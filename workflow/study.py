@@ -122,7 +122,8 @@ def study(given: argparse.Namespace, rest: list[str]) -> int:
     document = read_yaml(given.configfile, "configuration")
     if given.scale != 1.0:
         document = scaled(document, given.scale)
-        given.keep = Path("results") / document["name"] / "kept" / "fits"
+        given.page = Path("results") / document["name"] / "kept"
+        given.keep = given.page / "fits"
     run = validate_config(document, name=str(given.configfile))
     keeper = Keeper(given.keep, run)
     missing = keeper.missing()
@@ -135,7 +136,8 @@ def study(given: argparse.Namespace, rest: list[str]) -> int:
             left["name"] = f"{document['name']}-labelled"
         codes.append(make(left, keeper, rest))
     # Also when something failed: the next time begins with what is there.
-    command = [sys.executable, str(ROOT / "docs" / "study.py"), "--folder", str(given.keep.parent)]
+    command = [sys.executable, str(ROOT / "docs" / "study_page.py"), "--fits", str(given.keep)]
+    command += ["--folder", str(given.page or given.keep.parent)]
     codes.append(subprocess.run([*command, "--configfile", str(given.configfile)]).returncode)
     return next((code for code in codes if code), 0)
 
@@ -145,6 +147,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--configfile", type=Path, required=True)
     parser.add_argument("--keep", type=Path, required=True, help="folder of the kept fits")
+    parser.add_argument("--page", type=Path, help="folder of the page; the one above, if left out")
     parser.add_argument("--scale", type=float, default=1.0)
     try:
         return study(*parser.parse_known_args())

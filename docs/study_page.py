@@ -1,4 +1,4 @@
-"""The study's table, figures and page, from the fits that are kept: `python docs/study.py`.
+"""The study's table, figures and page, from the fits that are kept: `python docs/study_page.py`.
 
 Writes docs/results/neuronio/table.csv, summary.csv, figures/ and the tables of README.md there. It
 simulates and fits nothing: `make study` does, and calls this when it is done.
@@ -43,6 +43,7 @@ NEW_PAGE = """# {name}
 """
 NOTHING = "No fit is kept yet: `make study` makes them."
 COSTS = ("parameters", "multiply_adds", "seconds")
+AMOUNT = "train_trials"
 # Score -> heading and digits.
 SCORES = {
     "auc": ("AUC", 4),
@@ -78,7 +79,7 @@ def fits_table(rows: Sequence[Row]) -> str:
         fitted = row["source"] == "fit"
         size = row["parameters"] and f"{row['parameters']:,}"
         seen = row["exposure_s"] and f"{row['exposure_s'] / 3600:.0f}"
-        cells = [_name(row) if fitted else f"*{label_words(row['model'])}*", row["size"], size]
+        cells = [name_of(row) if fitted else f"*{label_words(row['model'])}*", row["size"], size]
         cells += [row["n_fits"] if fitted else None, seen, f"{row['trials']:,}"]
         ends = [_value(row, f"auc_{end}", "auc") for end in ("lowest", "highest")]
         seeds = " to ".join(map(str, ends)) if row["n_fits"] > 1 and all(ends) else None
@@ -86,7 +87,8 @@ def fits_table(rows: Sequence[Row]) -> str:
     return table(heads, lines)
 
 
-def _name(row: Row) -> str:
+def name_of(row: Row) -> str:
+    """A fit in words, its label included."""
     label = f", {label_words(row['label'])}" if row["label"] else ""
     return f"{FAMILIES[row['model']].label}{label}"
 
@@ -110,7 +112,7 @@ def aims_table(rows: Sequence[Row], valid: Mapping[str, float | None]) -> str:
         if ours:
             best = max(ours, key=lambda row: fmean(chosen_by[row["fits"]]))
             seeds = f"{best['n_fits']} seeds" if best["n_fits"] > 1 else "one seed"
-            who = f"{_name(best)}, {best['parameters']:,} ({seeds})"
+            who = f"{name_of(best)}, {best['parameters']:,} ({seeds})"
             lines.append([said, who, *(_value(best, f"{s}_mean", s) for s in SCORES)])
         theirs = [row for row in published_surrogates() if row["parameters"] <= budget]
         if theirs:
@@ -149,7 +151,7 @@ def asked_alike(evaluations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def kept_fits(folder: Path, run: RunConfig) -> list[Path]:
+def kept_fits(fits: Path, run: RunConfig) -> list[Path]:
     """The folders of what is kept and asked for.
 
     Raises:
@@ -157,10 +159,8 @@ def kept_fits(folder: Path, run: RunConfig) -> list[Path]:
     """
     found = []
     # kept.json is written last: a folder without it was left half copied.
-    for path in sorted((folder / "fits").glob(f"*/{KEPT}")):
-        if path.parent.name not in fits_by_name(run):
-            print(f"{path.parent} is not asked for and is left out")
-            continue
+    asked = fits_by_name(run)
+    for path in sorted(p for p in fits.glob(f"*/{KEPT}") if p.parent.name in asked):
         try:
             fault = changed_file(path.parent, read_json(path))
         except (KeyError, TypeError, AttributeError) as error:
@@ -171,22 +171,25 @@ def kept_fits(folder: Path, run: RunConfig) -> list[Path]:
     return found
 
 
-def write_results(folder: Path, run: RunConfig) -> int:
+def write_results(folder: Path, run: RunConfig, fits: Path | None = None) -> int:
     """Draw and write everything from the kept fits in a folder; returns how many there are.
 
     Args:
-        folder: holds `fits`, and README.md with the marks of the tables; where there is no page,
-            one with nothing else is begun.
-        run: the configuration that asks for them.
+        folder: holds README.md with the marks of the tables; where there is no page, one with
+            nothing else is begun.
+        run: the configuration that asks for the fits; others are left out.
+        fits: the folder that they are kept in, one folder a fit; `fits` in `folder` if left out.
 
     Raises:
         NeuronIOError: a file of a fit cannot be read, or the page has no place for a table.
     """
-    kept = kept_fits(folder, run)
+    kept = kept_fits(fits or folder / "fits", run)
     paths = [path / "evaluation.json" for path in kept]
     evaluations = asked_alike(read_evaluations(paths)) if paths else []
     histories = {p.name: read_csv(h) for p in kept if (h := p / "history.csv").exists()}
-    drawn = figures(evaluations, COSTS, published=published_surrogates(), histories=histories)
+    amounts = {e["model"][AMOUNT] for e in evaluations if e["model"]["source"] == "fit"}
+    costs = [*COSTS, AMOUNT] if len(amounts) > 1 else COSTS
+    drawn = figures(evaluations, costs, published=published_surrogates(), histories=histories)
     for name, draw in drawn.items():
         save_figure(draw, folder / "figures" / name)
     if evaluations:
@@ -206,10 +209,14 @@ def main() -> None:
     """Write the results of the study that is kept with the code, or of another."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument(
+        "--fits", type=Path, help="folder of the kept fits; FOLDER/fits if left out"
+    )
     parser.add_argument("--configfile", type=Path, default=ROOT / "config" / "study.yaml")
     given = parser.parse_args()
     run = validate_config(read_yaml(given.configfile, "configuration"), name=str(given.configfile))
-    print(f"{write_results(given.folder, run)} results: {given.folder / 'README.md'}")
+    count = write_results(given.folder, run, given.fits)
+    print(f"{count} results: {given.folder / 'README.md'}")
 
 
 if __name__ == "__main__":

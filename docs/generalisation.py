@@ -1,0 +1,164 @@
+"""The study's fits on inputs that they were not fitted to: `python docs/generalisation.py`.
+
+Simulates trials of the study's cell with drive that it hardly ever has (`ood`), with so little that
+it stays silent (`subthreshold`), and the first test trials without the artefact at t = 0
+(`corrected`); scores every kept fit on them, and writes generalisation.csv (all scores and
+intervals) and the table `generalisation` of the page. What is simulated and scored is kept in
+--out: stopped, it goes on where it was. Three quarters of a core-hour or so for 256 trials of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from study_page import FOLDER, ROOT, asked_alike, kept_fits, name_of
+
+import neuronio
+from neuronio.config import RunConfig, validate_config
+from neuronio.data.shard import Shard
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_json, write_atomic, write_csv, write_json
+from neuronio.markdown import table, with_block
+from neuronio.progress import in_tenths
+from neuronio.sections import read_yaml
+from neuronio.simulation.dataset import simulate_shards
+from neuronio.simulation.inputs.splits import shard_path
+from neuronio.surrogate.results_table import read_evaluations
+from neuronio.surrogate.summary import summary_rows
+
+TRIALS_PER_SHARD = 128
+# Set -> what differs from the study's test trials. Busy trials count where drive is other.
+SETS: dict[str, dict[str, Any]] = {
+    "ood": {"inputs": {"generator": "ood"}, "max_spikes_per_trial": None},
+    "subthreshold": {"inputs": {"generator": "subthreshold"}, "max_spikes_per_trial": None},
+    "corrected": {"t0_artefact": False},
+}
+# Score -> heading and digits.
+SCORES = {"auc": ("AUC", 4), "soma_rmse_mV": ("RMSE, mV", 3)}
+WEIGHTS = "best.pt"
+
+
+def simulated(run: RunConfig, name: str, trials: int, out: Path, workers: int | None) -> list[Path]:
+    """Shards of a set, made unless they are there."""
+    changes = {key: value for key, value in SETS[name].items() if key in RunConfig.model_fields}
+    test = run.dataset.test_generator or run.inputs
+    dataset = run.dataset.model_dump(mode="json") | {
+        "trials": {"train": 1, "valid": 1, "test": trials},
+        "scale": 1.0,
+        "trials_per_shard": TRIALS_PER_SHARD,
+        "test_generator": None,
+    }
+    document = run.model_dump(mode="json") | {"inputs": test.model_dump(mode="json"), "fits": []}
+    config = validate_config(document | {"dataset": dataset, "name": name} | changes)
+    numbers = range(-(-trials // TRIALS_PER_SHARD))
+    paths = {number: shard_path(out / name, "test", number) for number in numbers}
+    simulate_shards(config, "test", paths, workers=workers, progress=in_tenths(name, "trials", say))
+    return list(paths.values())
+
+
+def content_sha256(path: Path) -> str:
+    """The checksum of what a shard holds."""
+    with Shard(path) as shard:
+        return str(shard.info["content_sha256"])
+
+
+def scored(
+    run: RunConfig, name: str, fits: Sequence[Path], shards: Sequence[Path], out: Path
+) -> list[dict[str, Any]]:
+    """The evaluation of every fit on a set, made unless it is there."""
+    settings = run.evaluation.scoring.model_dump(mode="json")
+    settings |= {key: value for key, value in SETS[name].items() if key in settings}
+    contents = [content_sha256(shard) for shard in shards]
+    paths = []
+    for fit in fits:
+        path = out / name / f"{fit.name}.json"
+        asked = {"settings": settings, "weights": read_json(fit / "kept.json")["files"][WEIGHTS]}
+        asked |= {"shards": contents}
+        if not path.exists() or read_json(path).get("asked") != asked:
+            document = neuronio.evaluate(fit, list(shards), **settings)
+            write_json(path, document | {"name": fit.name, "asked": asked})
+            say(f"{name}: {fit.name}")
+        paths.append(path)
+    return asked_alike(read_evaluations(paths))
+
+
+def generalisation_table(rows: Mapping[str, Sequence[dict[str, Any]]]) -> str:
+    """One line a model and size: means over seeds on every set.
+
+    Args:
+        rows: set -> means over seeds, of the same fits.
+    """
+    heads = [f"{name}: {head}" for name in rows for head, _ in SCORES.values()]
+    lines: dict[str, list[object]] = {}
+    for of_set in rows.values():
+        for row in of_set:
+            first = [name_of(row), row["size"], f"{row['parameters']:,}", row["n_fits"]]
+            cells = lines.setdefault(row["fits"], first)
+            for score, (_, digits) in SCORES.items():
+                value = row[f"{score}_mean"]
+                cells.append(None if value is None else f"{value:.{digits}f}".removeprefix("0"))
+    return table(["model", "size", "parameters", "seeds", *heads], lines.values())
+
+
+def write_generalisation(
+    folder: Path, run: RunConfig, out: Path, trials: int, workers: int | None
+) -> int:
+    """Simulate, score and write; returns how many fits there are.
+
+    Args:
+        folder: holds `fits` and README.md, as docs/study_page.py has it.
+        run: the configuration that asks for the fits.
+        out: where trials and evaluations are kept.
+        trials: of each set.
+        workers: processes; every core if None.
+
+    Raises:
+        NeuronIOError: no fit is kept with its weights, one is damaged, or the page has no mark.
+    """
+    fits = [path for path in kept_fits(folder / "fits", run) if (path / WEIGHTS).exists()]
+    if not fits:
+        raise NeuronIOError(f"{folder / 'fits'} keeps no weights; run `make study` before")
+    page = folder / "README.md"
+    with_block(page.read_text(), "generalisation", "")  # before hours of work
+    rows = {}
+    for name in SETS:
+        shards = simulated(run, name, trials, out, workers)
+        rows[name] = summary_rows(scored(run, name, fits, shards, out))
+    every = [{"set": name, **row} for name, of_set in rows.items() for row in of_set]
+    fields = list(dict.fromkeys(key for row in every for key in row))
+    write_csv(folder / "generalisation.csv", every, fields)
+    text = with_block(page.read_text(), "generalisation", generalisation_table(rows))
+    write_atomic(page, text.encode())
+    return len(fits)
+
+
+def say(text: str) -> None:
+    """A line at once."""
+    print(text, flush=True)
+
+
+def main() -> None:
+    """Score what the study keeps, or another folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--configfile", type=Path, default=ROOT / "config" / "study.yaml")
+    parser.add_argument("--out", type=Path, default=Path("results/generalisation"))
+    parser.add_argument("--trials", type=int, default=256, help="of each set")
+    parser.add_argument("--workers", type=int, help="processes; every core if left out")
+    given = parser.parse_args()
+    if given.trials < 1:
+        raise NeuronIOError(f"--trials is {given.trials}; give 1 or more")
+    run = validate_config(read_yaml(given.configfile, "configuration"), name=str(given.configfile))
+    count = write_generalisation(given.folder, run, given.out, given.trials, given.workers)
+    say(f"{count} fits: {given.folder / 'README.md'}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except NeuronIOError as error:
+        sys.exit(f"error: {error}")
