@@ -52,11 +52,14 @@ class Shard:
     """A shard open for reading; nothing but its attributes is read until asked for.
 
     Raises:
-        NeuronIOError: the file is missing, is no HDF5 file, or is no shard of a known version.
+        NeuronIOError: the file is missing, is a folder or no HDF5 file, or is no shard of a known
+            version.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
+        if self.path.is_dir():
+            raise NeuronIOError(f"{self.path} is a folder; give the .h5 files in it")
         if not self.path.is_file():
             raise NeuronIOError(f"{self.path} does not exist; give the path of an HDF5 shard")
         try:

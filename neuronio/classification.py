@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 from pydantic import Field
@@ -44,15 +43,6 @@ class ClassifierTraining(Section):
     )
     threads: int = Field(1, ge=1, le=1024, description="CPU threads of one fit.")
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where a classifier is fitted.")
-
-    def steps_per_epoch(self, samples: int) -> int:
-        """Steps in which all samples come once; the last may have fewer."""
-        return -(-samples // self.batch_size)
-
-    def rate(self, step: int, steps: int) -> float:
-        """Learning rate of a step of so many, counted from 0."""
-        risen = min(1.0, (step + 1) / (self.warm_up_steps + 1))
-        return 0.5 * risen * self.learning_rate * (1.0 + math.cos(math.pi * step / steps))
 
 
 class ClassifierEvaluation(Section):

@@ -122,6 +122,18 @@ class LongHorizonConfig(Section):
         return {f: max(least[f], round(self.scale * count)) for f, count in counts.items()}
 
     @model_validator(mode="after")
+    def _possible(self) -> LongHorizonConfig:
+        for i, task in enumerate(self.tasks):
+            for what, counts in (("samples", self.samples), ("recordings", self.recordings)):
+                for part, count in counts(task).items():
+                    if count > MOST_SAMPLES:
+                        raise ValueError(
+                            f"scale {self.scale:g} makes {count:.3g} {what} of {part} in "
+                            f"tasks.{i}, but there are at most {MOST_SAMPLES:,}"
+                        )
+        return self
+
+    @model_validator(mode="after")
     def _name(self) -> LongHorizonConfig:
         if self.name == MADE:
             raise ValueError(f"name is {MADE}, but results/{MADE} holds the products of every run")

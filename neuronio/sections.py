@@ -45,11 +45,27 @@ def _numbers(held: Any) -> Any:
 AnySection = TypeVar("AnySection", bound=BaseModel)
 
 
+MERGE = "tag:yaml.org,2002:merge"
 NUMBER = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
 
 
 class NumberLoader(yaml.SafeLoader):
-    """YAML 1.1 reads 3e-5 as text; our files and command lines mean the number."""
+    """YAML 1.1 reads 3e-5 as text; our files and command lines mean the number.
+
+    A key that is given twice is an error: YAML would drop the first without a word.
+    """
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """As SafeLoader's, of keys that are there once; what `<<` brings in may be overridden."""
+        node = super().compose_mapping_node(anchor)
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != MERGE:
+                if (name := (key.tag, key.value)) in seen:
+                    line = key.start_mark.line + 1
+                    raise yaml.YAMLError(f"line {line} gives the key '{key.value}' again; keep one")
+                seen.add(name)
+        return node
 
 
 NumberLoader.add_implicit_resolver(

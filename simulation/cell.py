@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -27,6 +28,7 @@ from neuronio.simulation.synapses import place_synapses
 from neuron import h  # isort: skip
 
 NEXUS_X = 0.9
+MOST_SEGMENTS = 32767  # NEURON's own limit of nseg
 
 _globals_before: dict[str, float] = {}
 """What NEURON had in place of the global variables that a cell has set."""
@@ -149,7 +151,7 @@ class Cell:
         if self.spec.lambda_fraction is None:
             length_um = self.spec.um_per_segment_pair or 40
             for section in self.sections:
-                section.nseg = 1 + 2 * int(section.L / length_um)
+                self._set_nseg(section, section.L / length_um)
             return
         h.load_file("stdlib.hoc")
         place = self._places()
@@ -157,10 +159,19 @@ class Cell:
             region = self.spec.regions[name]
             for section in sections:
                 names = place(section(0.5), section(0.5))
-                section.Ra = self._value(region.Ra_ohm_cm, names)
-                section.cm = self._value(region.cm_uF_cm2, names)
+                section.Ra = self._positive("Ra_ohm_cm", region.Ra_ohm_cm, names)
+                section.cm = self._positive("cm_uF_cm2", region.cm_uF_cm2, names)
                 length_um = h.lambda_f(100, sec=section) * self.spec.lambda_fraction
-                section.nseg = 1 + 2 * int((section.L / length_um + 0.9) / 2)
+                self._set_nseg(section, (section.L / length_um + 0.9) / 2)
+
+    def _set_nseg(self, section, pairs: float) -> None:
+        """One segment and two for every whole pair."""
+        if not pairs < (MOST_SEGMENTS + 1) / 2:
+            raise NeuronIOError(
+                f"the cell {self.spec.name} cuts a section of {section.L:.0f} um into more than "
+                f"{MOST_SEGMENTS} segments; make um_per_segment_pair or lambda_fraction larger"
+            )
+        section.nseg = 1 + 2 * int(pairs)
 
     def _places(self) -> Callable[[Any, Any], dict[str, float]]:
         """What tells the names in expressions: of a segment, and of where its d is taken."""
@@ -213,8 +224,8 @@ class Cell:
                     last = self.spec.sample_last_segment_at_end and i == section.nseg - 1
                     names = place(segment, section(1) if last else segment)
                     if i == 0:
-                        section.Ra = self._value(region.Ra_ohm_cm, names)
-                    segment.cm = self._value(region.cm_uF_cm2, names)
+                        section.Ra = self._positive("Ra_ohm_cm", region.Ra_ohm_cm, names)
+                    segment.cm = self._positive("cm_uF_cm2", region.cm_uF_cm2, names)
                     self._set_parameters(segment, region, names)
 
     def _insert(self, section, mechanism: str) -> None:
@@ -246,6 +257,15 @@ class Cell:
         decimals = self.spec.expression_decimals
         number = evaluate(value, **distances)
         return round(number, decimals) if isinstance(value, str) and decimals else number
+
+    def _positive(self, key: str, value: float | str, distances: dict[str, float]) -> float:
+        number = self._value(value, distances)
+        if not 0 < number < math.inf:
+            raise NeuronIOError(
+                f"{key} of the cell {self.spec.name} is '{value}', which is {number:g} where d is "
+                f"{distances['d']:g} um; it must be finite and above 0 everywhere"
+            )
+        return number
 
     def _find_nexus(self):
         site = self.spec.nexus
@@ -319,7 +339,8 @@ def build_cell(spec: CellSpec) -> Cell:
     """Build a cell model in NEURON.
 
     Raises:
-        NeuronIOError: the morphology cannot be had, or a mechanism or parameter does not exist.
+        NeuronIOError: the morphology cannot be had, a mechanism or parameter does not exist, Ra or
+            cm is not above 0 everywhere, or a section has too many segments.
     """
     return Cell(spec)
 

@@ -22,8 +22,6 @@ CELLS = Path(__file__).parent / "cells"
 PASSIVE = "pas"
 Positive = Annotated[float, Field(gt=0)]
 Reversal = Annotated[str, StringConstraints(pattern=r"^e\w+$")]
-
-
 BUILT_BY = re.compile(r".+\.(py|hoc):\w+")
 BUILT_REGIONS = {"soma", "axon", "basal", "apical"}
 
@@ -156,6 +154,9 @@ class CellSpec(Section):
     def _whole(self) -> CellSpec:
         if bool(self.morphology) == bool(self.built_by):
             raise ValueError("a cell has either a morphology or built_by; give one of them")
+        for name, given in self.synapses.items():
+            if isinstance(given, SynapseComponent) and given.tau_rise_ms >= given.tau_decay_ms:
+                raise ValueError(f"the tau_rise_ms of {name} must be less than its tau_decay_ms")
         if self.built_by:
             if self.regions or self.section_types or self.axon != "none":
                 raise ValueError("built_by makes the whole cell; leave out regions and axon")

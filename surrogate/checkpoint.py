@@ -90,6 +90,18 @@ def load_weights(model: nn.Module, weights: dict[str, torch.Tensor], path: Path)
         ) from error
 
 
+def read_record(path: Path) -> dict[str, Any]:
+    """What config.json or summary.json of a fit directory holds.
+
+    Raises:
+        NeuronIOError: it is missing, is no JSON, or holds no keys and values.
+    """
+    document = read_json(path)
+    if not isinstance(document, dict):
+        raise NeuronIOError(f"{path} is damaged: it holds no keys and values; fit again")
+    return document
+
+
 def claimed(out: Path, document: dict[str, Any]) -> dict[str, Any]:
     """Write config.json, or see that the one there is of this very fit; returns the one there.
 
@@ -97,14 +109,15 @@ def claimed(out: Path, document: dict[str, Any]) -> dict[str, Any]:
         document: what config.json holds, of which `recipe` decides the result.
 
     Raises:
-        NeuronIOError: the directory holds another fit.
+        NeuronIOError: the directory holds another fit, or its config.json is damaged.
     """
     path = out / "config.json"
     if not path.exists():
         write_json(path, document)
         return document
-    there = read_json(path)
-    made, recipe = there.get("recipe", {}), document["recipe"]
+    there, recipe = read_record(path), document["recipe"]
+    if not isinstance(made := there.get("recipe", {}), dict):
+        raise NeuronIOError(f"{path} is damaged; give another directory, or delete this one")
     if different := list(differences(made, recipe)):
         raise NeuronIOError(
             f"{out} holds another fit ({_in_words(different, made, recipe)}); give another "

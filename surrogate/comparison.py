@@ -61,7 +61,7 @@ def compare_fits(
         threshold = threshold_for(model, seen, valid, protocol, device)
         scored = described(store, trials, seen.spikes)
         found[side] = measures(seen, threshold.called(seen))
-        told[side] = _side({"a": a, "b": b}[side], model, threshold, seen_in_fit(model, scored))
+        told[side] = _side({"a": a, "b": b}[side], model, threshold, seen_in_fit(model, store))
     draws = Resamples.draw(len(trials), settings.bootstrap, settings.confidence, settings.seed)
     families = (module_of(FAMILIES[model.name].model) for model in models.values())
     return {

@@ -96,7 +96,7 @@ def evaluate(
         "model": model.describe(),
         "settings": settings.model_dump(),
         "protocol": protocol.words(),
-        "data": {**scored, "seen_in_fit": seen_in_fit(model, scored)},
+        "data": {**scored, "seen_in_fit": seen_in_fit(model, store)},
         "spike_threshold": threshold.document(),
         **scores_of(seen, threshold.called(seen), settings, model.further_names),
         "legacy": legacy,

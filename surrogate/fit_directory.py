@@ -124,12 +124,12 @@ def open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore, FurtherTargets | N
             )
     check_scored(valid, spec.protocol)
     WindowSampler(train, 1, t.window_ms, 1, spec.seed, spec.ignore_ms)
-    seen = {shard["content_sha256"]: shard["file"] for shard in train.provenance()["files"]}
-    for shard in valid.provenance()["files"]:
-        if shard["content_sha256"] in seen:
+    seen = dict(zip(train.names, train.trial_paths(), strict=True))
+    for name, path in zip(valid.names, valid.trial_paths(), strict=True):
+        if name in seen:
             raise NeuronIOError(
-                f"validation file {shard['file']} holds the same trials as training file "
-                f"{seen[shard['content_sha256']]}; give other trials to validate on"
+                f"validation file {path.name} holds the same trials as training file "
+                f"{seen[name].name} (trial {name[1]}); give other trials to validate on"
             )
     check_device(t.device)
     return train, valid, further

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from neuronio.errors import NeuronIOError
-from neuronio.files import read_json
 from neuronio.recipe import digest
-from neuronio.surrogate.checkpoint import load_weights, read_tensors
+from neuronio.surrogate.checkpoint import load_weights, read_record, read_tensors
 from neuronio.surrogate.further_targets import FILE, FurtherTargets
 from neuronio.surrogate.models import Surrogate, build_model, option_values, parse_options
 from neuronio.surrogate.protocol import SomaScale
 from neuronio.surrogate.published import MODEL_NAME, is_published, load_published
+from neuronio.surrogate.store import TrialName
 
 
 @dataclass(frozen=True)
@@ -89,22 +90,55 @@ def load_model(folder: str | Path) -> LoadedModel:
             f"{folder} is neither a fit directory (it has no config.json) nor a folder with "
             "published weights; give the --out of `neuronio fit`"
         )
-    config = read_json(folder / "config.json")
+    config = read_record(folder / "config.json")
     try:
         name, values, seed = config["model"], config["options"], config["seed"]
         known = config["format"] == 1 and config["target"] == SomaScale().as_dict()
-    except (KeyError, TypeError) as error:
+    except KeyError as error:
         raise NeuronIOError(f"{folder}/config.json lacks {error}; fit again") from error
     if not known:
         raise NeuronIOError(f"{folder} was fitted to another target or format; fit again")
+    _check_record(folder, config)
     module = build_model(name, parse_options(name, values))
     advice = "the fit has not come to its first validation; run it again"
     load_weights(module, read_tensors(folder / "best.pt", advice), folder / "best.pt")
     path = folder / "summary.json"
-    summary = read_json(path) if path.exists() else {}
+    summary = read_record(path) if path.exists() else {}
     threshold = summary.get("spike_threshold_logit")
+    if not isinstance(threshold, int | float | None):
+        raise NeuronIOError(
+            f"the spike_threshold_logit in {path} is {threshold!r}, but must be a number; fit again"
+        )
     further = _further_targets(folder, module.options.outputs)
     return LoadedModel(name, module.eval(), "fit", seed, threshold, config, further, summary)
+
+
+def fitted_trials(config: Mapping[str, Any]) -> tuple[set[str], set[TrialName]]:
+    """Checksums of the files that config.json names, and the trials in those that have a recipe."""
+    splits = config.get("data", {}).values()
+    files = [file for split in splits for file in split["files"]]
+    names = {
+        (file["recipe"], index)
+        for file in files
+        if file.get("recipe") and file.get("first_trial") is not None
+        for index in range(file["first_trial"], file["first_trial"] + file["trials"])
+    }
+    return {file["content_sha256"] for file in files}, names
+
+
+def _check_record(folder: Path, config: Mapping[str, Any]) -> None:
+    """Refuse a config.json whose record of the data cannot be read."""
+    wrong = None if isinstance(config.get("recipe", {}), dict) else "recipe"
+    try:
+        fitted_trials(config)
+    except (AttributeError, KeyError, TypeError):
+        wrong = "data"
+    if not isinstance(config["model"], str):
+        wrong = "model"
+    if wrong:
+        raise NeuronIOError(
+            f"{folder}/config.json is damaged: its '{wrong}' is not what a fit writes; fit again"
+        )
 
 
 def _further_targets(folder: Path, outputs: int) -> FurtherTargets | None:

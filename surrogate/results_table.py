@@ -25,14 +25,16 @@ def read_evaluations(paths: Iterable[Path]) -> list[dict[str, Any]]:
     documents = []
     for path in paths:
         document = read_json(path)
-        if not isinstance(document, dict) or not {"model", "scores", "data"} <= set(document):
+        try:
+            if "source" not in document["model"]:
+                raise NeuronIOError(
+                    f"{path} is of a classifier of sequences; its figures are those of its run"
+                )
+            _row(document), _order(document), summary_rows([document])
+        except (AttributeError, KeyError, TypeError) as error:
             raise NeuronIOError(
                 f"{path} is not an evaluation; give files made by `neuronio evaluate`"
-            )
-        if "source" not in document["model"]:
-            raise NeuronIOError(
-                f"{path} is of a classifier of sequences; its figures are those of its run"
-            )
+            ) from error
         if document not in documents:
             documents.append(document)
     if not documents:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.further_targets import FurtherTargets
 from neuronio.surrogate.inference import check_scored
-from neuronio.surrogate.load import LoadedModel
+from neuronio.surrogate.load import LoadedModel, fitted_trials
 from neuronio.surrogate.protocol import Protocol
 from neuronio.surrogate.store import TrialStore
 
@@ -25,7 +25,7 @@ def open_for(
         further: the targets beside spikes and soma to read with them.
 
     Raises:
-        NeuronIOError: they have another number of synapses than the model.
+        NeuronIOError: they have another number of synapses than the model, or a trial comes twice.
     """
     store = TrialStore(paths, further=further)
     wanted = model.module.options.inputs
@@ -64,11 +64,8 @@ def described(store: TrialStore, trials: Sequence[int], spikes: np.ndarray) -> d
     }
 
 
-def seen_in_fit(model: LoadedModel, data: Mapping[str, Any]) -> bool:
-    """Whether a model was fitted to, or chosen on, any of the files in a `described` data."""
-    known = {
-        shard["content_sha256"]
-        for split in ((model.config or {}).get("data") or {}).values()
-        for shard in split["files"]
-    }
-    return any(shard["content_sha256"] in known for shard in data["files"])
+def seen_in_fit(model: LoadedModel, store: TrialStore) -> bool:
+    """Whether a model was fitted to, or chosen on, any trial, whatever file it lies in."""
+    checksums, names = fitted_trials(model.config or {})
+    files = store.provenance()["files"]
+    return not names.isdisjoint(store.names) or any(f["content_sha256"] in checksums for f in files)

@@ -19,6 +19,7 @@ from neuronio.surrogate.further_targets import FurtherTargets
 from neuronio.surrogate.protocol import spike_bins
 
 MAX_OPEN_SHARDS = 64
+TrialName = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,13 @@ class TrialStore:
         n_synapses: inputs of every trial.
         duration_ms: length of every trial, ms.
         further: targets beside spikes and soma that trials are read with, if any.
+        names: what tells each trial from all others: the digest of its recipe and its index in the
+            dataset, or the checksum of its file and its place there where there is no recipe.
         cached_bytes: memory that the trials held now take.
 
     Raises:
-        NeuronIOError: a file is no shard, the shards differ in synapses or duration, or hold fewer
-            trials than are to be taken.
+        NeuronIOError: a file is no shard, the shards differ in synapses or duration, hold a trial
+            twice, or hold fewer trials than are to be taken.
     """
 
     def __init__(
@@ -80,7 +83,7 @@ class TrialStore:
         self.cached_bytes = 0
         self._open: OrderedDict[int, Shard] = OrderedDict()
         self._lock = threading.Lock()
-        counts, shapes = zip(*map(_count_and_shape, self.paths), strict=True)
+        held, shapes = zip(*map(_names_and_shape, self.paths), strict=True)
         for path, shape in zip(self.paths, shapes, strict=True):
             if shape != shapes[0]:
                 raise NeuronIOError(
@@ -89,13 +92,26 @@ class TrialStore:
                     "give shards of one dataset"
                 )
         self.n_synapses, self.duration_ms = shapes[0]
-        last = np.cumsum(counts)
+        last = np.cumsum([len(names) for names in held])
         if first > last[-1]:
             raise NeuronIOError(
                 f"the first {first} trials were asked for, but there are {last[-1]}; take fewer, "
                 "or 0 for all"
             )
         self._first = np.concatenate([[0], np.minimum(last, first or last[-1])])
+        self.names = [name for names in held for name in names][: len(self)]
+        self._check_once()
+
+    def _check_once(self) -> None:
+        """Refuse a trial that two of the files hold."""
+        seen: dict[TrialName, Path] = {}
+        for name, path in zip(self.names, self.trial_paths(), strict=True):
+            if name in seen:
+                raise NeuronIOError(
+                    f"{path} holds trial {name[1]}, which another shard given with it "
+                    f"({seen[name]}) holds too; give each trial once"
+                )
+            seen[name] = path
 
     def __len__(self) -> int:
         return int(self._first[-1])
@@ -122,6 +138,10 @@ class TrialStore:
     def file_numbers(self) -> np.ndarray:
         """Which of the files each trial is from, (trials,) from 0."""
         return np.searchsorted(self._first, np.arange(len(self)), side="right") - 1
+
+    def trial_paths(self) -> list[Path]:
+        """The file that each trial is from."""
+        return [self.paths[number] for number in self.file_numbers().tolist()]
 
     def n_spikes(self, index: int) -> int:
         """Number of output spikes of a trial."""
@@ -189,9 +209,13 @@ class TrialStore:
             self.cached_bytes -= self._cache.popitem(last=False)[1].nbytes
 
 
-def _count_and_shape(path: Path) -> tuple[int, tuple[int, int]]:
+def _names_and_shape(path: Path) -> tuple[list[TrialName], tuple[int, int]]:
     with Shard(path) as shard:
-        return shard.n_trials, (shard.n_synapses, shard.duration_ms)
+        source, places = shard.info.get("content_sha256", path), range(shard.n_trials)
+        if recipe := shard.info.get("recipe"):
+            source, places = recipe, shard.trial_index[: shard.n_trials].tolist()
+        names = [(str(source), place) for place in places]
+        return names, (shard.n_synapses, shard.duration_ms)
 
 
 def open_dataset(paths: str | Path | Sequence[str | Path], cache_mib: int = 512) -> TrialStore:
@@ -206,7 +230,8 @@ def open_dataset(paths: str | Path | Sequence[str | Path], cache_mib: int = 512)
         cache_mib: most memory for trials that were read, MiB.
 
     Raises:
-        NeuronIOError: a file is no shard, or the shards differ in synapses or duration.
+        NeuronIOError: a file is no shard, the shards differ in synapses or duration, or hold a
+            trial twice.
     """
     return TrialStore(shard_paths(paths), cache_mib)
 

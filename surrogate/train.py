@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from neuronio.files import read_json, write_json
+from neuronio.files import write_json
 from neuronio.progress import Report, silent
-from neuronio.surrogate.checkpoint import resume
+from neuronio.surrogate.checkpoint import read_record, resume
 from neuronio.surrogate.fit_directory import FitSpec, claim_directory, open_data
 from neuronio.surrogate.inference import predictions
 from neuronio.surrogate.loop import Columns, Run, Schedule, finish, train
@@ -102,7 +102,7 @@ def fit(spec: FitSpec, *, progress: Report = silent) -> dict[str, Any]:
     if further:
         further.save(spec.out)
     if (spec.out / "summary.json").exists():
-        return read_json(spec.out / "summary.json")
+        return read_record(spec.out / "summary.json")
     t = spec.training
     torch.set_num_threads(t.threads)
     model = build_model(spec.model, spec.options, seed=spec.seed).to(t.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -53,6 +53,18 @@ def spread(arguments: Sequence[str]) -> list[str]:
         else:
             out.append(argument)
     return out
+
+
+def refuse_beside(ctx: typer.Context, option: str, names: Iterable[str], why: str) -> None:
+    """Refuse options on the command line that another one makes idle.
+
+    Args:
+        option: the other one; names: of the function's arguments; why: they are idle.
+    """
+    for parameter in ctx.command.params:
+        source = ctx.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source and source.name == "COMMANDLINE":
+            raise NeuronIOError(f"{parameter.opts[0]} cannot be given with {option}, {why}")
 
 
 def check_suffix(path: Path | None, *wanted: str) -> None:

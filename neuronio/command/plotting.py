@@ -15,6 +15,7 @@ from neuronio.files import read_csv, read_json, read_npz
 
 app = typer.Typer()
 
+DRAWN = {"base", "base_model", "base_size", "intervals", "label", "model", "scores", "size"}
 PREDICTED = ("soma_mV", "spike_probability", "true_soma_mV", "true_spikes")
 
 
@@ -112,6 +113,7 @@ def _apart(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _differences(path: Path) -> list[dict[str, Any]]:
     document = read_json(path)
-    if not isinstance(document, dict) or "rows" not in document:
+    rows = document.get("rows") if isinstance(document, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(r, dict) and set(r) >= DRAWN for r in rows):
         raise NeuronIOError(f"{path} holds no differences; give a run's differences.json")
-    return document["rows"]
+    return rows

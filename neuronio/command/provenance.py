@@ -39,18 +39,14 @@ def provenance(path: Path, trial: int | None = None) -> Facts:
         if (folder / RECEIPT).is_file():
             return of_receipt(there, folder)
     folder = there if there.is_dir() else there.parent
-    if there.suffix == ".json" and _is_evaluation(document := read_json(there)):
-        return of_evaluation(document)
+    if there.suffix == ".json" and (facts := of_evaluation(read_json(there))):
+        return facts
     if (folder / "config.json").is_file():
         return of_fit(folder)
     raise NeuronIOError(
         f"nothing says what made {path}: no {RECEIPT} lies with it, and it is no shard, fit or "
         "evaluation; give the file where it was made"
     )
-
-
-def _is_evaluation(document: Any) -> bool:
-    return isinstance(document, dict) and {"scores", "settings", "data"} <= set(document)
 
 
 def of_receipt(path: Path, folder: Path) -> Facts:
@@ -98,6 +94,8 @@ def of_shard(path: Path, trial: int | None) -> Facts:
             facts["seeds"] = {"dataset": info["dataset_seed"]}
             facts["command"] = trial_command(shard, chosen)
         else:
+            if trial is not None and trial not in shard.trial_index:
+                raise NeuronIOError(f"{path} does not hold trial {trial}")
             facts["recipe"] = {k: v for k, v in info.items() if k != "content_sha256"}
         facts["git_revision"] = info.get("git_revision")
         facts["machine"] = {key: info.get(key) for key in ("cpu", "vector_bits")}
@@ -119,24 +117,36 @@ def of_fit(folder: Path) -> Facts:
         command += ["--ignore-ms", str(config["ignore_ms"])]
         for split in ("train", "valid"):
             command += [f"--{split}", *(_path(file) for file in config["data"][split]["files"])]
-    except (KeyError, TypeError) as error:
+        again = shlex.join([*command, "--out", folder.name])
+    except KeyError as error:
         raise NeuronIOError(f"{folder}/config.json is not of a fit: it lacks {error}") from error
+    except (TypeError, AttributeError) as error:
+        raise NeuronIOError(
+            f"{folder}/config.json is not of a fit; put the fit's own there, or fit again"
+        ) from error
     weights = folder / "best.pt"
     checksum = {"sha256": file_sha256(weights)} if weights.is_file() else {}
     facts = {"what": "fit", **config, "seeds": {"fit": config["seed"]}, **checksum}
-    return facts | {"command": shlex.join([*command, "--out", folder.name])}
+    return facts | {"command": again}
 
 
-def of_evaluation(document: Facts) -> Facts:
-    """What an evaluation says of itself, with the command that makes it again."""
-    command = ["neuronio", "evaluate", "--model", document["name"]]
-    command += key_value_options("--evaluation", document["settings"])
-    command += ["--data", *map(_path, document["data"]["files"])]
-    if files := document["spike_threshold"].get("files"):
-        command += ["--valid", *files]
+def of_evaluation(document: Any) -> Facts | None:
+    """What an evaluation says of itself, with the command that makes it again.
+
+    None of any other document.
+    """
+    try:
+        command = ["neuronio", "evaluate", "--model", document["name"]]
+        command += key_value_options("--evaluation", document["settings"])
+        command += ["--data", *map(_path, document["data"]["files"])]
+        if files := document["spike_threshold"].get("files"):
+            command += ["--valid", *files]
+        seeds = {"fit": document["model"]["seed"], "bootstrap": document["settings"]["seed"]}
+        again = shlex.join(command)
+    except (KeyError, TypeError, AttributeError):
+        return None
     facts = {key: value for key, value in document.items() if key not in ("scores", "legacy")}
-    seeds = {"fit": document["model"]["seed"], "bootstrap": document["settings"]["seed"]}
-    return {"what": "evaluation", **facts, "seeds": seeds, "command": shlex.join(command)}
+    return {"what": "evaluation", **facts, "seeds": seeds, "command": again}
 
 
 def _path(file: Mapping[str, Any]) -> str:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neuronio.command.options import Quiet
-from neuronio.errors import NeuronIOError
+from neuronio.command.options import Quiet, refuse_beside
 from neuronio.progress import ProgressBar
 
 app = typer.Typer()
@@ -18,6 +17,7 @@ Rows = typer.Option(help="Rows of the split (as many as published).", min=1, sho
 
 @app.command()
 def sequences(
+    ctx: typer.Context,
     task: Annotated[
         str,
         typer.Argument(
@@ -44,8 +44,8 @@ def sequences(
     """Make a task of the Long Range Arena, or go on with it; or read its published files."""
     given = {"train": train, "valid": valid, "test": test}
     if published:
-        if rows := [split for split, n in given.items() if n]:
-            raise NeuronIOError(f"--{rows[0]} cannot be given with --published, whose rows are so")
+        idle = (*given, "seed", "workers")
+        refuse_beside(ctx, "--published", idle, "whose rows are so")
         paths = _import(task, published, out, quiet)
     else:
         paths = _generate(task, out, given, seed, workers, quiet)

@@ -8,7 +8,15 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from neuronio.command.options import FIGURE_SUFFIXES, CellName, Plot, Texts, Variants, check_suffix
+from neuronio.command.options import (
+    FIGURE_SUFFIXES,
+    CellName,
+    Plot,
+    Texts,
+    Variants,
+    check_suffix,
+    refuse_beside,
+)
 from neuronio.config import (
     CellConfig,
     EngineConfig,
@@ -24,10 +32,12 @@ from neuronio.sections import key_values, validate
 
 app = typer.Typer()
 SplitName = Literal["train", "valid", "test"]
+DRAWN_BY = ("generator", "parameters", "seed", "split", "index", "attempt")
 
 
 @app.command()
 def trial(
+    ctx: typer.Context,
     out: Annotated[Path, typer.Option(help="Write the trial here (.npz).")],
     cell: CellName = "packaged",
     variant: Variants = None,
@@ -82,6 +92,8 @@ def trial(
 
     check_suffix(out, ".npz")
     check_suffix(plot, *FIGURE_SUFFIXES)
+    if inputs:
+        refuse_beside(ctx, "--inputs", DRAWN_BY, "whose inputs are so")
     settings = validate(
         EngineConfig,
         {

@@ -20,15 +20,17 @@ class LinearNonlinear(Surrogate):
     For spikes the sigmoid is the logistic function of the loss. A voltage has one of its own,
     whose height and place are learned: bias + range (sigmoid(x + shift) - 1/2). Spikes are too
     rare to learn thousands of weights from alone, and come where the soma is depolarised: their sum
-    is their own filters' and `gain` times that of the soma.
+    is their own filters' and `gain` times that of the soma. Evidence for classes (inputs without a
+    sign) is the sums alone.
     """
 
     def __init__(self, options: FilterOptions) -> None:
         super().__init__(options)
         self.bank = FilterBank(options, options.outputs)
-        self.gain = nn.Parameter(torch.ones(()))
-        self.range = nn.Parameter(torch.full((options.outputs - 1,), INITIAL_RANGE))
-        self.shift = nn.Parameter(torch.zeros(options.outputs - 1))
+        if options.signed:
+            self.gain = nn.Parameter(torch.ones(()))
+            self.range = nn.Parameter(torch.full((options.outputs - 1,), INITIAL_RANGE))
+            self.shift = nn.Parameter(torch.zeros(options.outputs - 1))
         self.bias = nn.Parameter(torch.zeros(options.outputs))
 
     def forward(self, events: EventBatch) -> torch.Tensor:
@@ -37,6 +39,8 @@ class LinearNonlinear(Surrogate):
 
     def _outputs(self, sum_o: torch.Tensor) -> torch.Tensor:
         """The outputs (..., outputs) of the filtered sums."""
+        if not self.options.signed:
+            return sum_o + self.bias
         voltage_v = self.range * (torch.sigmoid(sum_o[..., 1:] + self.shift) - 0.5)
         logit_1 = sum_o[..., :1] + self.gain * sum_o[..., 1:2]
         return torch.cat([logit_1, voltage_v], dim=-1) + self.bias

@@ -21,7 +21,8 @@ def made(tmp_path_factory):
 
 def test_digits_become_sequences_of_single_recordings_or_pairs(made, tmp_path, capsys):
     arguments = ["digit-sequences", str(made), "--bin-ms", "20"]
-    assert main([*arguments, "--out", str(tmp_path / "one")]) == 0
+    chosen = ["--binary", "--valid-speaker", "1"]
+    assert main([*arguments, *chosen, "--out", str(tmp_path / "one")]) == 0
     assert "test: " in capsys.readouterr().out
     one = {split: SequenceSet.read(tmp_path / "one" / f"{split}.h5") for split in ("train", "test")}
     assert one["test"].about.task == "synthetic-digits"

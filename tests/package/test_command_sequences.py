@@ -40,8 +40,9 @@ def test_published_files_are_read(tmp_path, capsys):
     assert main([*command, "--quiet"]) == 0
     assert capsys.readouterr().out == ""
     assert SequenceSet.read(tmp_path / "out" / "valid.h5").label.tolist() == [2]
-    assert main([*command, "--train", "5"]) == 1
-    assert "--train cannot be given with --published" in capsys.readouterr().err
+    for idle in ("--train", "--seed", "--workers"):
+        assert main([*command, idle, "5"]) == 1
+        assert f"{idle} cannot be given with --published" in capsys.readouterr().err
 
 
 def test_damaged_sets_are_told_and_what_is_unknown_is_named(made, tmp_path, capsys):

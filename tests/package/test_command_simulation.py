@@ -60,6 +60,17 @@ def test_any_trial_can_be_made_again_alone_redrawn_ones_too(dataset, tmp_path, a
             np.testing.assert_array_equal(packed[key], again[key])
 
 
+def test_a_trial_takes_the_inputs_of_another(tmp_path):
+    first, second = str(tmp_path / "first.npz"), str(tmp_path / "second.npz")
+    trial = ["trial", "--duration-ms", "60", "--engine", "ensemble"]
+    assert main([*trial, "--split", "test", "--out", first]) == 0
+    assert main([*trial, "--inputs", first, "--gate-tables", "--t0-artefact", "--out", second]) == 0
+    with np.load(first) as one, np.load(second) as other:
+        np.testing.assert_array_equal(one["excitatory"], other["excitatory"])
+        assert other["t0_artefact"]
+        assert not np.array_equal(one["soma_mV"], other["soma_mV"])
+
+
 def attempts(row):
     return int(row["attempt"])
 
@@ -100,13 +111,16 @@ def test_what_is_in_a_shard_and_whether_it_is_sound(dataset, tmp_path, capsys):
     damaged.write_bytes(content)
     assert main(["verify", shard, str(damaged)]) == 1
     assert "1 of 2 files are damaged" in capsys.readouterr().err
+    assert main(["verify", str(dataset)]) == 1
+    assert "is a folder; give the .h5 files in it" in capsys.readouterr().err
 
 
 def test_out_to_a_published_pickle_and_back(dataset, tmp_path):
     pickle, back = tmp_path / "out.p", tmp_path / "back.h5"
     shard = dataset / "train" / "shard-000.h5"
-    assert main(["export-neuronio", str(shard), "--out", str(pickle)]) == 0
-    assert main(["import-neuronio", str(pickle), "--out", str(back)]) == 0
+    assert main(["export-neuronio", str(shard), "--out", str(pickle), "--no-half"]) == 0
+    first = ["--first-excitatory", "0", "--first-inhibitory", "0"]
+    assert main(["import-neuronio", str(pickle), "--out", str(back), *first]) == 0
     with Shard(shard) as before, Shard(back) as after:
         np.testing.assert_array_equal(before.soma_mV(3), after.soma_mV(3))
 
@@ -135,9 +149,19 @@ BAD = [
     ("trial --out {tmp}/t.npz --engine ensemble --integrator cvode", "needs engine neuron"),
     ("cell --variant nmda_ration=2", "did you mean 'nmda_ratio'"),
     ("cell --color-by gIhbarr --plot {tmp}/c.png", "did you mean 'gIhbar'"),
+    ("cell --mod {tmp}", "--mod goes with --import"),
+    ("cell --import a.py:f --mod {tmp}/none --cell {tmp}/a.yaml", "there is no MOD file at"),
     ("dataset --config {tmp}/none.yaml --out {tmp}", "cannot read the configuration"),
     ("integrate-again {tmp}/none.h5 --out {tmp}", "does not exist"),
     ("info {tmp}/none.h5", "does not exist"),
+    ("info {tmp}", "is a folder; give the .h5 files in it"),
+    ("export-neuronio {tmp} --out {tmp}/x.p", "is a folder; give the .h5 files in it"),
+    *(
+        (f"trial --out {{tmp}}/t.npz --inputs a.npz {idle}", "cannot be given with --inputs")
+        for idle in ("--generator ergodic", "--set sigma=3", "--seed 0", "--split test")
+    ),
+    ("trial --out {tmp}/t.npz --inputs a.npz --index 0", "--index cannot be given with"),
+    ("trial --out {tmp}/t.npz --inputs a.npz --attempt 0", "--attempt cannot be given with"),
     ("verify {tmp}/none.h5", "there is no file"),
     ("quality --out {tmp} {tmp}/none.h5", "does not exist"),
     ("import-neuronio {tmp}/none.p --out {tmp}/x.h5", "cannot read"),

@@ -37,9 +37,12 @@ def test_fit_evaluate_predict_and_plot_work_one_after_another(files, tmp_path, c
     assert main(["predict", *model, "--trial", "2", "--out", str(npz), "--plot", str(png)]) == 0
     with np.load(npz) as arrays:
         assert arrays["soma_mV"].shape == (400,)
-    assert main(["plot", "--evaluations", result, "--out", str(tmp_path / "plots")]) == 0
+    (tmp_path / "none.json").write_text('{"rows": []}')
+    plot = ["plot", "--evaluations", result, "--x", "seconds", "train_trials", "--no-published"]
+    plot += ["--differences", str(tmp_path / "none.json")]
+    assert main([*plot, "--out", str(tmp_path / "plots")]) == 0
     made = {path.name for path in (tmp_path / "plots").iterdir()}
-    names = ("accuracy", "curves", "learning")
+    names = ("accuracy_seconds", "accuracy_train_trials", "curves", "learning")
     kinds = [f"{name}.{kind}" for name in names for kind in ("svg", "png")]
     assert made == {*kinds, "table.csv", "table.json", "summary.csv"}
     row = json.loads((tmp_path / "plots" / "table.json").read_text())[0]
@@ -96,11 +99,13 @@ def test_a_configuration_gives_the_settings_and_the_command_line_wins(files, tmp
         "dataset: {trials: {train: 1, valid: 1, test: 1}}\n"
         "training: {steps: 50, batch_size: 2, window_ms: 100, burn_in_ms: 20}\n"
         "fits:\n"
-        "  - {model: linear, sizes: [2], training: {steps: 30, validate_every: 30}}\n"
+        "  - {model: lif, sizes: [2], training: {steps: 20, validate_every: 20}}\n"
+        "  - {model: linear, sizes: [2], label: mine, training: {steps: 30, validate_every: 30}}\n"
     )
     out = tmp_path / "fit"
     data = ["--train", files[1], "--valid", files[3]]
     command = ["fit", "--config", str(config), *data, "--out", str(out), "--quiet"]
+    command += ["--label", "mine"]
     assert main([*command, "--training", "batch_size=3", "learning_rate=1e-3"]) == 0
     document = json.loads((out / "config.json").read_text())
     assert (document["model"], document["size"]) == ("linear", 2)
@@ -170,6 +175,7 @@ BAD = [
     ("fit --model linear --train {tmp}/x.h5 --valid {3} --out {tmp}/f", "does not exist"),
     ("fit --model linear --train {tmp} --valid {3} --out {tmp}/f", "holds no shard"),
     ("fit --model linear --train {text} --valid {3} --out {tmp}/f", "HDF5"),
+    ("fit --model linear --train {1} {1} --valid {3} --out {tmp}/f", "which another shard"),
     ("fit --train {1} --valid {3} --out {tmp}/f", "add --model"),
     ("fit --model linear --train {1} --valid {3} --out {tmp}/f --training stesp=3", "'steps'"),
     ("fit --model linear --train {1} --valid {3} --out {tmp}/f --training steps=0", "steps"),
@@ -182,6 +188,8 @@ BAD = [
     ("plot --predictions {array} --out {tmp}", "holds no prediction"),
     ("plot --predictions {array} {cut} --out {tmp}", "have one name"),
     ("plot --out {tmp}", "nothing to draw"),
+    ("plot --evaluations {half} --out {tmp}", "is not an evaluation"),
+    ("plot --predictions {cut} --differences {half} --out {tmp}", "holds no differences"),
     ("predict --model {tmp} --data {1} --out {tmp}/p.txt", "must end in .npz"),
     ("evaluate --model {tmp} --data {1} --mode streeming", "'streaming' or 'published'"),
     ("evaluate --model {tmp} --data {1} --device tpu", "must be cpu or cuda"),
@@ -196,7 +204,9 @@ def test_bad_input_is_one_sentence_and_exit_code_1(command, expected, files, tmp
     np.save(tmp_path / "p.npy", np.zeros(3))
     np.savez(tmp_path / "p.npz", soma_mV=np.zeros(300))
     os.truncate(tmp_path / "p.npz", 700)
-    names = {"{tmp}": str(tmp_path), "{text}": str(text)}
+    half = {"model": {"source": "fit"}, "scores": {}, "data": {}, "rows": [{"base": "elm"}]}
+    (tmp_path / "half.json").write_text(json.dumps(half))
+    names = {"{tmp}": str(tmp_path), "{text}": str(text), "{half}": str(tmp_path / "half.json")}
     names |= {"{cut}": str(tmp_path / "p.npz"), "{array}": str(tmp_path / "p.npy")}
     names |= {f"{{{seed}}}": path for seed, path in files.items()}
     for name, value in names.items():

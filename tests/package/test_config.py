@@ -17,6 +17,7 @@ from neuronio.config import (
     validate_config,
 )
 from neuronio.errors import NeuronIOError
+from neuronio.sections import key_values, read_yaml
 from neuronio.training import TrainingConfig
 
 GOOD = {
@@ -84,6 +85,21 @@ def test_a_missing_key_and_an_unreadable_file_are_told(tmp_path):
     path.write_text("")
     with pytest.raises(NeuronIOError, match="empty file"):
         load_config(path)
+
+
+def test_a_key_given_twice_is_told_with_its_line(tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text("name: x\ndataset:\n  scale: 1\n  duration_ms: 9\n  scale: 2\n")
+    with pytest.raises(NeuronIOError, match="line 5 gives the key 'scale' again; keep one"):
+        load_config(path)
+    with pytest.raises(NeuronIOError, match="cannot be read"):
+        key_values(["a={b: 1, b: 2}"])
+
+
+def test_what_is_merged_may_be_overridden(tmp_path):
+    path = tmp_path / "merged.yaml"
+    path.write_text("a: {deep: [&y {k: 1, l: 2}, &x {<<: *y, k: 3}]}\nb: {<<: *x, l: 4}\n")
+    assert read_yaml(path, "file")["b"] == {"k": 3, "l": 4}
 
 
 def test_no_scale_makes_more_trials_than_a_split_holds():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 import shutil
 from contextlib import chdir, redirect_stderr, redirect_stdout
@@ -19,7 +20,10 @@ ODD_NUMBERS = ["0", "-1", "1e9", "1e400", "nan", "inf", "9" * 400, "x", "", "1,5
 ODD_PAIRS = ["=", "a", "a=", "=b", "a=b=c", "tau_max_ms=[", "tau_max_ms={", "width=1e99", "a=\n"]
 ODD_NAMES = ["tcn", "branch_elm", "elmo", "nothing.py:x", ":", "../x", "ergodic", "packaged"]
 FILES = ["good.h5", "short.h5", "flipped.h5", "empty", "text.npy", "shape.npz", "cut.npz"]
-FILES += ["object.npz", "nothing", ".", "https://example.org/a.h5", "a" * 300]
+FILES += ["evaluation.json", "differences.json", "object.npz", "nothing", "."]
+FILES += ["https://example.org/a.h5", "a" * 300]
+
+EVALUATION = {"name": "elm-2-seed0", "model": {"source": "fit"}, "scores": {}, "data": {}}
 
 numbers, pairs = st.sampled_from(ODD_NUMBERS), st.sampled_from(ODD_PAIRS)
 names, files = st.sampled_from(ODD_NAMES), st.sampled_from(FILES)
@@ -43,9 +47,13 @@ COMMANDS = st.one_of(
     command("verify", st.lists(files, min_size=1, max_size=3)),
     command("compare", one_file, one_file, option("--ignore-ms", numbers)),
     command("quality", one_file, "--out", one_file),
-    command("import-neuronio", one_file, one_file),
-    command("export-neuronio", one_file, one_file),
-    command("provenance", one_file),
+    command("import-neuronio", one_file, "--out", one_file),
+    command("export-neuronio", one_file, "--out", st.sampled_from([["x.p"], ["empty"]])),
+    command("integrate-again", one_file, "--out", "d", option("--dt-ms", numbers)),
+    command("provenance", one_file, option("--trial", numbers)),
+    command("clean", one_file),
+    command("digits", "--recordings", one_file, "--out", "d", option("--hair-cell", names)),
+    command("digit-sequences", one_file, "--out", "d", option("--bin-ms", numbers)),
     command("sequences", names.map(lambda name: [name]), "--out", one_file),
     command("sequences", "text", "--published", one_file, "--out", "s", option("--seed", numbers)),
     command("fetch", names.map(lambda name: [name])),
@@ -70,7 +78,9 @@ COMMANDS = st.one_of(
     command("evaluate", "--model", one_file, "--data", one_file, option("--mode", names)),
     command("predict", "--model", one_file, "--data", one_file, "--out", "p.npz"),
     command("dataset", "--config", one_file, "--out", "d", option("--scale", numbers)),
-    command("plot", st.lists(files, max_size=2)),
+    command("compare-fits", one_file, one_file, "--data", one_file, option("--mode", names)),
+    command("plot", "--out", "p", "--evaluations", one_file),
+    command("plot", "--out", "p", "--predictions", one_file, option("--differences", files)),
     command("export-model", one_file, "--out", one_file),
     st.lists(st.one_of(names, pairs, numbers, files), max_size=4),
 )
@@ -93,6 +103,8 @@ def folder(tmp_path_factory, make_shard):
     whole = io.BytesIO()
     np.savez(whole, excitatory=np.zeros((4, 20)), inhibitory=np.zeros((4, 20)))
     (folder / "cut.npz").write_bytes(whole.getvalue()[:-30])
+    (folder / "evaluation.json").write_text(json.dumps(EVALUATION))
+    (folder / "differences.json").write_text(json.dumps({"rows": [{"base": "elm"}]}))
     np.savez(folder / "object.npz", excitatory=np.array([{}], dtype=object), shape=[1, 2])
     return folder
 

@@ -173,6 +173,43 @@ def test_provenance_of_what_nothing_is_known_of(tmp_path, capsys):
     assert "does not exist" in capsys.readouterr().err
 
 
+EVALUATION = {
+    "name": "elm-2-seed0",
+    "model": {"seed": 0},
+    "settings": {"seed": 3},
+    "data": {"files": [{"file": "a.h5"}]},
+    "spike_threshold": {"files": []},
+    "scores": {},
+}
+
+
+@pytest.mark.parametrize("key", [key for key in EVALUATION if key != "scores"])
+def test_what_is_like_an_evaluation_is_no_traceback(key, tmp_path, capsys):
+    path = tmp_path / "out.json"
+    path.write_text(json.dumps(EVALUATION))
+    assert main(["provenance", str(path)]) == 0
+    assert "--evaluation seed=3 --data a.h5" in capsys.readouterr().out
+    without = {k: v for k, v in EVALUATION.items() if k != key}
+    for other in (without, EVALUATION | {key: 3}, [EVALUATION]):
+        path.write_text(json.dumps(other))
+        assert main(["provenance", str(path)]) == 1
+        assert "nothing says what made" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [[], {"model": "elm", "seed": 0, "options": []}])
+def test_provenance_of_a_damaged_fit(content, tmp_path, capsys):
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    assert main(["provenance", str(tmp_path)]) == 1
+    assert "config.json is not of a fit; put" in capsys.readouterr().err
+
+
+def test_provenance_of_a_trial_that_a_shard_lacks(make_shard, capsys):
+    shard = str(make_shard(1))
+    assert main(["provenance", shard, "--trial", "3"]) == 0
+    assert main(["provenance", shard, "--trial", "99"]) == 1
+    assert "does not hold trial 99" in capsys.readouterr().err
+
+
 def test_clean_lists_and_removes_what_no_run_shows(product, tmp_path, capsys, monkeypatch):
     results = tmp_path / "results"
     older = Product("table", {"x": 0}, product.store)

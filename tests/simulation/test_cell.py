@@ -306,10 +306,38 @@ def test_a_cell_is_the_same_wherever_its_files_lie(tmp_path):
             "synapse odd of the cell mine is a Odd",
         ),
         (lambda d: d.update(morphology="cell.hoc"), "must be an .asc or .swc file"),
+        (
+            lambda d: d["synapses"]["ampa"].update(tau_rise_ms=5.0, tau_decay_ms=5.0),
+            "the tau_rise_ms of ampa must be less than its tau_decay_ms",
+        ),
     ],
 )
 def test_a_wrong_cell_file_is_one_sentence(tmp_path, change, said):
     document = yaml.safe_load((CELLS / "packaged.yaml").read_text())
+    change(document)
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(NeuronIOError, match=said) as error:
+        build_cell(load_cell(path))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda d: d["regions"]["soma"].update(Ra_ohm_cm="-100"), "Ra_ohm_cm .* '-100', which is"),
+        (lambda d: d["regions"]["basal"].update(cm_uF_cm2="0 * d"), "cm_uF_cm2 .* above 0"),
+        (lambda d: d["regions"]["soma"].update(cm_uF_cm2="1 + 1e400"), "is inf where d"),
+        (lambda d: d.update(um_per_segment_pair=0.001), "into more than 32767 segments"),
+        (
+            lambda d: d.update(um_per_segment_pair=None, lambda_fraction=1e-300),
+            "into more than 32767 segments",
+        ),
+    ],
+)
+def test_a_membrane_that_neuron_cannot_have_is_one_sentence(tmp_path, change, said):
+    document = yaml.safe_load((CELLS / "packaged.yaml").read_text())
+    document["morphology"] = str(own_file(tmp_path, "mine.swc"))
     change(document)
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(document))

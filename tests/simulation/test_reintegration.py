@@ -211,6 +211,8 @@ WRONG = {
         "--dt-ms 0.025",
         "these very settings (name ensemble, integrator fixed, dt_ms 0.025",
     ),
+    "what the fixed step heeds not": (None, "--order 2 --atol 0.05", "these very settings"),
+    "tables of NEURON": (None, "--gate-tables --engine neuron", "needs engine ensemble"),
     "too many trials": (None, "--trials 4", "4 trials were asked for, but the shards hold 3"),
     "no such step": (None, "--dt-ms 0.03", "dt_ms is 0.03"),
     "no such engine": (None, "--integrator cvode", "integrator cvode needs engine neuron"),

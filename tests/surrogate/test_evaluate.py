@@ -25,8 +25,11 @@ from neuronio.surrogate.train import FitSpec, fit
 from neuronio.surrogate.windows import WindowSampler
 from neuronio.training import TrainingConfig
 
-MIRROR = os.environ.get("NEURONIO_MIRROR")
-needs_mirror = pytest.mark.skipif(not MIRROR, reason="NEURONIO_MIRROR is not set")
+MIRROR = Path(os.environ.get("NEURONIO_MIRROR") or "nowhere")
+needs_mirror = pytest.mark.skipif(
+    not all((MIRROR / folder).is_dir() for folder in ("golden", "elm_published")),
+    reason="NEURONIO_MIRROR does not name a folder with golden trials and published weights",
+)
 SETTINGS = EvaluationConfig(ignore_ms=100, bootstrap=50)
 OURS = Protocol.of(SETTINGS)
 
@@ -172,8 +175,8 @@ def golden_shard(folder, out):
 @needs_mirror
 @pytest.mark.parametrize(("units", "least"), [(5, 0.94), (20, 0.96)])
 def test_published_weights_explain_the_golden_trials(tmp_path, units, least):
-    data = golden_shard(Path(MIRROR) / "golden", tmp_path / "golden.h5")
-    folder = Path(MIRROR) / "elm_published" / f"num_memory_{units}"
+    data = golden_shard(MIRROR / "golden", tmp_path / "golden.h5")
+    folder = MIRROR / "elm_published" / f"num_memory_{units}"
     document = evaluate(folder, [data], EvaluationConfig(bootstrap=0))
     assert document["spike_threshold"]["chosen_on"] == FROM_SAME
     assert document["scores"]["soma_explained_variance"]["value"] > least

@@ -99,7 +99,7 @@ def test_the_floor_is_a_row_of_the_table(make_shard, tmp_path):
     path.write_text(json.dumps(floor_scores([test], [test], SETTINGS)))
     documents = read_evaluations([path])
     rows = {row["fit"]: row for row in table_rows(documents)}
-    assert set(rows) == {"integrator floor", "chance", "mean_voltage"}
+    assert set(rows) == {"integrator floor"}  # its own references may be of fewer trials
     assert rows["integrator floor"]["auc"] == 1.0
     assert scored_words(documents).startswith("Scored on 4 trials")
     assert headline(documents[0])[0].startswith("integrator floor: scored: 4 of 4 trials")

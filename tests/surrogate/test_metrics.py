@@ -162,7 +162,6 @@ def uneven(rng, n_trials):
     return Predictions(spikes, logit, logit, logit)
 
 
-@pytest.mark.slow
 def test_no_width_is_told_of_too_few_resamples():
     for values in ([0.3], [0.3, np.nan, np.nan], [0.3, 0.4, np.nan, np.nan, np.nan]):
         draws = Resamples.draw(4, len(values), 0.95, seed=0)
@@ -178,6 +177,7 @@ def test_one_trial_is_scored_without_a_warning():
         score(made_up(np.random.default_rng(8), n_trials=1), None, Resamples.draw(1, 20, 0.95, 0))
 
 
+@pytest.mark.slow
 def test_average_precision_of_rare_spikes_is_covered():
     """Nominally 95%; of 64 uneven trials with a spike each on average, some 92%."""
     rng = np.random.default_rng(11)

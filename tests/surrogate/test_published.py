@@ -14,14 +14,19 @@ from neuronio.errors import NeuronIOError
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.published import CONFIG_FILE, STATE_FILE, is_published, load_published
 
-MIRROR = os.environ.get("NEURONIO_MIRROR")
+MIRROR = Path(os.environ.get("NEURONIO_MIRROR") or "nowhere")
 needs_mirror = pytest.mark.skipif(
-    not MIRROR, reason="NEURONIO_MIRROR does not name a folder with the published weights"
+    not (MIRROR / "elm_published").is_dir(),
+    reason="NEURONIO_MIRROR does not name a folder with the published weights",
+)
+needs_golden = pytest.mark.skipif(
+    not (MIRROR / "golden").is_dir(),
+    reason="NEURONIO_MIRROR does not name a folder with the golden trials",
 )
 
 
 def published_folder(name):
-    return Path(MIRROR) / "elm_published" / name
+    return MIRROR / "elm_published" / name
 
 
 @pytest.fixture
@@ -48,11 +53,12 @@ def test_published_weights_load(name, num_memory, parameters):
 
 
 @needs_mirror
+@needs_golden
 @pytest.mark.parametrize("name", ["num_memory_20", "best"])
 @pytest.mark.parametrize(("trial", "share"), [(101, 0.97), (102, 0.965)])
 def test_published_model_explains_the_reference_trials(name, trial, share):
     """Explained variance of the golden soma voltage, clipped and shifted as published."""
-    golden = np.load(Path(MIRROR) / "golden" / f"neuronio_trial_{trial}.npz")
+    golden = np.load(MIRROR / "golden" / f"neuronio_trial_{trial}.npz")
     batch = EventBatch.from_inputs([InputEvents.from_packed(golden)])
     with torch.no_grad():
         logit, soma = load_published(published_folder(name))(batch).unbind(2)

@@ -207,6 +207,15 @@ def test_one_failed_fit_does_not_cost_the_table(made, tmp_path):
     assert "since it failed: listops-short-broken-3-seed0" in (results / "report.html").read_text()
 
 
+def test_fits_that_differ_in_their_label_alone_and_too_many_samples_are_refused():
+    first, *_ = document()["tasks"]
+    fits = [*first["fits"], {**first["fits"][1], "label": "changed"}]
+    with pytest.raises(NeuronIOError, match="differ in their label"):
+        _ = plan(tasks=[first | {"fits": fits}]).fits
+    with pytest.raises(NeuronIOError, match=r"scale 1000 makes 1e\+08 samples of train in tasks.0"):
+        plan(scale=1000.0, tasks=[first | {"samples": first["samples"] | {"train": 100_001}}])
+
+
 def test_what_is_left_out_must_be_asked_for():
     name = "listops-short-elm_embeded-20-seed0"
     with pytest.raises(NeuronIOError, match="which 'tasks' does not ask for"):

@@ -92,17 +92,7 @@ class Plan(DataPlan, ShownPlan):
     @cached_property
     def fits(self) -> dict[str, Product]:
         """The fit directory of every fit, by its name."""
-        made: dict[str, Product] = {}
-        alike: dict[str, str] = {}  # the first fit of what is the same but for its seed
-        for name, fit in self.asked.items():
-            made[name] = Product(fit.what, recipe := self._fit_recipe(fit))
-            other = alike.setdefault(digest(recipe | {"seed": None}), name)
-            if self.asked[other].section.label != fit.section.label:
-                raise NeuronIOError(
-                    f"{self.name}: 'fits' asks for {name} and {other}, which differ in their "
-                    "label (or their label and seed) alone; give both the same label, or none"
-                )
-        return made
+        return self.told_apart("fits")
 
     def _fit_recipe(self, fit: Fit) -> dict[str, Any]:
         training, ignore_ms = self.run.training_of(fit.section), self.run.evaluation.ignore_ms

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
+from typing import Any
 
+from neuronio.errors import NeuronIOError
 from neuronio.made import CURRENT, Product
 from neuronio.recipe import digest
 
@@ -11,9 +14,33 @@ from neuronio.recipe import digest
 class ShownPlan:
     """Products of a run, and the links by which `results/<name>/` shows them."""
 
+    name: str
+    asked: dict[str, Any]
     results: Path
     products: list[Product]
     links: dict[str, Path]
+
+    @abstractmethod
+    def _fit_recipe(self, fit: Any) -> dict[str, Any]:
+        """All that decides a fit."""
+
+    def told_apart(self, key: str) -> dict[str, Product]:
+        """The fit directory of every fit that is asked for, by its name.
+
+        Raises:
+            NeuronIOError: two fits of what stands under `key` differ in their label alone.
+        """
+        made: dict[str, Product] = {}
+        alike: dict[str, str] = {}  # the first fit of what is the same but for its seed
+        for name, fit in self.asked.items():
+            made[name] = Product(fit.what, recipe := self._fit_recipe(fit))
+            other = alike.setdefault(digest(recipe | {"seed": None}), name)
+            if self.asked[other].section.label != fit.section.label:
+                raise NeuronIOError(
+                    f"{self.name}: '{key}' asks for {name} and {other}, which differ in their "
+                    "label (or their label and seed) alone; give both the same label, or none"
+                )
+        return made
 
     @property
     def current(self) -> Path:

@@ -145,7 +145,7 @@ class TaskPlan(ShownPlan):
     @cached_property
     def fits(self) -> dict[str, Product]:
         """The fit directory of every fit, by its name."""
-        return {name: Product(fit.what, self._fit_recipe(fit)) for name, fit in self.asked.items()}
+        return self.told_apart("tasks")
 
     def _fit_recipe(self, fit: TaskFit) -> dict[str, Any]:
         data = {split: self._samples(fit, split) for split in ("train", "valid")}

@@ -21,6 +21,7 @@ from neuronio.surrogate.tasks.classify.fit import PACKAGES, TASK, points, predic
 from neuronio.surrogate.tasks.classify.source import Source
 
 DECIDING = ("torch", "numpy", "scipy")
+LEAST_GROUPS = 6
 # More groups are drawn in so many blocks, which takes less memory and covers alike.
 MOST_GROUPS = 3000
 
@@ -116,7 +117,8 @@ def scores(
     """Accuracy and cross-entropy (nats), each with its interval over groups.
 
     A sample of K groups, such as the two recordings of a pair, is drawn as often as all of them
-    together: the product of how often each is.
+    together: the product of how often each is. Fewer than LEAST_GROUPS have no interval: resamples
+    of so few are mostly of the same ones, and cover half as often as they say.
     """
     group_sk, n_groups = blocks(groups_sk)
     draws = Resamples.draw(n_groups, settings.bootstrap, settings.confidence, settings.seed)
@@ -134,7 +136,8 @@ def scores(
             found["cross_entropy"].append(weight_s @ loss_s / total)
         return {name: np.array(values) for name, values in found.items()}
 
-    values, intervals = points(logit_sc, label_s), draws.intervals(weighted)
+    values = points(logit_sc, label_s)
+    intervals = draws.intervals(weighted) if n_groups >= LEAST_GROUPS else {}
     told = {"accuracy": values["accuracy"], "cross_entropy": values["loss"]}
     none = {"low": None, "high": None}
     return {name: {"value": v, **intervals.get(name, none)} for name, v in told.items()}

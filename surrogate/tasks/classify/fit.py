@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -183,12 +184,12 @@ def fit_classifier(spec: ClassifierSpec, *, progress: Report = silent) -> dict[s
     model = build_model(spec.model, spec.options, seed=spec.seed).to(t.device)
     kind = torch.optim.Adam if t.optimizer == "adam" else torch.optim.Adamax
     optimizer = kind(model.parameters(), lr=t.learning_rate)
-    per_epoch = t.steps_per_epoch(len(spec.train))
+    per_epoch = -(-len(spec.train) // t.batch_size)  # the last step may have fewer samples
     steps = t.epochs * per_epoch
     schedule = Schedule(
         steps,
         max(1, per_epoch // t.validations),
-        lambda step: t.rate(step, steps),
+        lambda step: rate(t, step, steps),
         t.gradient_clip,
         t.device,
     )
@@ -198,14 +199,23 @@ def fit_classifier(spec: ClassifierSpec, *, progress: Report = silent) -> dict[s
     return _finish(run, spec, config)
 
 
+def rate(training: ClassifierTraining, step: int, steps: int) -> float:
+    """Learning rate of a step of so many, counted from 0: a rise, and a cosine to 0."""
+    risen = min(1.0, (step + 1) / (training.warm_up_steps + 1))
+    return 0.5 * risen * training.learning_rate * (1.0 + math.cos(math.pi * step / steps))
+
+
 def _check(spec: ClassifierSpec) -> None:
     """Reject data that does not fit the model or itself."""
     check_device(spec.training.device)
+    if spec.seed < 0:
+        raise NeuronIOError(f"seed is {spec.seed}; give 0 or more")
     for source in (spec.train, spec.valid):
         about, options = source.about, spec.options
         where = f"{about.task}, {about.split}"
         refuse_pairs(about)
         wanted = {"inputs": about.channels, "outputs": about.classes, "signed": False}
+        wanted["step_ms"] = about.bin_ms or 1.0
         for key, value in wanted.items():
             if getattr(options, key) != value:
                 raise NeuronIOError(
