@@ -250,7 +250,7 @@ class _Gated(torch.autograd.Function):
     def forward(ctx, kind, drive_btg, weight_gu, bias_g, own_bias_u) -> torch.Tensor:
         drive_btg, weight_gu = drive_btg.contiguous(), weight_gu.contiguous()
         own_bias_u = None if own_bias_u is None else own_bias_u.contiguous()
-        rows, duration, units = *drive_btg.shape[:2], weight_gu.shape[1]
+        (rows, duration), units = drive_btg.shape[:2], weight_gu.shape[1]
         out_btu = drive_btg.new_empty(rows, duration, units)
         ctx.kind, ctx.shape = kind, _shape(rows, duration, 0, 0, units)
         kept = getattr(library(), f"{kind}_kept_{SUFFIXES[drive_btg.dtype]}")(units)

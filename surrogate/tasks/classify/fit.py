@@ -214,8 +214,8 @@ def _check(spec: ClassifierSpec) -> None:
         about, options = source.about, spec.options
         where = f"{about.task}, {about.split}"
         refuse_pairs(about)
-        wanted = {"inputs": about.channels, "outputs": about.classes, "signed": False}
-        wanted["step_ms"] = about.bin_ms or 1.0
+        wanted: dict[str, float] = {"inputs": about.channels, "outputs": about.classes}
+        wanted |= {"signed": False, "step_ms": about.bin_ms or 1.0}
         for key, value in wanted.items():
             if getattr(options, key) != value:
                 raise NeuronIOError(
