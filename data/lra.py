@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -20,17 +21,23 @@ from neuronio.data.lra_files import (
     AAN_FILES,
     LISTOPS_FILES,
     MissingFileError,
+    image_files,
+    listops_files,
+    pathfinder_files,
     read_image,
     read_listops,
     read_pathfinder,
     read_retrieval,
     read_text,
+    retrieval_files,
+    text_files,
 )
 from neuronio.data.pathfinder.sets import pixel_arrays
 from neuronio.data.sequence_making import Part, Task, write_parts
 from neuronio.data.sequences import SPLITS, read_about
 from neuronio.errors import NeuronIOError
 from neuronio.progress import Report, silent
+from neuronio.recipe import file_sha256
 
 RELEASE = "lra_release.gz of https://github.com/google-research/long-range-arena"
 LONGEST_TEXT = 4000
@@ -43,11 +50,13 @@ class PublishedTask(Task):
 
     Attributes:
         expected: files that the folder has, and where they are published, for a reader.
+        files: those that a split is read from, in the order of reading.
         read: gives the samples of a split, in the order of the files.
         part: a part of some samples.
     """
 
     expected: str
+    files: Callable[[Path, str], list[Path]]
     read: Callable[[Path, str], Iterator[Any]]
     part: Callable[[list[Any]], Part]
 
@@ -67,22 +76,44 @@ def import_published(
         The file of each split.
 
     Raises:
-        NeuronIOError: a file is missing or damaged, one of another set is in the way, or the disk
-            refuses.
+        NeuronIOError: a file is missing or damaged, one of another set or made from other files is
+            in the way, or the disk refuses.
     """
     if name not in PUBLISHED:
         raise NeuronIOError(f"no published task is called '{name}': {', '.join(PUBLISHED)}")
     task = PUBLISHED[name]
-    made_from = {"published": task.expected}
     paths = {split: Path(out) / f"{split}.h5" for split in SPLITS}
     for n, (split, path) in enumerate(paths.items()):
         progress(n, len(paths), split)
-        if not path.exists():
-            write_parts(path, task, split, made_from, _parts(task, Path(folder), split))
-        elif read_about(path).made_from != made_from:
+        there = read_about(path).made_from if path.exists() else None
+        if there is not None and there.get("published") != task.expected:
             raise NeuronIOError(f"{path} is another set already; choose another folder")
+        made_from = {"published": task.expected, "content": _content(task, Path(folder), split)}
+        if there is None:
+            write_parts(path, task, split, made_from, _parts(task, Path(folder), split))
+        elif there != made_from:
+            raise NeuronIOError(
+                f"{path} was made from other files than those in {folder}; choose another folder"
+            )
     progress(len(paths), len(paths), "")
     return paths
+
+
+def _content(task: PublishedTask, folder: Path, split: str) -> str:
+    """Checksum of the files that a split is read from.
+
+    Raises:
+        NeuronIOError: one is missing or cannot be read, or the metadata is damaged.
+    """
+    checksum = hashlib.sha256()
+    try:
+        for file in task.files(folder, split):
+            checksum.update(f"{file.parent.name}/{file.name} {file_sha256(file)}\n".encode())
+    except MissingFileError as error:
+        raise NeuronIOError(f"{error}; wanted are {task.expected}") from error
+    except OSError as error:
+        raise NeuronIOError(f"cannot read the files of {folder}: {error}") from error
+    return checksum.hexdigest()[:16]
 
 
 def _parts(task: PublishedTask, folder: Path, split: str) -> Iterator[Part]:
@@ -138,6 +169,7 @@ def _pathfinder(name: str, window: int) -> PublishedTask:
         classes=2,
         step_unit="pixel",
         expected=f"pathfinder{window}/curv_contour_length_14/imgs and /metadata of {RELEASE}",
+        files=partial(pathfinder_files, window=window),
         read=partial(read_pathfinder, window=window),
         part=_image_part,
     )
@@ -151,6 +183,7 @@ _TASKS = (
         step_unit="token",
         scores=listops_scores,
         expected=f"{', '.join(LISTOPS_FILES.values())}, which are in listops-1000 of {RELEASE}",
+        files=listops_files,
         read=read_listops,
         part=_listops_part,
     ),
@@ -161,6 +194,7 @@ _TASKS = (
         step_unit="byte",
         expected="aclImdb/train and aclImdb/test with neg and pos, which are in "
         "aclImdb_v1.tar.gz of https://ai.stanford.edu/~amaas/data/sentiment",
+        files=text_files,
         read=read_text,
         part=_text_part,
     ),
@@ -171,6 +205,7 @@ _TASKS = (
         step_unit="byte",
         rows_per_label=2,
         expected=f"{', '.join(AAN_FILES.values())}, which are in tsv_data of {RELEASE}",
+        files=retrieval_files,
         read=read_retrieval,
         part=_text_part,
     ),
@@ -181,6 +216,7 @@ _TASKS = (
         step_unit="pixel",
         expected="cifar-10-batches-py with data_batch_1 to data_batch_5 and test_batch, which are "
         "in cifar-10-python.tar.gz of https://www.cs.toronto.edu/~kriz/cifar.html",
+        files=image_files,
         read=read_image,
         part=_image_part,
     ),

@@ -37,6 +37,34 @@ class MissingFileError(NeuronIOError):
     """A published file is not there."""
 
 
+def listops_files(folder: Path, split: str) -> list[Path]:
+    """The file of a split."""
+    return [_existing(folder / LISTOPS_FILES[split])]
+
+
+def text_files(folder: Path, split: str) -> list[Path]:
+    """The reviews of a split."""
+    return [file for _, file in _reviews(folder, split)]
+
+
+def retrieval_files(folder: Path, split: str) -> list[Path]:
+    """The file of a split."""
+    return [_existing(folder / AAN_FILES[split])]
+
+
+def image_files(folder: Path, split: str) -> list[Path]:
+    """The batches that a split is from."""
+    root = _inside(folder, "cifar-10-batches-py")
+    names = ("test_batch",) if split == "test" else CIFAR_BATCHES
+    return [_existing(root / name) for name in names]
+
+
+def pathfinder_files(folder: Path, split: str, window: int) -> list[Path]:
+    """The metadata, and the images of a split."""
+    metadata = _metadata_files(_pathfinder_root(folder, window) / "metadata")
+    return [*metadata, *(file for _, file in _drawings(folder, split, window))]
+
+
 def read_listops(folder: Path, split: str) -> Iterator[tuple[str, np.ndarray, str]]:
     """Place, tokens and answer of each tree; brackets that group are left out."""
     table = _table(folder / LISTOPS_FILES[split])
@@ -54,12 +82,16 @@ def read_listops(folder: Path, split: str) -> Iterator[tuple[str, np.ndarray, st
 
 def read_text(folder: Path, split: str) -> Iterator[tuple[int, bytes]]:
     """Label and bytes of each review; the last tenth of each class of train by number is valid."""
+    for label, file in _reviews(folder, split):
+        yield label, file.read_bytes()
+
+
+def _reviews(folder: Path, split: str) -> Iterator[tuple[int, Path]]:
     root = _inside(folder, "aclImdb") / ("test" if split == "test" else "train")
     for label, name in enumerate(IMDB_CLASSES):
         files = sorted(_existing(root / name).glob("*.txt"), key=_review_number)
         first = round(len(files) * (1 - IMDB_HELD_OUT))
-        for file in files[_held_out(split, first)]:
-            yield label, file.read_bytes()
+        yield from ((label, file) for file in files[_held_out(split, first)])
 
 
 def read_retrieval(folder: Path, split: str) -> Iterator[tuple[int, bytes, bytes]]:
@@ -76,9 +108,7 @@ def read_retrieval(folder: Path, split: str) -> Iterator[tuple[int, bytes, bytes
 
 def read_image(folder: Path, split: str) -> Iterator[tuple[int, np.ndarray]]:
     """Label and grey image of CIFAR-10; the last 5,000 of the training batches are valid."""
-    root = _inside(folder, "cifar-10-batches-py")
-    names = ("test_batch",) if split == "test" else CIFAR_BATCHES
-    batches = [_cifar_batch(_existing(root / name)) for name in names]
+    batches = [_cifar_batch(file) for file in image_files(folder, split)]
     label = np.concatenate([batch[0] for batch in batches])
     image = np.concatenate([batch[1] for batch in batches])
     wanted = _held_out(split, max(len(label) - CIFAR_HELD_OUT, 0))
@@ -87,13 +117,22 @@ def read_image(folder: Path, split: str) -> Iterator[tuple[int, np.ndarray]]:
 
 def read_pathfinder(folder: Path, split: str, window: int) -> Iterator[tuple[int, np.ndarray]]:
     """Label and image; in the order of the metadata, the first 80 % are train, then 10 % valid."""
-    root = _inside(folder, f"pathfinder{window}") / "curv_contour_length_14"
-    lines = list(_metadata(_existing(root / "metadata")))
+    for label, file in _drawings(folder, split, window):
+        yield label, _png(file, window)
+
+
+def _pathfinder_root(folder: Path, window: int) -> Path:
+    return _inside(folder, f"pathfinder{window}") / "curv_contour_length_14"
+
+
+def _drawings(folder: Path, split: str, window: int) -> Iterator[tuple[int, Path]]:
+    root = _pathfinder_root(folder, window)
+    lines = list(_metadata(root / "metadata"))
     first, last = (round(share * len(lines)) for share in PATHFINDER_SHARES[split])
     for place, line in lines[first:last]:
         if len(line) < 4 or line[3] not in ("0", "1"):
             raise NeuronIOError(f"{place} is not folder, file, number and label 0 or 1")
-        yield int(line[3]), _png(_existing(root / line[0] / line[1]), window)
+        yield int(line[3]), _existing(root / line[0] / line[1])
 
 
 def _existing(path: Path) -> Path:
@@ -145,9 +184,14 @@ def _cifar_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return label.astype(np.int16), np.rint(colours @ GREY).astype(np.uint8)
 
 
+def _metadata_files(folder: Path) -> list[Path]:
+    files = _existing(folder).glob("*.npy")
+    return sorted(files, key=lambda file: (len(file.stem), file.stem))
+
+
 def _metadata(folder: Path) -> Iterator[tuple[str, list[str]]]:
     """Lines of the metadata, each with its place."""
-    for file in sorted(folder.glob("*.npy"), key=lambda file: (len(file.stem), file.stem)):
+    for file in _metadata_files(folder):
         try:
             lines = file.read_text(encoding="ascii").splitlines()
         except UnicodeDecodeError as error:

@@ -7,11 +7,13 @@ table.csv, summary.csv, figures/accuracy and the tables of README.md there from 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from neuronio.classification import ONLY_SPEED
 from neuronio.drawing import save_figure
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_atomic, write_json
@@ -28,12 +30,13 @@ def keep(run: Path, folder: Path) -> None:
     """Copy the evaluations of a run; those with inputs left out in testing say so in their label.
 
     Raises:
-        NeuronIOError: it has none.
+        NeuronIOError: it has none, or what is kept of a fit, of any seed, is of other samples,
+            settings or training; nothing is copied then.
     """
     found = sorted(run.glob("evaluations/*.json"))
     if not found:
         raise NeuronIOError(f"{run} has no evaluations; take the results of `make longhorizon`")
-    (folder / "evaluations").mkdir(parents=True, exist_ok=True)
+    new: dict[str, dict[str, Any]] = {}
     for path in found:
         document, name = read_json(path), path.stem
         if document.get("task") != TASK:
@@ -43,7 +46,34 @@ def keep(run: Path, folder: Path) -> None:
         if share and label not in (document["label"] or ""):
             document["label"] = "_".join(filter(None, [document["label"], label]))
             name = f"{name}-{label}"
+        new[name] = document
+    there = {path: read_json(path) for path in sorted(folder.glob("evaluations/*.json"))}
+    kept = {_but_seed(path.stem): (path, document) for path, document in there.items()}
+    for name, document in new.items():
+        path, other = kept.get(_but_seed(name), (None, document))
+        before = _judged(other)
+        if different := [what for what, it in _judged(document).items() if it != before[what]]:
+            raise NeuronIOError(
+                f"{run} has {name} with other {' and '.join(different)} than {path}; take that and "
+                "its other seeds out first, or give the fits of the run a label"
+            )
+    (folder / "evaluations").mkdir(parents=True, exist_ok=True)
+    for name, document in new.items():
         write_json(folder / "evaluations" / f"{name}.json", document)
+
+
+def _but_seed(name: str) -> str:
+    return re.sub(r"-seed\d+", "", name)
+
+
+def _judged(document: dict[str, Any]) -> dict[str, Any]:
+    """What results that are shown together have in common."""
+    training = document["model"]["training"]
+    return {
+        "samples": document["data"]["name"],
+        "settings": document["settings"],
+        "training": {key: value for key, value in training.items() if key not in ONLY_SPEED},
+    }
 
 
 def results_table(rows: Sequence[dict[str, Any]]) -> str:

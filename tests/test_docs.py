@@ -1,5 +1,6 @@
 """What the pages say: speed tables, links, commands and examples."""
 
+import functools
 import json
 import re
 import shlex
@@ -192,6 +193,21 @@ def test_results_of_tests_with_inputs_left_out_have_rows_of_their_own(tmp_path):
     both = [json.loads((tmp_path / "evaluations" / name).read_text()) for name in names]
     lines = results.results_table(results.summary_rows(both)).splitlines()
     assert sum("0.5 of inputs left out in testing" in text for text in lines) == 1
+    run = tmp_path / "run/evaluations" / kept.name.replace("seed0", "seed7")
+    (tmp_path / "run/evaluations" / kept.name).rename(run)
+    before = sorted((tmp_path / "evaluations").iterdir())
+    for what, keys in (
+        ("samples", ("data", "name")),
+        ("settings", ("settings", "confidence")),
+        ("training", ("model", "training", "epochs")),
+    ):
+        other = json.loads(kept.read_text())
+        part = functools.reduce(dict.__getitem__, keys[:-1], other)
+        part[keys[-1]] = 0.123
+        run.write_text(json.dumps(other))
+        with pytest.raises(NeuronIOError, match=f"seed7 with other {what} than .*-seed0.json"):
+            results.keep(tmp_path / "run", tmp_path)
+    assert sorted((tmp_path / "evaluations").iterdir()) == before
     for score in both[0]["scores"].values():
         score.update(low=None, high=None)
     assert "| .700 |" in results.results_table(results.summary_rows(both[:1]))

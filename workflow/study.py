@@ -31,6 +31,7 @@ from neuronio.recipe import digest
 from neuronio.sections import read_yaml
 
 POLL_S = 20.0
+SIGNALLED = 128
 LEAST_STEPS = 20
 
 
@@ -135,6 +136,8 @@ def study(given: argparse.Namespace, rest: list[str]) -> int:
         if turn:  # results of the turn before stay where they are
             left["name"] = f"{document['name']}-labelled"
         codes.append(make(left, keeper, rest))
+        if codes[-1] < 0 or codes[-1] > SIGNALLED:  # it was ended, and did not fail
+            return codes[-1]
     # Also when something failed: the next time begins with what is there.
     command = [sys.executable, str(ROOT / "docs" / "study_page.py"), "--fits", str(given.keep)]
     command += ["--folder", str(given.page or given.keep.parent)]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
 from neuronio.data.digits.shd import DIGITS
+from neuronio.data.sequence_checksum import content_checksum
 from neuronio.data.sequences import SPLITS, About, Rows, SequenceSet
 from neuronio.errors import NeuronIOError
 
@@ -97,18 +98,25 @@ class Pairs:
 
     def name(self) -> dict[str, Any]:
         """What decides the pairs, as JSON."""
-        facts = asdict(self.recordings.about)
-        return {"recordings": facts, "seed": self.seed, "count": self.count}
+        of = {"recordings": asdict(self.recordings.about), "content": self._content}
+        return {**of, "seed": self.seed, "count": self.count}
+
+    @cached_property
+    def _content(self) -> str:
+        return content_checksum(self.recordings)
 
     def as_set(self, epoch: int = 0) -> SequenceSet:
-        """The pairs of an epoch as a set of its own, a copy of a recording for every pair."""
+        """The pairs of an epoch as a set of its own, a copy of a recording for every pair.
+
+        All are one group: pairs that share recordings are not independent, and a set keeps one
+        group of a row, not two.
+        """
         found = self.rows(np.arange(self.count), epoch)
         events = (found.step, found.channel, found.value)
         ends = np.searchsorted(found.row, np.arange(1, self.count))
         parts = [np.split(part, ends) for part in events[: 2 + (self.recordings.value is not None)]]
-        return SequenceSet.from_rows(
-            self.about, found.label, list(zip(*parts, strict=True)), found.length
-        )
+        rows, one_group = list(zip(*parts, strict=True)), np.zeros(self.count)
+        return SequenceSet.from_rows(self.about, found.label, rows, found.length, one_group)
 
 
 def published_pairs(recordings: SequenceSet, seed: int) -> Pairs:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 from neuronio.data.digits.sound import prepared, read_wav
 from neuronio.errors import NeuronIOError
 
-NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[a-z]+)_(?P<index>\d+)\.wav")
+NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[^_]+)_(?P<index>\d+)\.wav")
 HELD_OUT = ("theo", "yweweler")
 """Speakers of the test set, of whom nothing is in training."""
 
@@ -90,16 +91,36 @@ def contents(path: Path) -> dict[str, bytes]:
     """The wav files of a folder or tar, by name without folder.
 
     Raises:
-        NeuronIOError: it is missing or damaged.
+        NeuronIOError: it is missing or damaged, or a wav file has another name than `NAME` or that
+            of one before.
     """
+    found: dict[str, bytes] = {}
     try:
-        if path.is_dir():
-            return {file.name: file.read_bytes() for file in sorted(path.rglob("*.wav"))}
-        with tarfile.open(path) as tar:
-            members = [member for member in tar if member.isfile() and member.name[-4:] == ".wav"]
-            return {Path(m.name).name: tar.extractfile(m).read() for m in members}  # type: ignore[union-attr]
+        for name, content in _wav_files(path):
+            if not NAME.fullmatch(name):
+                raise NeuronIOError(
+                    f"{path} has the file {name}, which is not named "
+                    "{digit}_{speaker}_{index}.wav; rename it or take it out"
+                )
+            if name in found:
+                raise NeuronIOError(f"{path} has {name} more than once; rename one of them")
+            found[name] = content
     except (OSError, tarfile.TarError, EOFError) as error:
         raise NeuronIOError(f"cannot read the recordings of {path}: {error}") from error
+    return found
+
+
+def _wav_files(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Name without folder and content of every wav file."""
+    if path.is_dir():
+        for file in sorted(path.rglob("*")):
+            if file.suffix.lower() == ".wav" and file.is_file():
+                yield file.name, file.read_bytes()
+        return
+    with tarfile.open(path) as tar:
+        for member in tar:
+            if member.isfile() and Path(member.name).suffix.lower() == ".wav":
+                yield Path(member.name).name, tar.extractfile(member).read()  # type: ignore[union-attr]
 
 
 @cache

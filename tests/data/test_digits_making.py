@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from neuronio.data.digits.cochlea import Cochlea
-from neuronio.data.digits.fsdd import RealDigits
+from neuronio.data.digits.fsdd import RealDigits, contents
 from neuronio.data.digits.making import digits_path, make_digits
 from neuronio.data.digits.shd import read_shd
 from neuronio.data.digits.speak import SAMPLE_HZ, Utterance, speak
@@ -176,12 +176,32 @@ def test_real_recordings_of_a_folder_or_a_tar_give_the_same_set(real, tmp_path):
     assert (set(train.speaker), set(test.speaker)) == ({0}, {1})
 
 
+def test_speakers_may_have_any_name_without_an_underscore(real):
+    (real / "0_george_0.wav").rename(real / "0_Zoë-2_0.wav")
+    found = RealDigits(real)
+    assert found.speakers() == ["Zoë-2", "george", "theo"]
+    assert found.takes("train")[0] == "0_Zoë-2_0.wav"
+    label, speaker, _ = found.sound("train", 0, np.random.default_rng(0))
+    assert (label, speaker) == (0, 0)
+
+
 def test_recordings_that_are_none_are_one_sentence(real, tmp_path):
     with pytest.raises(NeuronIOError, match="cannot read the recordings of"):
         RealDigits(tmp_path / "none.tar")
     (tmp_path / "text.tar").write_text("no tar")
     with pytest.raises(NeuronIOError, match="cannot read the recordings of"):
         RealDigits(tmp_path / "text.tar")
+    (real / "other").mkdir()
+    for name, said in (
+        ("other/0_theo_0.wav", "has 0_theo_0.wav more than once"),
+        ("other/0_THEO_1.WAV", "has the file 0_THEO_1.WAV, which is not named"),
+        ("0_theo.wav", "has the file 0_theo.wav, which is not named"),
+    ):
+        (real / name).write_bytes(b"RIFF")
+        with pytest.raises(NeuronIOError, match=said):
+            RealDigits(real / "." / "other" / "..")
+        contents.cache_clear()
+        (real / name).unlink()
     for name in real.glob("*theo*"):
         name.unlink()
     with pytest.raises(NeuronIOError, match="has no recordings for test"):

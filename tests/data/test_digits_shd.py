@@ -1,5 +1,6 @@
 """The form of SHD, bins and pairs: on made-up recordings."""
 
+from dataclasses import replace
 from time import sleep
 
 import h5py
@@ -216,6 +217,7 @@ def test_pairs_are_two_recordings_one_after_the_other(folder):
     whole = pairs.as_set()
     np.testing.assert_array_equal(whole.rows([3, 3, 0]).step, found.step)
     np.testing.assert_array_equal(whole.label, pairs.label())
+    assert whole.group.tolist() == [0] * 40  # not 40 that know nothing of each other
     assert pairs.about.classes == CLASSES == 19
 
 
@@ -239,6 +241,13 @@ def test_sums_have_the_distribution_of_two_digits(folder):
     assert np.all(np.abs(share - wanted) < 5 * np.sqrt(wanted * (1 - wanted) / n))
     scores = Pairs(recordings, 0, n).about.trivial_scores
     assert scores["always 9"] == pytest.approx(0.1, abs=5 * 0.3 / np.sqrt(n))
+
+
+def test_pairs_are_named_by_what_their_recordings_hold(folder):
+    test = read_splits(folder, 20)["test"]
+    other = replace(test, channel=test.channel[::-1].copy())
+    names = [Pairs(recordings, 5, 40).name() for recordings in (test, replace(test), other)]
+    assert names[0] == names[1] != names[2]
 
 
 def test_pairs_of_nothing_are_refused(folder):

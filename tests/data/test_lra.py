@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neuronio.data.lra import LONGEST_TEXT, PUBLISHED, import_published
+from neuronio.data.lra import LONGEST_TEXT, PUBLISHED, _content, import_published
 from neuronio.data.lra_files import CIFAR_BATCHES
 from neuronio.data.sequences import SPLITS, SequenceSet
 from neuronio.errors import NeuronIOError
@@ -110,7 +110,7 @@ def test_every_task_gives_its_splits(read, task):
     for split, found in sets.items():
         assert (found.about.task, found.about.split) == (task, split)
         assert found.about.trivial_scores["one answer"] > 0
-        assert found.about.made_from == {"published": PUBLISHED[task].expected}
+        assert found.about.made_from["published"] == PUBLISHED[task].expected
 
 
 def test_listops_has_its_tokens_with_or_without_brackets(read):
@@ -250,6 +250,30 @@ def test_damaged_files_are_refused_in_a_sentence(read, tmp_path, what):
     assert told in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("task", "name", "of"),
+    [
+        ("text", "aclImdb/test/pos/3_7.txt", {"test"}),
+        ("text", "aclImdb/train/pos/19_7.txt", {"valid"}),
+        ("retrieval", "new_aan_pairs.eval.tsv", {"valid"}),
+        ("image", "cifar-10-batches-py/test_batch", {"test"}),
+        ("pathfinder", PNG, {"train"}),
+        ("pathfinder", META, set(SPLITS)),
+    ],
+)
+def test_the_content_of_every_file_is_told(tmp_path, task, name, of):
+    folder = MAKERS[task](tmp_path / "published")
+
+    def told():
+        return {split: _content(PUBLISHED[task], folder, split) for split in SPLITS}
+
+    before = told()
+    # A line of the metadata must stay one.
+    edit(name, lambda c: c.replace(b" 1.0 ", b" 1.5 ") if name == META else c + b"\n")(folder)
+    after = told()
+    assert {split for split in SPLITS if before[split] != after[split]} == of
+
+
 def test_an_image_of_another_size_is_refused(read):
     def shrink(folder):
         Image.fromarray(np.zeros((16, 20), np.uint8)).save(folder / PNG)
@@ -263,6 +287,9 @@ def test_sets_that_are_there_are_kept_but_not_those_of_another_task(read, tmp_pa
     before = (tmp_path / "sets" / "train.h5").stat().st_mtime_ns
     import_published("listops", tmp_path / "published", tmp_path / "sets")
     assert (tmp_path / "sets" / "train.h5").stat().st_mtime_ns == before
+    edit("basic_val.tsv", lambda c: c.replace(b"MED 1", b"MED 3"))(tmp_path / "published")
+    with pytest.raises(NeuronIOError, match=r"valid\.h5 was made from other files than those in"):
+        import_published("listops", tmp_path / "published", tmp_path / "sets")
     with pytest.raises(NeuronIOError, match="is another set already"):
         import_published("text", tmp_path / "published", tmp_path / "sets")
     with pytest.raises(NeuronIOError, match="'maze': listops, text, retrieval"):

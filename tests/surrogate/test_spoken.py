@@ -1,11 +1,16 @@
 """Spoken digits as a task: on made-up recordings of the published form."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from neuronio.classification import ClassifierEvaluation, ClassifierTraining
 from neuronio.data.digits.adding import Pairs
+from neuronio.data.digits.binned import held_out_speakers
 from neuronio.data.digits.shd import write_shd
+from neuronio.data.digits.voices import draw_take, generator
+from neuronio.data.sequences import SPLITS
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.tasks.classify import (
     ClassifierSpec,
@@ -15,17 +20,17 @@ from neuronio.surrogate.tasks.classify import (
     fit_classifier,
 )
 from neuronio.surrogate.tasks.classify.data import task_data
-from neuronio.surrogate.tasks.classify.spoken import NAMES
+from neuronio.surrogate.tasks.classify.spoken import NAMES, Spoken
 
 RECORDINGS = {"train": 60, "test": 40}
 
 
-def write(path, n, seed):
+def write(path, n, seed, kind="synthetic-digits"):
     """Each label has channels of its own; spikes all over the first second. Speakers of ten."""
     rng, label = np.random.default_rng(seed), np.arange(n) % 20
     times, units = np.sort(rng.uniform(0, 0.9, (n, 30))), rng.integers(0, 30, (n, 30))
     rows = list(zip(times, 30 * label[:, None] + units, strict=True))
-    made_from = {"task": "synthetic-digits"}
+    made_from = {} if kind == "shd" else {"task": kind}
     write_shd(path, rows, label, np.arange(n) // 10, ["m"] * (n // 10), made_from)
 
 
@@ -39,14 +44,15 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("bin_ms", [1.0, 20.0])
-def test_what_models_are_told_is_what_the_samples_are(name, bin_ms, folder):
+def test_what_models_are_told_is_what_the_samples_are(name, bin_ms, tmp_path):
     data = task_data(name, bin_ms, RECORDINGS)
-    if data.kind != "synthetic-digits":
-        assert data.facts().task == name
-        return
+    files = "shd" if data.kind == "shd" else "digits"
+    for seed, (split, n) in enumerate(RECORDINGS.items()):
+        write(tmp_path / f"{files}_{split}.h5", n, seed, data.kind)
     for split in ("train", "valid", "test"):
-        source = data.source(folder, split, 10, 3)
+        source = data.source(tmp_path, split, 10, 3)
         assert len(source) == 10
+        assert source.about.task == name
         assert Facts.of(source) == data.facts()
 
 
@@ -103,6 +109,30 @@ def test_more_digits_than_there_are_is_one_sentence(folder):
     data = task_data("synthetic-digits", 20.0, RECORDINGS)
     with pytest.raises(NeuronIOError, match="has 40 recordings for test, but 41 are wanted"):
         data.source(folder, "test", 41, 0)
+
+
+def test_more_digits_than_will_be_spoken_are_refused_before_any_is():
+    data = task_data("synthetic-digits", 20.0, {"train": 130, "test": 40})
+    speakers = np.array(
+        [draw_take("train", i, generator(3, "train", i)).speaker for i in range(130)]
+    )
+    held_out = np.isin(speakers, held_out_speakers(speakers, np.random.default_rng(3)))
+    for split, there in (("train", (~held_out).sum()), ("valid", held_out.sum()), ("test", 40)):
+        assert data.recipe(split, there, 3)["rows"] == data.amount(split, there)
+        with pytest.raises(NeuronIOError, match=f"has {there} recordings for {split}, but"):
+            data.recipe(split, there + 1, 3)
+    pairs = task_data("synthetic-digits-adding", 20.0, {"train": 130, "test": 40})
+    assert pairs.recipe("test", 4000, 3) == data.recipe("test", 1, 3)
+
+
+def test_recordings_that_are_there_are_counted_whatever_the_configuration_says(monkeypatch):
+    assert [task_data("shd", 20.0, RECORDINGS).amount(split, 7) for split in SPLITS] == [
+        8156,
+        8156,
+        2264,
+    ]
+    monkeypatch.setattr(Spoken, "_speech", lambda self: SimpleNamespace(rows={"train": 9}.get))
+    assert task_data("recorded-digits", 20.0, RECORDINGS).amount("valid", 7) == 9
 
 
 def fitted_and_judged(name, folder, out, epochs, **samples):

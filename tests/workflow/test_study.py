@@ -190,6 +190,26 @@ def test_what_a_study_cannot_do_is_one_sentence(options, said, tmp_path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("code", "turns"), [(1, 2), (130, 1), (143, 1), (-9, 1)])
+def test_the_second_turn_follows_a_failure_but_not_an_end(code, turns, tmp_path, monkeypatch):
+    document = read_yaml(SMOKE, "configuration")
+    document["fits"].append({**document["fits"][0], "label": "other", "training": {"steps": 9}})
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(document))
+    monkeypatch.chdir(tmp_path)
+    module, names = load_script(STUDY), []
+
+    def make(left, keeper, rest):
+        names.append(left["name"])
+        return code
+
+    monkeypatch.setattr(module, "make", make)
+    asked = ["--configfile", "two.yaml", "--keep", "kept/fits"]
+    monkeypatch.setattr(sys, "argv", [str(STUDY), *asked])
+    assert module.main() == code
+    assert names == ["smoke", "smoke-labelled"][:turns]
+    assert (tmp_path / "kept" / "README.md").exists() == (turns == 2)
+
+
 def test_a_file_of_ones_own_is_not_kept(tmp_path):
     for change in (
         {"cell": {"model": "mine.yaml"}},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,9 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from neuronio.data.sequence_checksum import content_checksum
 from neuronio.data.sequences import About, Rows, SequenceSet
-
-ARRAYS = ("label", "length", "start", "step", "channel", "value", "group")
 
 
 class Source(Protocol):
@@ -109,9 +107,4 @@ class FixedSource:
 
     @cached_property
     def _name(self) -> str:
-        checksum = hashlib.sha256()
-        for name in ARRAYS:
-            if (array := getattr(self.set, name)) is not None:
-                checksum.update(f"{name} {array.dtype} {array.shape}".encode())
-                checksum.update(np.ascontiguousarray(array).data)
-        return checksum.hexdigest()[:16]
+        return content_checksum(self.set)

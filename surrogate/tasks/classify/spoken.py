@@ -5,13 +5,20 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from neuronio.data.digits.adding import CLASSES, Pairs
-from neuronio.data.digits.binned import BINS_MS, LASTS_MS, PUBLISHED, binned_split
+from neuronio.data.digits.binned import (
+    BINS_MS,
+    LASTS_MS,
+    PUBLISHED,
+    binned_split,
+    held_out_speakers,
+)
 from neuronio.data.digits.fsdd import RealDigits
 from neuronio.data.digits.making import (
     COCHLEA,
@@ -23,7 +30,7 @@ from neuronio.data.digits.making import (
     recipe,
 )
 from neuronio.data.digits.shd import CHANNELS, KEYS
-from neuronio.data.digits.voices import SyntheticDigits
+from neuronio.data.digits.voices import SyntheticDigits, draw_take, generator
 from neuronio.data.fetch import fetch, sources
 from neuronio.data.sequences import SPLITS
 from neuronio.errors import NeuronIOError
@@ -34,6 +41,8 @@ from neuronio.surrogate.tasks.classify.source import Facts, FixedSource, Source
 ADDING = "-adding"
 SPOKEN = (PUBLISHED, SyntheticDigits.task, RealDigits.task)
 NAMES = tuple(name + end for name in SPOKEN for end in ("", ADDING))
+PUBLISHED_ROWS = {"train": 8156, "test": 2264}
+"""Recordings in each file of SHD."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +83,10 @@ class Spoken:
         return f"{self.kind}-recordings-{_file_of(split)}"
 
     def amount(self, split: str, samples: int) -> int:
-        """How many recordings there are to make."""
-        return self.recordings[_file_of(split)]
+        """How many recordings there are to make, or to copy."""
+        if self.kind == PUBLISHED:
+            return PUBLISHED_ROWS[_file_of(split)]
+        return self._speech().rows(_file_of(split))
 
     def together(self) -> int:
         """Recordings of a part."""
@@ -89,7 +100,14 @@ class Spoken:
         return 1
 
     def recipe(self, split: str, samples: int, seed: int) -> dict[str, Any]:
-        """Of the recordings: bins and pairs are made as they are read."""
+        """Of the recordings: bins and pairs are made as they are read.
+
+        Raises:
+            NeuronIOError: more are wanted than are to be spoken.
+        """
+        if self.kind == SyntheticDigits.task and not self.adding:
+            there = _spoken_for(split, self.recordings[_file_of(split)], seed)
+            self._check_enough(there, split, samples)
         if self.kind == PUBLISHED:
             name = _published(split)
             return {"file": name, "checksum": sources()[name].checksum}
@@ -136,14 +154,17 @@ class Spoken:
         found = binned_split(path, split, self.bin_ms, seed=seed)
         if self.adding:
             return Pairs(found, seed, samples)
-        if samples > len(found):
-            raise NeuronIOError(
-                f"{self.name} has {len(found):,} recordings for {split}, but {samples:,} are "
-                "wanted; ask for fewer in tasks[].samples, or speak more in tasks[].recordings"
-            )
+        self._check_enough(len(found), split, samples)
         # Files may be in the order of their digits.
         drawn = np.random.default_rng([seed, SPLITS.index(split)]).permutation(len(found))
         return FixedSource(found.select(np.sort(drawn[:samples])))
+
+    def _check_enough(self, there: int, split: str, wanted: int) -> None:
+        if wanted > there:
+            raise NeuronIOError(
+                f"{self.name} has {there:,} recordings for {split}, but {wanted:,} are "
+                "wanted; ask for fewer in tasks[].samples, or speak more in tasks[].recordings"
+            )
 
     def _speech(self) -> Speech:
         if self.kind == RealDigits.task:
@@ -166,6 +187,20 @@ def spoken(name: str, bin_ms: float | None, recordings: Mapping[str, int]) -> Sp
 
 def _file_of(split: str) -> str:
     return "test" if split == "test" else "train"
+
+
+@cache
+def _spoken_for(split: str, recordings: int, seed: int) -> int:
+    """How many of so many synthetic recordings of a file a split has."""
+    file = _file_of(split)
+    if file == "test":
+        return recordings
+    # A speaker speaks every digit before the next one does.
+    turns = range(0, recordings, len(KEYS))
+    heard = [draw_take(file, first, generator(seed, file, first)).speaker for first in turns]
+    speaker = np.repeat(heard, len(KEYS))[:recordings]
+    is_valid = np.isin(speaker, held_out_speakers(speaker, np.random.default_rng(seed)))
+    return int(np.count_nonzero(is_valid == (split == "valid")))
 
 
 def _published(split: str) -> str:
