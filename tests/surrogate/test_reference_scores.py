@@ -88,11 +88,13 @@ def test_references_of_the_same_trials_are_listed_once():
     spikes = np.eye(3, 50, dtype=bool)
     reference = reference_scores(made_up(spikes, np.zeros((3, 50), np.float32)))
 
-    def document(trials):
+    def document(trials, source="fit"):
         data = {"trials_scored": trials, "trials_left_out": 0, "spikes": 3}
-        return {"settings": {}, "protocol": "all", "data": data, "reference": reference}
+        of = {"model": {"source": source}, "settings": {}, "protocol": "all", "data": data}
+        return {**of, "reference": reference}
 
-    found = reference_documents([document(3), document(3), {"name": "of an older version"}])
+    old = {"name": "of an older version", "model": {"source": "fit"}}
+    found = reference_documents([document(3), document(3), old, document(2, "floor")])
     assert [d["model"]["name"] for d in found] == ["chance", "mean_voltage"]
     assert {d["model"]["source"] for d in found} == {"reference"}
     assert len(reference_documents([document(3), document(4)])) == 4
