@@ -14,14 +14,13 @@ from statistics import fmean
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
-from kept import KEPT, fits_by_name
+from kept import KEPT, fits_by_name, kept_configuration
 
 from neuronio.config import RunConfig, validate_config
 from neuronio.data.reference import published_surrogates
 from neuronio.drawing import save_figure
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_csv, read_json, write_atomic
-from neuronio.made import changed_file
 from neuronio.markdown import table, with_block
 from neuronio.sections import read_yaml
 from neuronio.surrogate.figures.drawn import figures
@@ -157,17 +156,11 @@ def kept_fits(fits: Path, run: RunConfig) -> list[Path]:
     Raises:
         NeuronIOError: one of them is damaged.
     """
-    found = []
     # kept.json is written last: a folder without it was left half copied.
     asked = fits_by_name(run)
-    for path in sorted(p for p in fits.glob(f"*/{KEPT}") if p.parent.name in asked):
-        try:
-            fault = changed_file(path.parent, read_json(path))
-        except (KeyError, TypeError, AttributeError) as error:
-            fault = f"{KEPT} cannot be read ({error})"
-        if fault:
-            raise NeuronIOError(f"{path.parent}: {fault}; restore it, or delete the folder")
-        found.append(path.parent)
+    found = sorted(p.parent for p in fits.glob(f"*/{KEPT}") if p.parent.name in asked)
+    for folder in found:
+        kept_configuration(folder)
     return found
 
 

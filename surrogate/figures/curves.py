@@ -55,8 +55,8 @@ def curves_figure(evaluations: Sequence[dict[str, Any]]) -> Figure:
             axis.plot(*_mean(row["of_seeds"], kind), label=row_mark.text, zorder=2, **style)
     for document in floor_documents(evaluations):
         if document.get("curves"):
+            words = floor_words([document], evaluations)
             for axis, kind in ((roc, "roc"), (low, "roc"), (precision, "precision_recall")):
-                words = floor_words([document], evaluations)
                 axis.plot(*_mean([document], kind), label=words, zorder=3, **FLOOR)
     _chance((roc, low), precision, evaluations)
     _finish(roc, low, precision)

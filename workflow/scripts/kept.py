@@ -90,6 +90,22 @@ def fits_by_name(run: RunConfig) -> dict[str, Fit | None]:
     return {fit.name: fit for fit in asked_fits(run)} | floor
 
 
+def kept_configuration(folder: Path) -> Any:
+    """The configuration that asks for what is kept in a folder.
+
+    Raises:
+        NeuronIOError: a file of it is damaged or missing.
+    """
+    try:
+        kept = read_json(folder / KEPT)
+        fault, configuration = changed_file(folder, kept), kept["configuration"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise NeuronIOError(f"{folder / KEPT} cannot be read ({error}); delete {folder}") from error
+    if fault:
+        raise NeuronIOError(f"{folder}: {fault}; restore it, or delete the folder")
+    return configuration
+
+
 class Keeper:
     """The folder of kept results of one configuration.
 
@@ -125,17 +141,8 @@ class Keeper:
         folder = self.folder / name
         if not (folder / KEPT).exists():
             return False
-        try:
-            kept = read_json(folder / KEPT)
-            fault = changed_file(folder, kept)
-            # Keys that came later than it have their defaults.
-            run = validate_config(kept["configuration"], name=str(folder))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise NeuronIOError(
-                f"{folder / KEPT} cannot be read ({error}); delete {folder}"
-            ) from error
-        if fault:
-            raise NeuronIOError(f"{folder}: {fault}; restore it, or delete the folder")
+        # Keys that came later than it have their defaults.
+        run = validate_config(kept_configuration(folder), name=str(folder))
         fit = next(iter(asked_fits(run)), None)
         if question(run, fit) != question(self.run, self.asked[name]):
             raise NeuronIOError(
