@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from study_page import FOLDER, ROOT, asked_alike, kept_fits, name_of
+from study_page import FOLDER, ROOT, asked_alike, kept_fits
+from study_reading import name_of
 
 import neuronio
 from neuronio.config import RunConfig, validate_config

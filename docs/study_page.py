@@ -15,6 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 from kept import KEPT, fits_by_name, kept_configuration
+from study_reading import name_of, number, reading
 
 from neuronio.config import RunConfig, validate_config
 from neuronio.data.reference import published_surrogates
@@ -25,7 +26,6 @@ from neuronio.markdown import table, with_block
 from neuronio.sections import read_yaml
 from neuronio.surrogate.figures.drawn import figures
 from neuronio.surrogate.figures.marks import label_words
-from neuronio.surrogate.models import FAMILIES
 from neuronio.surrogate.reference_scores import reference_documents
 from neuronio.surrogate.results_table import read_evaluations, write_table
 from neuronio.surrogate.summary import summary_rows
@@ -34,6 +34,12 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "results" / "neuronio"
 NEW_PAGE = """# {name}
 
+<!-- figures -->
+<!-- end -->
+
+<!-- reading -->
+<!-- end -->
+
 <!-- aims -->
 <!-- end -->
 
@@ -41,6 +47,13 @@ NEW_PAGE = """# {name}
 <!-- end -->
 """
 NOTHING = "No fit is kept yet: `make study` makes them."
+# Figure -> what it shows; others are files beside the page.
+CAPTIONS = {
+    "accuracy": "Accuracy against parameter count, with 95% intervals over trials",
+    "accuracy_multiply_adds": "Accuracy against multiply-adds per ms",
+    "accuracy_train_trials": "Accuracy against the number of training trials",
+    "learning": "Validation scores over the steps of training",
+}
 COSTS = ("parameters", "multiply_adds", "seconds")
 AMOUNT = "train_trials"
 # Score -> heading and digits.
@@ -86,30 +99,31 @@ def fits_table(rows: Sequence[Row]) -> str:
     return table(heads, lines)
 
 
-def name_of(row: Row) -> str:
-    """A fit in words, its label included."""
-    label = f", {label_words(row['label'])}" if row["label"] else ""
-    return f"{FAMILIES[row['model']].label}{label}"
+def best_of(rows: Sequence[Row], valid: Mapping[str, float | None], budget: float) -> Row | None:
+    """Ours of so many parameters at most that is best on validation trials.
+
+    Args:
+        rows: means over seeds.
+        valid: AUC on validation trials, by the name of the fit; ours is not chosen by test scores.
+    """
+    fits = [row for row in rows if row["source"] == "fit" and row["parameters"] <= budget]
+    chosen_by = {row["fits"]: [valid.get(name) for name in row["fits"].split()] for row in fits}
+    # Without a spike among the trials there is no AUC.
+    fits = [row for row in fits if None not in (row["auc_mean"], *chosen_by[row["fits"]])]
+    return max(fits, key=lambda row: fmean(chosen_by[row["fits"]]), default=None)
 
 
 def aims_table(rows: Sequence[Row], valid: Mapping[str, float | None]) -> str:
     """For each budget ours that is best on validation trials, the best published one, and the aim.
 
     Args:
-        rows: means over seeds.
-        valid: AUC on validation trials, by the name of the fit; ours is not chosen by test scores.
+        rows, valid: see `best_of`.
     """
     heads = ["parameters at most", "", *(head for head, _ in SCORES.values())]
     lines: list[Sequence[object]] = []
-    fits = [row for row in rows if row["source"] == "fit"]
-    chosen_by = {row["fits"]: [valid.get(name) for name in row["fits"].split()] for row in fits}
-    # Without a spike among the trials there is no AUC.
-    fits = [row for row in fits if None not in (row["auc_mean"], *chosen_by[row["fits"]])]
     for budget, aims in AIMS.items():
-        ours = [row for row in fits if row["parameters"] <= budget]
         said = f"{budget:,.0f}" if budget < float("inf") else "any"
-        if ours:
-            best = max(ours, key=lambda row: fmean(chosen_by[row["fits"]]))
+        if best := best_of(rows, valid, budget):
             seeds = f"{best['n_fits']} seeds" if best["n_fits"] > 1 else "one seed"
             who = f"{name_of(best)}, {best['parameters']:,} ({seeds})"
             lines.append([said, who, *(_value(best, f"{s}_mean", s) for s in SCORES)])
@@ -124,7 +138,7 @@ def aims_table(rows: Sequence[Row], valid: Mapping[str, float | None]) -> str:
 
 def _value(row: Row, key: str, score: str) -> str | None:
     value = row.get(key)
-    return None if value is None else f"{value:.{SCORES[score][1]}f}".removeprefix("0")
+    return None if value is None else number(value, SCORES[score][1])
 
 
 def _interval(row: Row, score: str) -> str | None:
@@ -193,6 +207,10 @@ def write_results(folder: Path, run: RunConfig, fits: Path | None = None) -> int
     page = folder / "README.md"
     text = page.read_text() if page.exists() else NEW_PAGE.format(name=folder)
     text = with_block(text, "aims", aims_table(rows, valid))
+    shown = [f"![{words}](figures/{name}.png)" for name, words in CAPTIONS.items() if name in drawn]
+    text = with_block(text, "figures", "\n\n".join(shown) or NOTHING)
+    best = best_of(rows, valid, float("inf"))
+    text = with_block(text, "reading", reading(rows, published_surrogates(), best))
     text = with_block(text, "fits", fits_table(rows) if rows else NOTHING)
     write_atomic(page, text.encode())
     return len(paths)

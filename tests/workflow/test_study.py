@@ -1,6 +1,7 @@
 """`make study`: finished fits are kept with the code, and are never made again."""
 
 import csv
+import re
 import shutil
 import subprocess
 import sys
@@ -131,9 +132,10 @@ def page():
 def test_the_page_shows_what_is_kept(kept, page):
     folder = kept.folder.parent
     (folder / "README.md").write_text("# Page\n<!-- aims -->\n<!-- end -->\n")
-    with pytest.raises(NeuronIOError, match="no table between '<!-- fits -->'"):
+    with pytest.raises(NeuronIOError, match="no table between '<!-- figures -->'"):
         page.write_results(folder, kept.run)
-    text = "# Page\n<!-- aims -->\nold\n<!-- end -->\n<!-- fits -->\n<!-- end -->\nlast\n"
+    marks = ["figures", "reading", "aims", "fits"]
+    text = "".join(f"<!-- {mark} -->\nold\n<!-- end -->\n" for mark in marks) + "last\n"
     (folder / "README.md").write_text(text)
     assert page.write_results(folder, kept.run) == 4
     shown = (folder / "README.md").read_text()
@@ -143,7 +145,10 @@ def test_the_page_shows_what_is_kept(kept, page):
     assert "| 8,002 | published: Branch-ELM v2, 8,002 | .9929 |" in shown
     assert "| *chance* |" in shown
     assert "| *integrator floor* |" in shown
-    assert (folder / "figures" / "accuracy.png").exists()
+    shown_figures = re.findall(r"!\[.+\]\((.+)\)", shown)
+    assert "figures/accuracy.png" in shown_figures
+    assert all((folder / figure).exists() for figure in shown_figures)
+    assert "no spike is among what they are scored on" in shown
     with (folder / "table.csv").open(newline="") as file:
         sources = [row["source"] for row in csv.DictReader(file)]
     assert sources == ["fit"] * 3 + ["floor"] + ["reference"] * 2

@@ -111,8 +111,9 @@ def of_fit(products):
 
 
 def fit_priority(wildcards):
-    """Low seeds before high ones: an interrupted run has one of every fit sooner."""
-    return 1 / (1 + PLAN.asked[FITS[wildcards.fit]].seed)
+    """One seed of every fit, in the configuration's order, before the next seed."""
+    order = sorted(PLAN.asked, key=lambda name: PLAN.asked[name].seed)
+    return 1 - order.index(FITS[wildcards.fit]) / len(order)
 
 
 def fit_threads(wildcards):

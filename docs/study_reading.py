@@ -1,0 +1,132 @@
+"""What the study's table says in words: sentences whose every number is read from its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from neuronio.surrogate.figures.marks import label_words
+from neuronio.surrogate.models import FAMILIES
+
+Row = dict[str, Any]
+AUC = "auc_mean"
+MULTIPLY_ADDS = (1_000, 3_000, 10_000, 100_000, 1_000_000)
+NO_FIT = "No fit is kept yet, or no spike is among what they are scored on."
+
+
+def name_of(row: Row) -> str:
+    """A fit in words, its label included."""
+    label = f", {label_words(row['label'])}" if row["label"] else ""
+    return f"{FAMILIES[row['model']].label}{label}"
+
+
+def reading(rows: Sequence[Row], published: Sequence[Row], best: Row | None) -> str:
+    """Paragraphs on the curve, what parameters and multiply-adds buy, and what is left above.
+
+    Args:
+        rows: means over seeds, of fits, a noise floor and references.
+        published: figures of others, each with its parameters and AUC.
+        best: the row of ours that was chosen on validation trials.
+    """
+    fits = [r for r in rows if r["source"] == "fit" and r[AUC] is not None]
+    if not fits:
+        return NO_FIT
+    plain = [row for row in fits if not row["label"]]
+    floor = next((row for row in rows if row["source"] == "floor"), None)
+    paragraphs = [
+        _curve(plain, [row for row in published if row["model"].startswith("branch_elm")])
+        if plain
+        else "",
+        _parameters(plain),
+        _multiply_adds(plain),
+        _settings([row for row in fits if row["label"]], published),
+        _above(best, floor) if best and floor else "",
+    ]
+    return "\n\n".join(filter(None, paragraphs))
+
+
+def _curve(fits: Sequence[Row], published: Sequence[Row]) -> str:
+    """How many parameters of ours do what the published networks do."""
+    said, reached = [], None
+    for ours in sorted(fits, key=lambda row: row["parameters"]):
+        worse = [row for row in published if row["auc"] <= ours[AUC]]
+        theirs = max(worse, key=lambda row: row["auc"], default=None)
+        if theirs and (reached is None or theirs["auc"] > reached["auc"]):
+            reached = theirs
+            said.append(
+                f"{theirs['label']} with {_size(theirs)} ({auc(theirs['auc'])}) by a "
+                f"{name_of(ours)} with {_size(ours)} ({auc(ours[AUC])})"
+            )
+    top = max(published, key=lambda row: row["auc"])
+    best = max(fits, key=lambda row: row[AUC])
+    first = f"Smallest of ours that reach a published ELM: {'; '.join(said)}. " if said else ""
+    last = f"The highest published AUC of an ELM is {auc(top['auc'])} ({_size(top)}), "
+    last += f"of our means {auc(best[AUC])} ({name_of(best)}, {_size(best)})."
+    return f"**The published curve.** {first}{last}"
+
+
+def _parameters(fits: Sequence[Row]) -> str:
+    """AUC over the sizes of every family that has several."""
+    said = []
+    for model in dict.fromkeys(row["model"] for row in fits):
+        sizes = sorted((r for r in fits if r["model"] == model), key=lambda r: r["parameters"])
+        if len(sizes) > 1:
+            steps = ", ".join(f"{auc(row[AUC])} with {row['parameters']:,}" for row in sizes)
+            said.append(f"{name_of(sizes[0])} {steps}")
+    return f"**What a parameter buys.** Mean AUC: {'; '.join(said)}." if said else ""
+
+
+def _multiply_adds(fits: Sequence[Row]) -> str:
+    """The highest AUC for a number of multiply-adds."""
+    said: list[str] = []
+    best: Row | None = None
+    for budget in MULTIPLY_ADDS:
+        within = [row for row in fits if row["multiply_adds_per_ms"] <= budget]
+        if within and (found := max(within, key=lambda row: row[AUC])) is not best:
+            best = found
+            said.append(
+                f"{auc(best[AUC])} for {budget:,} at most ({name_of(best)}, "
+                f"{best['multiply_adds_per_ms']:,})"
+            )
+    words = "The highest mean AUC by multiply-adds in every ms, every synapse counted as active: "
+    return f"**What a multiply-add buys.** {words}{'; '.join(said)}." if said else ""
+
+
+def _settings(labelled: Sequence[Row], published: Sequence[Row]) -> str:
+    """Fits under published settings beside the published networks of their size."""
+    by_size: Mapping[Any, Row] = {(r["model"], int(r["size"])): r for r in reversed(published)}
+    said = [
+        f"with {_size(row)} {auc(row[AUC])} (published: {auc(theirs['auc'])})"
+        for row in labelled
+        if (theirs := by_size.get((row["model"], int(row["size"]))))
+    ]
+    words = "A Branch-ELM fitted to our data by the published recipe has mean AUC "
+    return f"**What the recipe does.** {words}{', '.join(said)}." if said else ""
+
+
+def _above(best: Row, floor: Row) -> str:
+    """What is between the best fit and the integrator's noise floor."""
+    scores = {"AUC": (AUC, 4), "AP": ("average_precision_mean", 2)}
+    scores |= {"F1 within 2 ms": ("spike_f1_2ms_mean", 2), "soma RMSE": ("soma_rmse_mV_mean", 2)}
+    said = [
+        f"{name} {number(best[key], digits)} of {number(floor[key], digits)}"
+        for name, (key, digits) in scores.items()
+        if best[key] is not None and floor[key] is not None
+    ]
+    words = "The same trials integrated with half the time step agree better than any fit: "
+    words += f"of what they give, {name_of(best)} with {_size(best)} has "
+    return f"**The integrator's noise floor.** {words}{', '.join(said)} (mV)."
+
+
+def _size(row: Row) -> str:
+    return f"{row['parameters']:,.0f} parameters"
+
+
+def auc(value: float) -> str:
+    """An area under the curve as text, without its leading zero."""
+    return number(value, 4)
+
+
+def number(value: float, digits: int) -> str:
+    """A score as text, without its leading zero."""
+    return f"{value:.{digits}f}".removeprefix("0")

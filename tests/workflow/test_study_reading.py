@@ -1,0 +1,48 @@
+"""What the study's page says of its own table."""
+
+from study_reading import NO_FIT, reading
+
+from neuronio.data.reference import published_surrogates
+
+SCORES = ("average_precision", "spike_f1_2ms", "soma_rmse_mV")
+
+
+def row(model, size, parameters, multiply_adds, auc, label=None, source="fit"):
+    found = {"model": model, "size": size, "parameters": parameters, "label": label}
+    found |= {"multiply_adds_per_ms": multiply_adds, "source": source, "auc_mean": auc}
+    return found | {f"{score}_mean": auc and auc / 2 for score in SCORES}
+
+
+SMALL = row("pooled_elm", 6, 374, 1_700, 0.9765)
+LARGE = row("pooled_elm", 20, 3_302, 4_600, 0.9925)
+RECIPE = row("branch_elm", 20, 8_002, 8_025, 0.9911, label="published_settings")
+FLOOR = row("integrator-floor", None, None, None, 0.998, source="floor")
+
+
+def test_every_sentence_is_read_from_the_rows():
+    tcn = row("tcn", 8, 467_562, 467_392, 0.95)
+    said = reading([SMALL, LARGE, tcn, RECIPE, FLOOR], published_surrogates(), LARGE)
+    curve, bought, work, recipe, floor = said.split("\n\n")
+    # The best published network that each reaches.
+    assert (
+        "Branch-ELM v1 with 5,077 parameters (.9757) by a pooled ELM with 374 parameters (.9765); "
+        "Branch-ELM v1 with 8,002 parameters (.9922) by a pooled ELM with 3,302 parameters (.9925)."
+    ) in curve
+    assert "published AUC of an ELM is .9946 (54,002 parameters), of our means .9925" in curve
+    assert bought.endswith("Mean AUC: pooled ELM .9765 with 374, .9925 with 3,302.")
+    assert ".9765 for 3,000 at most (pooled ELM, 1,700); .9925 for 10,000 at most" in work
+    assert "1,000,000" not in work
+    assert recipe.endswith("mean AUC with 8,002 parameters .9911 (published: .9922).")
+    assert "pooled ELM with 3,302 parameters has AUC .9925 of .9980, AP .50 of .50" in floor
+
+
+def test_nothing_is_said_of_what_is_not_there():
+    chance = row("chance", None, None, None, 0.5, source="reference")
+    silent = row("branch_elm", 1, 4_601, 4_643, None)
+    assert reading([], [], None) == NO_FIT
+    assert reading([chance, silent, FLOOR], published_surrogates(), None) == NO_FIT
+    only = reading([SMALL], published_surrogates(), SMALL)
+    assert "What a parameter buys" not in only
+    assert "noise floor" not in only
+    labelled = reading([RECIPE], published_surrogates(), RECIPE)
+    assert labelled.startswith("**What the recipe does.**")
