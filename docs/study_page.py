@@ -26,7 +26,7 @@ from neuronio.markdown import table, with_block
 from neuronio.sections import read_yaml
 from neuronio.surrogate.figures.drawn import figures
 from neuronio.surrogate.figures.marks import label_words
-from neuronio.surrogate.reference_scores import reference_documents
+from neuronio.surrogate.reference_scores import fits_among, reference_documents
 from neuronio.surrogate.results_table import read_evaluations, write_table
 from neuronio.surrogate.summary import summary_rows
 
@@ -154,7 +154,7 @@ def asked_alike(evaluations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     trial one spike more or less, and so take it out of those that are scored or into them: that is
     no other question either, and the first of the fits says how many there are.
     """
-    fits = [e for e in evaluations if e["model"]["source"] != "floor"]
+    fits = fits_among(evaluations)
     scored = {"trials_scored": fits[0]["data"]["trials_scored"]} if fits else {}
     return [
         evaluation

@@ -7,6 +7,7 @@ from typing import Any
 
 from neuronio.surrogate.figures.marks import label_words
 from neuronio.surrogate.models import FAMILIES
+from neuronio.surrogate.reference_scores import FLOOR_SOURCE
 
 Row = dict[str, Any]
 AUC = "auc_mean"
@@ -32,7 +33,7 @@ def reading(rows: Sequence[Row], published: Sequence[Row], best: Row | None) -> 
     if not fits:
         return NO_FIT
     plain = [row for row in fits if not row["label"]]
-    floor = next((row for row in rows if row["source"] == "floor"), None)
+    floor = next((row for row in rows if row["source"] == FLOOR_SOURCE), None)
     paragraphs = [
         _curve(plain, [row for row in published if row["model"].startswith("branch_elm")])
         if plain

@@ -22,6 +22,7 @@ from neuronio.surrogate.load import load_model
 from neuronio.surrogate.measure import Measure
 from neuronio.surrogate.metrics import measures
 from neuronio.surrogate.protocol import Protocol
+from neuronio.surrogate.reference_scores import fits_among
 from neuronio.surrogate.scored import open_for, scored_trials
 from neuronio.surrogate.store import trials_named
 from neuronio.surrogate.summary import over_seeds, summary_rows
@@ -44,7 +45,7 @@ def with_bases(evaluations: Sequence[Document]) -> list[tuple[list[Document], li
     Raises:
         NeuronIOError: a labelled fit has several bases.
     """
-    groups = over_seeds(e for e in evaluations if e["model"]["source"] != "floor")
+    groups = over_seeds(fits_among(evaluations))
     plain = [group for group in groups if not group[0].get("label")]
     found = []
     for group in groups if plain else ():

@@ -82,7 +82,7 @@ def reference_documents(evaluations: Iterable[dict[str, Any]]) -> list[dict[str,
     Those of a noise floor are left out: it may have fewer trials than the fits beside it.
     """
     found: dict[str, dict[str, Any]] = {}
-    for document in (e for e in evaluations if e["model"]["source"] != FLOOR_SOURCE):
+    for document in fits_among(evaluations):
         for name, scores in document.get("reference", {}).items():
             of = {key: document[key] for key in ("settings", "protocol", "data")}
             counts = [of["data"][key] for key in ("trials_scored", "spikes")]
@@ -90,6 +90,11 @@ def reference_documents(evaluations: Iterable[dict[str, Any]]) -> list[dict[str,
             model = without_model(name, SOURCE)
             found.setdefault(key, {"name": name, "model": model, **of, "scores": scores})
     return sorted(found.values(), key=lambda document: document["name"])
+
+
+def fits_among(evaluations: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Evaluations of models, without that of a noise floor."""
+    return [e for e in evaluations if e["model"]["source"] != FLOOR_SOURCE]
 
 
 def without_model(name: str, source: str) -> dict[str, Any]:

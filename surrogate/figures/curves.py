@@ -20,7 +20,7 @@ from neuronio.surrogate.figures.levels import (
 )
 from neuronio.surrogate.figures.marks import marks, representatives
 from neuronio.surrogate.figures.scales import letters, scored_words
-from neuronio.surrogate.reference_scores import reference_documents
+from neuronio.surrogate.reference_scores import fits_among, reference_documents
 from neuronio.surrogate.summary import over_seeds, summary_rows
 
 MOST = 8
@@ -39,7 +39,7 @@ def curves_figure(evaluations: Sequence[dict[str, Any]]) -> Figure:
     Raises:
         NeuronIOError: no evaluation holds curves.
     """
-    fits = [e for e in evaluations if e.get("curves") and e["model"]["source"] != "floor"]
+    fits = [e for e in fits_among(evaluations) if e.get("curves")]
     if not fits:
         raise NeuronIOError(
             "no evaluation holds curves; evaluate again, on test trials with output spikes"

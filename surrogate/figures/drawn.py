@@ -15,6 +15,7 @@ from neuronio.surrogate.figures.curves import curves_figure
 from neuronio.surrogate.figures.learning import History, learning_figure
 from neuronio.surrogate.figures.marks import Row
 from neuronio.surrogate.figures.traces import Prediction, traces_figure
+from neuronio.surrogate.reference_scores import fits_among
 
 TRACES_MS = 1500
 
@@ -42,11 +43,12 @@ def figures(
         title: of the traces.
     """
     found: Figures = {}
-    if any(e["model"]["source"] != "floor" for e in evaluations):
+    fits = fits_among(evaluations)
+    if fits:
         found |= {
             accuracy_name(x): partial(accuracy_figure, evaluations, published, x) for x in costs
         }
-    if any(e.get("curves") for e in evaluations if e["model"]["source"] != "floor"):
+    if any(e.get("curves") for e in fits):
         found["curves"] = partial(curves_figure, evaluations)
     if differences:
         found["ablation"] = partial(ablation_figure, differences)
