@@ -4,7 +4,6 @@ import functools
 import json
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,13 +121,13 @@ def test_the_generator_of_the_page_on_extending_works(tmp_path):
 
 def test_the_examples_of_the_page_on_streaming_work(make_shard, tmp_path):
     quick = {"steps": 2, "validate_every": 1, "window_ms": 100, "burn_in_ms": 20, "threads": 1}
-    where = tmp_path / "fits" / "branch_elm-3-seed0"
+    where = tmp_path / "results" / "demo" / "fits" / "branch_elm-3-seed0"
     options = {"num_branch": 4, "synapses_per_branch": 5}
     files = make_shard(1), make_shard(2)
     neuronio.fit("branch_elm", *files, where, size=3, options=options, ignore_ms=100, **quick)
     blocks = code_blocks(ROOT / "docs/streaming.md", "python")
     for script in ("\n".join(blocks[:2]), blocks[2]):
-        # Each in a process of its own, in the folder that the fit lies in.
+        # Each in a process of its own, in the folder that `make run` ran in.
         command = [sys.executable, "-c", script]
         result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
@@ -139,19 +138,14 @@ def test_the_examples_of_the_page_on_streaming_work(make_shard, tmp_path):
 def test_the_page_on_bringing_a_cell_works(tmp_path):
     """Its files and commands, in a folder with what it says is there."""
     page = ROOT / "docs" / "bring-your-own-cell.md"
-    tests = ROOT / "tests"
     (tmp_path / "mine.yaml").write_text(code_blocks(page, "yaml")[0])
-    shutil.copy(tests / "data" / "field" / "good.swc", tmp_path / "mine.swc")
-    shutil.copytree(tests / "simulation" / "mods", tmp_path / "mechanisms")
-    shutil.copy(tests / "cells" / "python" / "stick.py", tmp_path)
-    commands = [line for block in code_blocks(page, "sh") for line in block.splitlines()]
-    assert len(commands) == 5
+    text = "\n".join(code_blocks(page, "sh")).replace("CLONE/", f"{ROOT}/")
+    commands = [shlex.split(line) for line in text.splitlines()]
+    assert len(commands) == 8
     for command in commands:
+        interpreter = [sys.executable, "-m"] if command[0] == "neuronio" else []
         done = subprocess.run(
-            [sys.executable, "-m", *shlex.split(command)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
+            [*interpreter, *command], cwd=tmp_path, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
     made = {path.name for path in tmp_path.iterdir()}

@@ -32,6 +32,7 @@ from neuronio.sections import read_yaml
 
 POLL_S = 20.0
 SIGNALLED = 128
+DRY = {"-n", "--dry-run", "--dryrun"}
 LEAST_STEPS = 20
 
 
@@ -91,7 +92,7 @@ def make(document: dict[str, Any], keeper: Keeper, rest: list[str]) -> int:
     plan = Plan(validate_config(document, name=str(config)), str(config))
 
     def keep() -> None:
-        for name in keeper.keep_finished(plan):
+        for name in keeper.keep_finished(plan) if DRY.isdisjoint(rest) else []:
             print(f"Kept {name} in {keeper.folder}", flush=True)
 
     keep()  # what an interrupted run left
@@ -138,6 +139,8 @@ def study(given: argparse.Namespace, rest: list[str]) -> int:
         codes.append(make(left, keeper, rest))
         if codes[-1] < 0 or codes[-1] > SIGNALLED:  # it was ended, and did not fail
             return codes[-1]
+    if not DRY.isdisjoint(rest):
+        return max(codes, default=0)
     # Also when something failed: the next time begins with what is there.
     command = [sys.executable, str(ROOT / "docs" / "study_page.py"), "--fits", str(given.keep)]
     command += ["--folder", str(given.page or given.keep.parent)]

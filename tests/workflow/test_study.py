@@ -197,6 +197,16 @@ def test_what_a_study_cannot_do_is_one_sentence(options, said, tmp_path, monkeyp
 
 @pytest.mark.parametrize(("code", "turns"), [(1, 2), (130, 1), (143, 1), (-9, 1)])
 def test_the_second_turn_follows_a_failure_but_not_an_end(code, turns, tmp_path, monkeypatch):
+    assert two_turns(code, tmp_path, monkeypatch) == ["smoke", "smoke-labelled"][:turns]
+    assert (tmp_path / "kept" / "README.md").exists() == (turns == 2)
+
+
+def test_a_dry_run_shows_both_turns_and_writes_nothing(tmp_path, monkeypatch):
+    assert two_turns(0, tmp_path, monkeypatch, "--dry-run") == ["smoke", "smoke-labelled"]
+    assert not (tmp_path / "kept").exists()
+
+
+def two_turns(code, tmp_path, monkeypatch, *options):
     document = read_yaml(SMOKE, "configuration")
     document["fits"].append({**document["fits"][0], "label": "other", "training": {"steps": 9}})
     (tmp_path / "two.yaml").write_text(yaml.safe_dump(document))
@@ -208,11 +218,10 @@ def test_the_second_turn_follows_a_failure_but_not_an_end(code, turns, tmp_path,
         return code
 
     monkeypatch.setattr(module, "make", make)
-    asked = ["--configfile", "two.yaml", "--keep", "kept/fits"]
+    asked = ["--configfile", "two.yaml", "--keep", "kept/fits", *options]
     monkeypatch.setattr(sys, "argv", [str(STUDY), *asked])
     assert module.main() == code
-    assert names == ["smoke", "smoke-labelled"][:turns]
-    assert (tmp_path / "kept" / "README.md").exists() == (turns == 2)
+    return names
 
 
 def test_a_file_of_ones_own_is_not_kept(tmp_path):
