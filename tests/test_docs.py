@@ -139,8 +139,8 @@ def test_the_page_on_bringing_a_cell_works(tmp_path):
     """Its files and commands, in a folder with what it says is there."""
     page = ROOT / "docs" / "bring-your-own-cell.md"
     (tmp_path / "mine.yaml").write_text(code_blocks(page, "yaml")[0])
-    text = "\n".join(code_blocks(page, "sh")).replace("CLONE/", f"{ROOT}/")
-    commands = [shlex.split(line) for line in text.splitlines()]
+    text = "".join(code_blocks(page, "sh")).replace("CLONE/", f"{ROOT}/")
+    commands = [shlex.split(line, comments=True) for line in text.splitlines()]
     assert len(commands) == 8
     for command in commands:
         interpreter = [sys.executable, "-m"] if command[0] == "neuronio" else []
