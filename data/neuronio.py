@@ -27,6 +27,10 @@ SEGMENT_KEYS = {
     "distance_um": "allSegments_DistFromSoma",
     "section": "allSegments_SectionInd",
 }
+# What our exports say of themselves beside the published keys.
+OURS = "neuronio"
+# A file without it is of the published model where it has this many segments.
+PUBLISHED_SEGMENTS, PUBLISHED_BASAL, MOST_SEGMENTS = 639, 262, 32_768
 SEGMENT_TYPES = ("basal", "apical", "soma", "other")
 
 
@@ -80,15 +84,21 @@ def _shard_of(
     table = _segment_table(params, segments, trials[0], pickle_path)
     source = Source(pickle_path, params, len(table), *numbering)
     rate = source.rate(trials[0], f"{pickle_path}, trial 0")
-    plain = {k: _plain(value) for k, value in params.items() if k not in SEGMENT_KEYS.values()}
+    plain = {
+        k: _plain(value) for k, value in params.items() if k not in (*SEGMENT_KEYS.values(), OURS)
+    }
     carried = {k: value for k, value in plain.items() if value is not None or params[k] is None}
     if rate not in (None, SAMPLES_PER_MS):
         carried[RATE_KEY] = SAMPLES_PER_MS  # what the shard holds, and so its export
+    ours = _plain(params.get(OURS))
+    ours = ours if isinstance(ours, dict) else {}
+    published = segments is None and (table.type == "basal").sum() == PUBLISHED_BASAL
+    published &= len(table) == PUBLISHED_SEGMENTS
     info = {
-        "cell": "neuronio" if segments is None else "unknown",
+        "cell": ours.get("cell", "neuronio" if published else "unknown"),
         "generator": "imported",
         "dataset_seed": _plain(params.get("randomSeed", params.get("random_seed"))),
-        "t0_artefact": True if segments is None else None,
+        "t0_artefact": ours.get("t0_artefact", True if published else None),
         "engine": "imported",
         "source": Path(pickle_path).name,
         "half_precision": _is_half(trials[0]),
@@ -180,6 +190,8 @@ def _types(given: str) -> list[str]:
                 f"--segments has {part.strip()!r}, but wanted is TYPE:NUMBER,... with types "
                 f"{', '.join(SEGMENT_TYPES)}, such as basal:262,apical:377"
             )
+        if len(count) > len(str(MOST_SEGMENTS)) or len(types) + int(count) > MOST_SEGMENTS:
+            raise NeuronIOError(f"--segments has more than {MOST_SEGMENTS:,} segments")
         types += [kind] * int(count)
     return types
 
@@ -205,6 +217,7 @@ def _params(shard: Shard) -> dict:
         "averageOutputFrequency": sum(counts) / total_s,
         "listOfISIs": intervals,
         "ISICV": float(np.std(intervals) / np.mean(intervals)) if intervals else float("nan"),
+        OURS: {key: shard.info.get(key) for key in ("cell", "t0_artefact")},
         **carried,
     }
 

@@ -47,6 +47,8 @@ from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 from neuronio.files import replacing
 
+TrialName = tuple[str, int]
+
 
 class Shard:
     """A shard open for reading; nothing but its attributes is read until asked for.
@@ -152,13 +154,25 @@ class Shard:
         """Index of each trial in the dataset, (n,) int64."""
         return self._read("trial_index", slice(None))
 
+    @cached_property
+    def names(self) -> list[TrialName]:
+        """What tells each trial from all others.
+
+        The digest of its recipe and its index in the dataset, or the checksum of its file and its
+        place there where there is no recipe.
+        """
+        source, places = self.info.get("content_sha256", self.path), range(self.n_trials)
+        if recipe := self.info.get("recipe"):
+            source, places = recipe, self.trial_index[: self.n_trials].tolist()
+        return [(str(source), place) for place in places]
+
     def inputs(self, i: int) -> InputEvents:
         """Input spikes of the i-th trial of the shard.
 
         Raises:
-            NeuronIOError: they are damaged; names the file and the trial.
+            NeuronIOError: they are damaged, or there is no such trial; names file and trial.
         """
-        start, stop = self._read("inputs/trial_offset", slice(i, i + 2))
+        start, stop = self._read("inputs/trial_offset", self._two(i))
         counts = self._read("inputs/events_per_ms", i)
         offset = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         synapse = self._read("inputs/synapse", slice(start, stop))
@@ -198,7 +212,7 @@ class Shard:
 
     def spike_ms(self, i: int) -> np.ndarray:
         """Output spike times of the i-th trial, (spikes,) float64, ms."""
-        start, stop = self._read("spikes/trial_offset", slice(i, i + 2))
+        start, stop = self._read("spikes/trial_offset", self._two(i))
         return self._read("spikes/time_ms", slice(start, stop))
 
     def recording(self, i: int) -> Recording:
@@ -211,7 +225,20 @@ class Shard:
             self.segments_mV(i) if self.has_segments else None,
         )
 
+    def _two(self, i: int) -> slice:
+        """Where the i-th trial begins and ends among offsets."""
+        self._check_there(i)
+        return slice(i, i + 2)
+
+    def _check_there(self, i: int) -> None:
+        if not 0 <= i < self.n_trials:
+            raise NeuronIOError(
+                f"{self.path} has no trial {i}: it holds {self.n_trials}, numbered from 0"
+            )
+
     def _read(self, name: str, where: int | slice) -> np.ndarray:
+        if not isinstance(where, slice):
+            self._check_there(where)
         if name not in self.file:
             raise NeuronIOError(f"{self.path} holds no {name}: it was not recorded")
         try:

@@ -127,8 +127,17 @@ def at_work(results: Path) -> bool:
         return not lock_file(file)
 
 
+def _marked(mark: Path) -> set[str]:
+    try:
+        return {Path(folder).name for folder in read_json(mark)["folders"]}
+    except (KeyError, TypeError) as error:
+        raise NeuronIOError(
+            f"{mark} does not say what its run shows; run that again, or delete it"
+        ) from error
+
+
 def unused(results: Path) -> Iterator[Path]:
-    """What lies in the store of `results` and belongs to no run as it was last finished.
+    """What lies in the store of `results` and belongs to no run as it last finished or began.
 
     Raises:
         NeuronIOError: there is no such store, or a run's list cannot be read.
@@ -136,11 +145,7 @@ def unused(results: Path) -> Iterator[Path]:
     store = results / MADE
     if not store.is_dir():
         raise NeuronIOError(f"{store} does not exist; give the folder that holds the runs' results")
-    used = {
-        Path(folder).name
-        for marker in results.glob(f"*/{CURRENT}/*.json")
-        for folder in read_json(marker)["folders"]
-    }
+    used = {name for mark in results.glob(f"*/{CURRENT}/*.json") for name in _marked(mark)}
     for path in sorted(store.iterdir()):
         if path.name == DAMAGED:
             yield from sorted(path.iterdir())

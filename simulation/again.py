@@ -18,14 +18,19 @@ FLAGS = {
     "precision": "--precision",
 }
 
+NEEDED = {"attempts", "cell_given", "cell_model", "dataset_seed", "failed", "generator"}
+NEEDED |= {"generator_parameters", "retried", "split", "t0_artefact"}
+
 
 def trial_command(shard: Shard, index: int) -> str:
     """The command line that simulates a trial of a shard again, bit for bit on a like processor.
 
     Raises:
-        NeuronIOError: the shard does not hold the trial.
+        NeuronIOError: the shard does not hold the trial, or does not say how it was made.
     """
     info, name = shard.info, str(index)
+    if lacking := sorted(NEEDED - info.keys()):
+        raise NeuronIOError(f"{shard.path} does not say how it was made: it lacks {lacking[0]}")
     if index not in shard.trial_index:
         failed = f": it failed because {info['failed'][name]}" if name in info["failed"] else ""
         raise NeuronIOError(f"{shard.path} does not hold trial {index}{failed}")

@@ -14,7 +14,7 @@ import numpy as np
 
 from neuronio.conventions import BIN_SHIFT_MS, BUSY_SPIKES, IGNORE_MS, SOMA_CLIP_MV
 from neuronio.data.reference import PublishedFigure, published_figure
-from neuronio.data.shard import Shard
+from neuronio.data.shard import Shard, TrialName
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 
@@ -174,8 +174,10 @@ def measure_split(name: str, paths: Sequence[str | Path]) -> SplitQuality:
     """Read every trial of a split once, one at a time.
 
     Raises:
-        NeuronIOError: a shard cannot be read, or they differ in cell, generator or duration.
+        NeuronIOError: a shard cannot be read, they differ in cell, generator or duration, or hold
+            a trial twice.
     """
+    seen: set[TrialName] = set()
     n_spikes, n_late, isi, percentiles, moments = [], [], [], [], []
     examples: list[tuple[int, InputEvents, Recording]] = []
     counts = np.zeros(len(SOMA_EDGES_MV) - 1, dtype=np.int64)
@@ -184,6 +186,12 @@ def measure_split(name: str, paths: Sequence[str | Path]) -> SplitQuality:
         with Shard(path) as shard:
             info = shard.info
             what.add((info.get("cell"), info.get("generator"), shard.duration_ms))
+            if twice := seen.intersection(shard.names):
+                raise NeuronIOError(
+                    f"{path} holds trial {min(twice)[1]}, which another shard given with it holds "
+                    "too; give each trial once"
+                )
+            seen.update(shard.names)
             for i in range(len(shard)):
                 spikes, soma, inputs = (
                     shard.spike_ms(i),

@@ -66,14 +66,18 @@ class Resamples:
 
         For differences of two scores on the same trials, which are neither bounded nor skewed as
         scores are: there the corrections of BCa, themselves uncertain, cover less than this does.
-        Empty without resamples; None where a score is undefined or there is one trial.
+        Empty without resamples; None where a score is undefined, or one trial alone defines it.
         """
         drawn, n = self.weight.shape
         if not drawn:
             return {}
-        found = {name: v[np.isfinite(v)] for name, v in scores(self.weight).items()}
+        values = scores(np.concatenate([1.0 - np.eye(n), self.weight]))
         if n < 2:
-            return dict.fromkeys(found)
+            return dict.fromkeys(values)
+        found = {
+            name: v[n:][np.isfinite(v[n:])] if np.isfinite(v[:n]).all() else v[:0]
+            for name, v in values.items()
+        }
         scale = stdtrit(n - 1, (1.0 + self.confidence) / 2.0) * np.sqrt(n / (n - 1))
         # Of a score that most resamples leave undefined, the others say little.
         enough = max(2, drawn / 2)
@@ -85,15 +89,15 @@ def bca(point: float, without_one: np.ndarray, drawn: np.ndarray, confidence: fl
 
     Args:
         point: of all trials; without_one: (trials,), each left out in turn; drawn: (resamples,).
-        Those undefined (NaN) do not count.
+        Of those drawn, undefined ones (NaN) do not count. Where leaving out one trial leaves the
+        score undefined, as where one trial holds every spike, it is a score of that trial, and
+        there is no interval.
     """
     drawn = np.sort(drawn[np.isfinite(drawn)])
-    if len(drawn) < 2 or not np.isfinite(point):
+    if len(drawn) < 2 or not np.isfinite([point, *without_one]).all():
         return {"low": None, "high": None}
     tail, n = (1.0 - confidence) / 2.0, len(without_one)
-    z = ndtri([tail, 1.0 - tail])
-    if n > 1:
-        z = stdtrit(n - 1, [tail, 1.0 - tail]) * np.sqrt(n / (n - 1))
+    z = stdtrit(n - 1, [tail, 1.0 - tail]) * np.sqrt(n / (n - 1))
     below = (np.count_nonzero(drawn < point) + np.count_nonzero(drawn <= point)) / 2
     bias = ndtri((below + 0.5) / (len(drawn) + 1))
     shift = bias + z
@@ -104,9 +108,6 @@ def bca(point: float, without_one: np.ndarray, drawn: np.ndarray, confidence: fl
 
 def acceleration(without_one: np.ndarray) -> float:
     """How fast a score's standard error changes with the score: from the jackknife; 0 if flat."""
-    values = without_one[np.isfinite(without_one)]
-    if len(values) < 2:
-        return 0.0
-    difference = values.mean() - values
+    difference = without_one.mean() - without_one
     scale = float((difference**2).sum() ** 1.5)
     return float((difference**3).sum() / (6.0 * scale)) if scale > 0 else 0.0

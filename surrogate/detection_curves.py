@@ -11,6 +11,9 @@ FALSE_RATES = np.geomspace(1e-5, 1.0, 101)
 RECALLS = np.linspace(0.0, 1.0, 101)
 DIGITS = 5
 
+# Curve -> what its axes hold.
+CURVES = {"roc": ("false", "true"), "precision_recall": ("recall", "precision")}
+
 Curves = dict[str, dict[str, list[float]]]
 
 

@@ -13,6 +13,9 @@ from neuronio.surrogate.models.base import Surrogate
 from neuronio.surrogate.models.elm import Elm
 from neuronio.surrogate.recurrence.reference import PROPOSAL_SCALE
 
+# What the equations are those of; a subclass that computes otherwise is another model.
+STEPS = ("forward", "advance", "traces", "held", "first_state", "decay_and_gain")
+
 
 @dataclass(frozen=True)
 class ElmStep:
@@ -51,12 +54,17 @@ def elm_step(model: Surrogate) -> ElmStep:
     """The step of a model of the ELM family.
 
     Raises:
-        NeuronIOError: it is of another family.
+        NeuronIOError: it is of another family, or a subclass that computes otherwise.
     """
     if not isinstance(model, Elm):
         raise NeuronIOError(
             f"{type(model).__name__} is not an ELM, whose step alone can be written in C++; "
             "export it as .onnx"
+        )
+    if changed := [name for name in STEPS if getattr(type(model), name) is not getattr(Elm, name)]:
+        raise NeuronIOError(
+            f"{type(model).__name__} has its own {', '.join(changed)}, which the equations of an "
+            "ELM's step in C++ do not know; export it as .onnx"
         )
     (first, bias), *layers = ((_array(layer.weight), _array(layer.bias)) for layer in model.mlp)
     decay_d, gain_d = model.decay_and_gain()

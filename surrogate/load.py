@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from neuronio.data.shard import TrialName
 from neuronio.errors import NeuronIOError
 from neuronio.recipe import digest
 from neuronio.surrogate.checkpoint import load_weights, read_record, read_tensors
@@ -14,7 +15,6 @@ from neuronio.surrogate.further_targets import FILE, FurtherTargets
 from neuronio.surrogate.models import Surrogate, build_model, option_values, parse_options
 from neuronio.surrogate.protocol import SomaScale
 from neuronio.surrogate.published import MODEL_NAME, is_published, load_published
-from neuronio.surrogate.store import TrialName
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class LoadedModel:
         module: the model with its weights, in evaluation mode.
         source: 'fit' or 'published'.
         seed: of the fit, if it is one.
-        threshold: logit above which it calls a spike, chosen on the fit's validation data.
+        threshold: logit that a peak, the largest within 2 ms, must reach to be called a spike,
+            chosen on the fit's validation data.
         config: config.json of the fit; None for published weights.
         further: what it was fitted to beside spikes and soma, if anything.
         summary: summary.json of the fit; None for published weights.

@@ -55,6 +55,17 @@ class Connections:
     delay_ms: np.ndarray
 
     def __post_init__(self) -> None:
+        given = {"target": self.target, "synapse": self.synapse, "delay_ms": self.delay_ms}
+        if len({len(array) for array in given.values()}) > 1:
+            lengths = ", ".join(f"{len(array)} {name}" for name, array in given.items())
+            raise NeuronIOError(f"each connection needs one of each, but there are {lengths}")
+        first = np.asarray(self.first)
+        ends = len(first) and (int(first[0]), int(first[-1])) == (0, len(self.target))
+        if not ends or (np.diff(first) < 0).any():
+            raise NeuronIOError(
+                f"'first' must rise from 0 to {len(self.target)}, the number of connections; "
+                "`Connections.of` makes it"
+            )
         if len(self.delay_ms) and self.delay_ms.min() < 1:
             raise NeuronIOError(
                 f"a delay is {self.delay_ms.min()} ms but must be at least 1 ms, the time step"
@@ -84,9 +95,14 @@ class Connections:
         Raises:
             NeuronIOError: as the class, or a source does not exist.
         """
+        source, target, synapse, delay_ms = map(np.asarray, (source, target, synapse, delay_ms))
+        if len(source) != len(target):
+            raise NeuronIOError(f"there are {len(source)} sources but {len(target)} targets")
         _check_exist("comes from neuron", source, neurons)
         order = np.argsort(source, kind="stable")
         first = np.searchsorted(source[order], np.arange(neurons + 1))
+        if {len(synapse), len(delay_ms)} != {len(source)}:
+            return cls(first, target, synapse, delay_ms)  # which refuses them
         return cls(first, target[order], synapse[order], delay_ms[order])
 
     @classmethod
@@ -190,7 +206,9 @@ class Firing:
 
     Attributes:
         threshold_logit: it does in a ms of which the logit is above; None: with the probability
-            that the model predicts.
+            that the model predicts, which gives the rate it was fitted to. The threshold that a fit
+            chose is for peaks, which no neuron can know before they are over: taken here it gives
+            several times as many spikes.
         refractory_ms: after a spike, for so many ms, it does not.
     """
 

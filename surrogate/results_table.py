@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_csv, write_json
+from neuronio.surrogate.detection_curves import CURVES
 from neuronio.surrogate.reference_scores import COSTS, reference_documents
 from neuronio.surrogate.summary import summary_rows
 
@@ -30,8 +33,9 @@ def read_evaluations(paths: Iterable[Path]) -> list[dict[str, Any]]:
                 raise NeuronIOError(
                     f"{path} is of a classifier of sequences; its figures are those of its run"
                 )
-            _row(document), _order(document), summary_rows([document])
-        except (AttributeError, KeyError, TypeError) as error:
+            _row(document), _order(document), summary_rows([document]), document["protocol"]
+            _check_curves(document.get("curves") or {})
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise NeuronIOError(
                 f"{path} is not an evaluation; give files made by `neuronio evaluate`"
             ) from error
@@ -40,6 +44,15 @@ def read_evaluations(paths: Iterable[Path]) -> list[dict[str, Any]]:
     if not documents:
         raise NeuronIOError("no evaluations given; give one or more evaluation.json files")
     return sorted(documents, key=_order)
+
+
+def _check_curves(curves: dict[str, dict[str, Any]]) -> None:
+    """Raise what an error of another document would, where a curve is no curve."""
+    for name, axes in CURVES.items():
+        if name in curves:
+            x, y = (np.asarray(curves[name][axis], dtype=float) for axis in axes)
+            if x.ndim != 1 or x.shape != y.shape:
+                raise ValueError(name)
 
 
 def table_rows(evaluations: Sequence[dict[str, Any]]) -> list[Row]:

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from neuronio.data.checks import voltage_fault
-from neuronio.data.shard import Shard
+from neuronio.data.shard import Shard, TrialName
 from neuronio.data.trial import InputEvents
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.further_targets import FurtherTargets
 from neuronio.surrogate.protocol import spike_bins
 
 MAX_OPEN_SHARDS = 64
-TrialName = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,7 @@ class TrialStore:
         n_synapses: inputs of every trial.
         duration_ms: length of every trial, ms.
         further: targets beside spikes and soma that trials are read with, if any.
-        names: what tells each trial from all others: the digest of its recipe and its index in the
-            dataset, or the checksum of its file and its place there where there is no recipe.
+        names: what tells each trial from all others (`Shard.names`).
         cached_bytes: memory that the trials held now take.
 
     Raises:
@@ -211,11 +209,7 @@ class TrialStore:
 
 def _names_and_shape(path: Path) -> tuple[list[TrialName], tuple[int, int]]:
     with Shard(path) as shard:
-        source, places = shard.info.get("content_sha256", path), range(shard.n_trials)
-        if recipe := shard.info.get("recipe"):
-            source, places = recipe, shard.trial_index[: shard.n_trials].tolist()
-        names = [(str(source), place) for place in places]
-        return names, (shard.n_synapses, shard.duration_ms)
+        return shard.names, (shard.n_synapses, shard.duration_ms)
 
 
 def open_dataset(paths: str | Path | Sequence[str | Path], cache_mib: int = 512) -> TrialStore:

@@ -48,7 +48,7 @@ class Moment(NamedTuple):
 
     Attributes:
         spike_logit: (B,).
-        soma_mV: (B,), clipped where a spike would be (protocol.SomaScale).
+        soma_mV: (B,), fitted to a voltage clipped where a spike would be (protocol.SomaScale).
         outputs: (B, outputs) as the model gives them.
     """
 

@@ -93,11 +93,17 @@ def _predictions(paths: Sequence[Path]) -> dict[str, dict[str, np.ndarray]]:
 
 def _prediction(path: Path) -> dict[str, np.ndarray]:
     try:
-        return read_npz(path, PREDICTED)
+        found = read_npz(path, PREDICTED)
     except NeuronIOError as error:
         raise NeuronIOError(
             f"{path} holds no prediction; give files made by `neuronio predict`"
         ) from error
+    traces = [found[name] for name in PREDICTED]
+    if {(a.ndim, a.size, a.dtype.kind in "biuf") for a in traces} != {(1, traces[0].size, True)}:
+        raise NeuronIOError(f"{path} holds traces of several lengths, or none of numbers")
+    if not all(np.isfinite(a).all() for a in traces):
+        raise NeuronIOError(f"{path} holds a trace with values that are not finite")
+    return found
 
 
 def _apart(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:

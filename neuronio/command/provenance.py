@@ -135,7 +135,13 @@ def of_evaluation(document: Any) -> Facts | None:
 
     None of any other document.
     """
+    from neuronio.surrogate.reference_scores import FLOOR_SOURCE
+
     try:
+        if (
+            document["model"].get("source") == FLOOR_SOURCE
+        ):  # `integrate-again` comes before; no command scores
+            return {"what": "noise floor", **{k: v for k, v in document.items() if k != "scores"}}
         command = ["neuronio", "evaluate", "--model", document["name"]]
         command += key_value_options("--evaluation", document["settings"])
         command += ["--data", *map(_path, document["data"]["files"])]

@@ -43,7 +43,7 @@ def fast_stepper(model: Surrogate, rows: int) -> CompiledElm | Stepper:
     if isinstance(model, Elm) and model.options.mlp_layers == 1:
         try:
             return CompiledElm(model, rows)
-        except NeuronIOError:  # there is no compiler
+        except NeuronIOError:  # there is no compiler, or it is a subclass that computes otherwise
             return plain
     return plain
 

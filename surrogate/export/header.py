@@ -26,7 +26,16 @@ extern false float for friend goto if inline int long main mutable namespace new
 not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires
 return short signed sizeof static static_assert static_cast std struct switch template this
 thread_local throw true try typedef typeid typename union unsigned using virtual void volatile
-wchar_t while xor xor_eq
+wchar_t while xor xor_eq linux unix i386
+"""
+# Functions and types of <cmath>, which stand in the global namespace too, most also with f or l.
+CMATH = """
+abs acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh div drem erf erfc exp exp10
+exp2 expm1 fabs fdim finite floor fma fmax fmin fmod frexp gamma hypot ilogb j0 j1 jn labs ldexp
+ldiv lgamma llabs lldiv llrint llround log log10 log1p log2 logb lrint lround modf nan nearbyint
+nextafter nexttoward pow pow10 remainder remquo rint round scalb scalbln scalbn signbit significand
+signgam sin sincos sinh sqrt tan tanh tgamma trunc y0 y1 yn double_t float_t fpclassify isfinite
+isgreater isgreaterequal isinf isless islessequal islessgreater isnan isnormal isunordered
 """
 ADD_BRANCHES = """\
     for (int i = 0; i < kHidden; ++i) {
@@ -48,7 +57,7 @@ def header(loaded: LoadedModel, name: str) -> str:
     name = re.sub(r"\W", "_", name)
     template = Template(Path(__file__).with_name("elm.h.in").read_text())
     return template.substitute(
-        name=name if name[:1].isalpha() and name not in TAKEN.split() else f"model_{name}",
+        name=name if name[:1].isalpha() and not _taken(name) else f"model_{name}",
         label=FAMILIES[loaded.name].label,
         parameters=f"{loaded.module.count_parameters():,}",
         facts="\n".join(_comment(f"{key}: {value}") for key, value in told.items()),
@@ -68,6 +77,11 @@ def header(loaded: LoadedModel, name: str) -> str:
         layers="\n".join(_layers(len(step.layers))),
         activation=ACTIVATIONS[step.activation],
     )
+
+
+def _taken(name: str) -> bool:
+    words, functions = {*TAKEN.split()}, {*CMATH.split()}
+    return name in words or bool({name, name.removesuffix("f"), name.removesuffix("l")} & functions)
 
 
 def _arrays(step: ElmStep) -> list[str]:
@@ -135,7 +149,9 @@ def _threshold(logit: float | None) -> str:
     if logit is None:
         return ""
     return (
-        "// Logit above which a ms counts as one with a spike, chosen on validation trials.\n"
+        "// Logit that a peak must reach to count as a spike, chosen on validation trials. A\n"
+        "// peak is the largest logit within 2 ms: more ms than spikes are above it. The\n"
+        "// probability of a spike in a ms with the logit x is 1 / (1 + exp(-x)).\n"
         f"inline constexpr float kSpikeThresholdLogit = {_number(logit)};\n"
     )
 

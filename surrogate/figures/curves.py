@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from neuronio.errors import NeuronIOError
+from neuronio.surrogate.detection_curves import CURVES
 from neuronio.surrogate.figures.levels import (
     CHANCE,
     FLOOR,
@@ -24,7 +25,6 @@ from neuronio.surrogate.reference_scores import fits_among, reference_documents
 from neuronio.surrogate.summary import over_seeds, summary_rows
 
 MOST = 8
-AXES = {"roc": ("false", "true"), "precision_recall": ("recall", "precision")}
 
 Curve = tuple[np.ndarray, np.ndarray]
 
@@ -69,7 +69,7 @@ def curves_figure(evaluations: Sequence[dict[str, Any]]) -> Figure:
 
 def _mean(documents: Sequence[dict[str, Any]], kind: str) -> Curve:
     """The mean curve of fits; all have the same abscissae."""
-    x, y = AXES[kind]
+    x, y = CURVES[kind]
     curves = [document["curves"][kind] for document in documents]
     return np.array(curves[0][x]), np.mean([curve[y] for curve in curves], axis=0)
 

@@ -4,6 +4,7 @@ import pickle
 from dataclasses import fields
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -164,6 +165,25 @@ def test_our_shard_survives_the_pickle_in_full_precision(tmp_path, rng):
         for field in fields(SegmentTable):
             a, b = getattr(after.segments, field.name), getattr(before.segments, field.name)
             assert (a == b).all()
+
+
+def test_our_shard_comes_back_as_the_cell_that_it_is_of(tmp_path, rng):
+    shard, _ = our_shard(tmp_path, rng)
+    for cell, artefact in (("packaged", False), ("neuronio", True)):
+        with h5py.File(shard, "r+") as file:
+            file.attrs["cell"], file.attrs["t0_artefact"] = cell, artefact
+        pickled = export_neuronio(shard, tmp_path / "x.p")
+        with Shard(import_neuronio(pickled, tmp_path / "back.h5")) as back:
+            assert (back.info["cell"], back.info["t0_artefact"]) == (cell, artefact)
+            assert "neuronio" not in back.info["published_params"]
+
+
+def test_segments_without_end_are_one_sentence(tmp_path, rng):
+    content = published_dict(rng, str, int)
+    del content["Params"]["allSegmentsType"]
+    for given in ("basal:99999999999", "basal:32768,apical:1"):
+        with pytest.raises(NeuronIOError, match="more than 32,768 segments"):
+            import_neuronio(save(tmp_path / "a.p", content), tmp_path / "a.h5", given)
 
 
 def test_half_precision_puts_late_spikes_on_a_grid_of_4_ms(tmp_path, rng):

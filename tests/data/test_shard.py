@@ -196,6 +196,14 @@ def test_the_version_of_the_format_is_checked(tmp_path, version, known):
     assert [told[: len(said)] for told in verify_shard(path)] == ([] if known else [said])
 
 
+@pytest.mark.parametrize("read", ["soma_mV", "nexus_mV", "spike_ms", "inputs", "recording"])
+def test_a_trial_that_does_not_exist_is_one_sentence(tmp_path, read):
+    with Shard(write(tmp_path / "a.h5")) as shard:
+        for wrong in (-1, len(shard)):
+            with pytest.raises(NeuronIOError, match=f"has no trial {wrong}: it holds"):
+                getattr(shard, read)(wrong)
+
+
 def test_other_files_are_refused_in_words(tmp_path):
     with pytest.raises(NeuronIOError, match="does not exist"):
         Shard(tmp_path / "none.h5")

@@ -2,13 +2,16 @@
 
 import fcntl
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import pytest
 
 from neuronio.command.app import main
+from neuronio.data.layout import content_sha256
 from neuronio.made import RUN_LOCK, Product, unused
 from neuronio.recipe import (
     SOURCES,
@@ -196,6 +199,24 @@ def test_what_is_like_an_evaluation_is_no_traceback(key, tmp_path, capsys):
         assert "nothing says what made" in capsys.readouterr().err
 
 
+def test_a_noise_floor_is_no_evaluation_of_a_model(tmp_path, capsys):
+    floor = EVALUATION | {"name": "integrator floor", "model": {"seed": None, "source": "floor"}}
+    (tmp_path / "floor.json").write_text(json.dumps(floor))
+    assert main(["provenance", str(tmp_path / "floor.json")]) == 0
+    told = capsys.readouterr().out
+    assert "what: noise floor" in told
+    assert "command" not in told
+
+
+def test_a_shard_that_does_not_say_how_it_was_made(make_shard, tmp_path, capsys):
+    shard = shutil.copy(make_shard(1), tmp_path / "shard.h5")
+    with h5py.File(shard, "r+") as file:
+        file.attrs["recipe"] = "0" * 16
+        file.attrs["content_sha256"] = content_sha256(file)
+    assert main(["provenance", str(shard)]) == 1
+    assert "does not say how it was made: it lacks attempts" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", [[], {"model": "elm", "seed": 0, "options": []}])
 def test_provenance_of_a_damaged_fit(content, tmp_path, capsys):
     (tmp_path / "config.json").write_text(json.dumps(content))
@@ -234,3 +255,7 @@ def test_clean_lists_and_removes_what_no_run_shows(product, tmp_path, capsys, mo
     assert product.fault() is None
     assert main(["clean", str(tmp_path / "elsewhere")]) == 1
     assert "does not exist" in capsys.readouterr().err
+    marker.write_text("{}")
+    assert main(["clean", str(results), "--remove"]) == 1
+    assert "does not say what its run shows" in capsys.readouterr().err
+    assert product.fault() is None

@@ -248,6 +248,8 @@ def test_mixed_shards_in_a_split_are_an_error(tmp_path):
     a, b = shard(tmp_path / "a.h5"), shard(tmp_path / "b.h5", generator="ergodic")
     with pytest.raises(NeuronIOError, match="'train' must hold one cell, generator and duration"):
         measure_split("train", [a, b])
+    with pytest.raises(NeuronIOError, match="which another shard given with it holds too"):
+        measure_split("train", [a, a])
 
 
 def test_the_page_on_validation_has_every_published_figure():

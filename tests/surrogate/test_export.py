@@ -14,10 +14,13 @@ import neuronio
 from neuronio.command.app import main
 from neuronio.errors import NeuronIOError
 from neuronio.recipe import digest
+from neuronio.surrogate.compiled_step import fast_stepper
 from neuronio.surrogate.export.header import header
 from neuronio.surrogate.export.onnx_file import onnx_model, step_model, trace_model
 from neuronio.surrogate.load import LoadedModel
+from neuronio.surrogate.models.elm import Elm
 from neuronio.surrogate.protocol import SomaScale
+from neuronio.surrogate.streaming import Stepper
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -150,12 +153,14 @@ def test_the_command_writes_a_header_that_says_what_it_is(fitted, tmp_path):
 
 
 @compiles
-@pytest.mark.parametrize("name", ["float", "main", "std", "3"])
+@pytest.mark.parametrize(
+    "name", ["float", "main", "std", "3", "gamma", "y1", "expf", "double_t", "linux"]
+)
 def test_no_name_of_a_file_stands_in_the_way(name, tmp_path):
     text = header(LoadedModel("elm", small_model("elm"), "fit"), name)
     assert f"namespace model_{name} {{" in text
     (tmp_path / "main.cpp").write_text(f"{text}\nint main() {{ model_{name}::Neuron().reset(); }}")
-    command = ["g++", "-std=c++17", "-fsyntax-only", "main.cpp"]
+    command = ["g++", "-std=gnu++17", "-fsyntax-only", "main.cpp"]
     subprocess.run(command, cwd=tmp_path, check=True)
 
 
@@ -175,6 +180,15 @@ def test_a_wrong_wish_is_one_sentence(fitted, arguments, said, capsys):
 def test_what_cannot_be_exported_is_one_sentence():
     with pytest.raises(NeuronIOError, match=r"is not an ELM.*\.onnx"):
         header(LoadedModel("linear", small_model("linear"), "fit"), "fitted")
+
+    class Slower(Elm):
+        def traces(self, events):
+            return 0.5 * super().traces(events)
+
+    other = Slower(small_model("branch_elm").options).eval()
+    with pytest.raises(NeuronIOError, match=r"Slower has its own traces.*\.onnx"):
+        header(LoadedModel("branch_elm", other, "fit"), "fitted")
+    assert isinstance(fast_stepper(other, 2), Stepper)
     model = small_model("linear")
     model.first_state = lambda rows: (torch.ones(rows, 8),)
     with pytest.raises(NeuronIOError, match="does not begin with a state of 0"):

@@ -196,6 +196,13 @@ def test_a_file_that_is_no_evaluation_is_refused(tmp_path):
     path.write_text("{}")
     with pytest.raises(NeuronIOError, match="is not an evaluation"):
         read_evaluations([path])
+    for change in ({"curves": {"roc": {}}}, {"curves": {"roc": {"false": [0], "true": [0, 1]}}}):
+        path.write_text(json.dumps(EVALUATIONS[0] | change))
+        with pytest.raises(NeuronIOError, match="is not an evaluation"):
+            read_evaluations([path])
+    path.write_text(json.dumps({k: v for k, v in EVALUATIONS[0].items() if k != "protocol"}))
+    with pytest.raises(NeuronIOError, match="is not an evaluation"):
+        read_evaluations([path])
     path.write_text('{"model": {"name": "elm"}, "scores": {}, "data": {}}')
     with pytest.raises(NeuronIOError, match="is of a classifier of sequences"):
         read_evaluations([path])

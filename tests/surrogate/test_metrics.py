@@ -165,10 +165,21 @@ def uneven(rng, n_trials):
 def test_no_width_is_told_of_too_few_resamples():
     for values in ([0.3], [0.3, np.nan, np.nan], [0.3, 0.4, np.nan, np.nan, np.nan]):
         draws = Resamples.draw(4, len(values), 0.95, seed=0)
-        widths = draws.half_widths(lambda weight, v=values: {"a": np.array(v)})
+        widths = draws.half_widths(lambda weight, v=values: {"a": np.array([0.3] * 4 + v)})
         assert widths == {"a": None}
-    assert draws.half_widths(lambda weight: {"a": np.arange(5.0)})["a"] > 0
+    assert draws.half_widths(lambda weight: {"a": np.arange(9.0)})["a"] > 0
     assert bca(0.3, np.full(4, 0.3), np.array([0.3]), 0.95) == {"low": None, "high": None}
+
+
+def test_a_score_of_one_trial_alone_has_no_interval():
+    """Where one trial holds every spike, all resamples that have a score have the same one."""
+    draws = Resamples.draw(4, 200, 0.95, seed=0)
+
+    def of_the_first(weight):
+        return {"a": np.where(weight[:, 0] > 0, 0.4, np.nan)}
+
+    assert draws.half_widths(of_the_first) == {"a": None}
+    assert draws.intervals(of_the_first) == {"a": {"low": None, "high": None}}
 
 
 def test_one_trial_is_scored_without_a_warning():

@@ -180,6 +180,13 @@ def test_wrong_networks_are_one_sentence():
     for wrong in (8, -1):
         with pytest.raises(NeuronIOError, match=f"goes to synapse {wrong}"):
             Network(Relay(2), Connections.of(2, one, one, one + wrong, one + 1), Firing())
+    with pytest.raises(NeuronIOError, match="1 target, 0 synapse, 1 delay_ms"):
+        Connections.of(2, one, one, NONE, one + 1)
+    with pytest.raises(NeuronIOError, match="2 sources but 1 targets"):
+        Connections.of(2, [0, 1], one, one, one + 1)
+    for first in ([0, 2, 2], [1, 1, 1], [0, 2, 1]):
+        with pytest.raises(NeuronIOError, match="'first' must rise from 0 to 1"):
+            Connections(np.array(first), one, one, one + 1)
     with pytest.raises(NeuronIOError, match="take at least 2"):
         Connections.random(1, 1, 8, np.random.default_rng(0))
     with pytest.raises(NeuronIOError, match="between 3 neurons"):

@@ -22,6 +22,7 @@ from scripts import load_script
 
 from neuronio.config import load_config
 from neuronio.data.shard import Shard
+from neuronio.made import unused
 
 
 def snapshot(folder: Path) -> dict[str, int]:
@@ -289,6 +290,8 @@ def test_killed_simulation_keeps_its_trials_and_ends_with_the_same_content(tmp_p
     kept = settled(lambda: kept_trials(tmp_path / "killed" / shard))
     assert 2 <= kept < 10
     assert not (tmp_path / "killed" / shard).exists()
+    # What a run has begun is no rubbish, though it has shown nothing yet.
+    assert shard.parent.name not in {p.name for p in unused(tmp_path / "killed" / "results")}
     result = run(tmp_path / "killed", config)
     assert result.returncode == 0, result.stderr
     assert f"{kept} of 10 trials" in result.stderr

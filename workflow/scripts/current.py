@@ -33,7 +33,7 @@ for name, target in plan.links.items():
 for path in [*plan.results.glob("*"), *plan.results.glob("*/*")]:
     if path.is_symlink() and str(path.relative_to(plan.results)) not in plan.links:
         path.unlink()
-write_json(marker, {"folders": [str(product.folder) for product in plan.products]})
+write_json(marker, plan.marked())
 for other in marker.parent.glob("*.json"):
     if other != marker:
         other.unlink()

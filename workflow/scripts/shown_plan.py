@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from neuronio.errors import NeuronIOError
+from neuronio.files import write_json
 from neuronio.made import CURRENT, Product
 from neuronio.recipe import digest
+
+BEGUN = "begun.json"
 
 
 class ShownPlan:
@@ -41,6 +44,14 @@ class ShownPlan:
                     "label (or their label and seed) alone; give both the same label, or none"
                 )
         return made
+
+    def begin(self) -> None:
+        """Mark the products as in use before they are all there: `clean` leaves them alone."""
+        write_json(self.results / CURRENT / BEGUN, self.marked())
+
+    def marked(self) -> dict[str, list[str]]:
+        """What a mark says."""
+        return {"folders": [str(product.folder) for product in self.products]}
 
     @property
     def current(self) -> Path:
