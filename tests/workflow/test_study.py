@@ -242,7 +242,7 @@ def test_what_is_damaged_or_half_copied_is_not_kept(finished, tmp_path, monkeypa
     monkeypatch.undo()
     (tmp_path / "fits" / NAMES[0]).mkdir(parents=True)
     (tmp_path / "fits" / NAMES[0] / "evaluation.json").write_text("{")
-    text = "<!-- aims -->\n<!-- end -->\n<!-- fits -->\n<!-- end -->\n"
+    text = page.NEW_PAGE.format(name="Page")
     (tmp_path / "README.md").write_text(text)
     assert page.write_results(tmp_path, smoke()) == 0
 
