@@ -42,6 +42,7 @@ rule score_floor:
         f"{RESULTS}/logs/evaluate/{{floor_evaluation}}.log",
     benchmark:
         f"{RESULTS}/times/evaluate/{{floor_evaluation}}.tsv"
+    priority: SCORE_PRIORITY
     conda:
         "../../environment.yml"
     resources:
