@@ -108,15 +108,18 @@ def _settings(labelled: Sequence[Row], published: Sequence[Row]) -> str:
 def _above(best: Row, floor: Row) -> str:
     """What is between the best fit and the integrator's noise floor."""
     scores = {"AUC": (AUC, 4), "AP": ("average_precision_mean", 2)}
-    scores |= {"F1 within 2 ms": ("spike_f1_2ms_mean", 2), "soma RMSE": ("soma_rmse_mV_mean", 2)}
+    scores |= {
+        "F1 within 2 ms": ("spike_f1_2ms_mean", 2),
+        "soma RMSE in mV": ("soma_rmse_mV_mean", 2),
+    }
     said = [
-        f"{name} {number(best[key], digits)} of {number(floor[key], digits)}"
+        f"{name} {number(best[key], digits)} ({number(floor[key], digits)})"
         for name, (key, digits) in scores.items()
         if best[key] is not None and floor[key] is not None
     ]
-    words = "The same trials integrated with half the time step agree better than any fit: "
-    words += f"of what they give, {name_of(best)} with {_size(best)} has "
-    return f"**The integrator's noise floor.** {words}{', '.join(said)} (mV)."
+    words = "Trials integrated again with half the time step agree better than any fit (theirs in "
+    words += f"brackets): {name_of(best)} with {_size(best)} has "
+    return f"**The integrator's noise floor.** {words}{', '.join(said)}."
 
 
 def _size(row: Row) -> str:

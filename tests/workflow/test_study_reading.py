@@ -33,7 +33,7 @@ def test_every_sentence_is_read_from_the_rows():
     assert ".9765 for 3,000 at most (pooled ELM, 1,700); .9925 for 10,000 at most" in work
     assert "1,000,000" not in work
     assert recipe.endswith("mean AUC with 8,002 parameters .9911 (published: .9922).")
-    assert "pooled ELM with 3,302 parameters has AUC .9925 of .9980, AP .50 of .50" in floor
+    assert "pooled ELM with 3,302 parameters has AUC .9925 (.9980), AP .50 (.50)" in floor
 
 
 def test_nothing_is_said_of_what_is_not_there():
