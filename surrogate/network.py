@@ -55,10 +55,7 @@ class Connections:
     delay_ms: np.ndarray
 
     def __post_init__(self) -> None:
-        given = {"target": self.target, "synapse": self.synapse, "delay_ms": self.delay_ms}
-        if len({len(array) for array in given.values()}) > 1:
-            lengths = ", ".join(f"{len(array)} {name}" for name, array in given.items())
-            raise NeuronIOError(f"each connection needs one of each, but there are {lengths}")
+        _check_alike(target=self.target, synapse=self.synapse, delay_ms=self.delay_ms)
         first = np.asarray(self.first)
         ends = len(first) and (int(first[0]), int(first[-1])) == (0, len(self.target))
         if not ends or (np.diff(first) < 0).any():
@@ -98,11 +95,10 @@ class Connections:
         source, target, synapse, delay_ms = map(np.asarray, (source, target, synapse, delay_ms))
         if len(source) != len(target):
             raise NeuronIOError(f"there are {len(source)} sources but {len(target)} targets")
+        _check_alike(target=target, synapse=synapse, delay_ms=delay_ms)
         _check_exist("comes from neuron", source, neurons)
         order = np.argsort(source, kind="stable")
         first = np.searchsorted(source[order], np.arange(neurons + 1))
-        if {len(synapse), len(delay_ms)} != {len(source)}:
-            return cls(first, target, synapse, delay_ms)  # which refuses them
         return cls(first, target[order], synapse[order], delay_ms[order])
 
     @classmethod
@@ -233,6 +229,12 @@ class Raster:
     def rate_hz(self) -> float:
         """Mean rate of a neuron."""
         return 1e3 * len(self.ms) / (self.neurons * self.duration_ms)
+
+
+def _check_alike(**given: np.ndarray) -> None:
+    if len({len(array) for array in given.values()}) > 1:
+        lengths = ", ".join(f"{len(array)} {name}" for name, array in given.items())
+        raise NeuronIOError(f"each connection needs one of each, but there are {lengths}")
 
 
 def _check_exist(what: str, index: np.ndarray, count: int) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 from finish import ROOT
+from run import DRY
 from watch import Terminated, end_when_asked
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
@@ -32,7 +33,6 @@ from neuronio.sections import read_yaml
 
 POLL_S = 20.0
 SIGNALLED = 128
-DRY = {"-n", "--dry-run", "--dryrun"}
 LEAST_STEPS = 20
 
 
@@ -80,6 +80,11 @@ def in_turn(missing: list[str], keeper: Keeper) -> list[list[str]]:
     return [names for names in ([n for n in missing if n not in labelled], labelled) if names]
 
 
+def is_dry(rest: list[str]) -> bool:
+    """Whether Snakemake is to say alone what it would make."""
+    return any(map(DRY.fullmatch, rest))
+
+
 def make(document: dict[str, Any], keeper: Keeper, rest: list[str]) -> int:
     """Run the workflow on what is missing and keep what it finishes; returns the exit code.
 
@@ -92,7 +97,7 @@ def make(document: dict[str, Any], keeper: Keeper, rest: list[str]) -> int:
     plan = Plan(validate_config(document, name=str(config)), str(config))
 
     def keep() -> None:
-        for name in keeper.keep_finished(plan) if DRY.isdisjoint(rest) else []:
+        for name in [] if is_dry(rest) else keeper.keep_finished(plan):
             print(f"Kept {name} in {keeper.folder}", flush=True)
 
     keep()  # what an interrupted run left
@@ -139,7 +144,7 @@ def study(given: argparse.Namespace, rest: list[str]) -> int:
         codes.append(make(left, keeper, rest))
         if codes[-1] < 0 or codes[-1] > SIGNALLED:  # it was ended, and did not fail
             return codes[-1]
-    if not DRY.isdisjoint(rest):
+    if is_dry(rest):
         return max(codes, default=0)
     # Also when something failed: the next time begins with what is there.
     command = [sys.executable, str(ROOT / "docs" / "study_page.py"), "--fits", str(given.keep)]
