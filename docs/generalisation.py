@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from study_page import FOLDER, ROOT, asked_alike, kept_fits
-from study_reading import name_of
+from study_reading import name_of, number
 
 import neuronio
 from neuronio.config import RunConfig, validate_config
@@ -101,7 +101,7 @@ def generalisation_table(rows: Mapping[str, Sequence[dict[str, Any]]]) -> str:
             cells = lines.setdefault(row["fits"], first)
             for score, (_, digits) in SCORES.items():
                 value = row[f"{score}_mean"]
-                cells.append(None if value is None else f"{value:.{digits}f}".removeprefix("0"))
+                cells.append(None if value is None else number(value, digits))
     return table(["model", "size", "parameters", "seeds", *heads], lines.values())
 
 

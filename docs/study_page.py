@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 from kept import KEPT, fits_by_name, kept_configuration
 from study_reading import name_of, number, reading
 
-from neuronio.config import RunConfig, validate_config
+from neuronio.config import RunConfig, Variant, validate_config
 from neuronio.data.reference import published_surrogates
 from neuronio.drawing import save_figure
 from neuronio.errors import NeuronIOError
@@ -46,6 +46,7 @@ NEW_PAGE = """# {name}
 <!-- fits -->
 <!-- end -->
 """
+OTHER_CELL = "The cell is changed, so nothing published stands beside it and no aim."
 NOTHING = "No fit is kept yet: `make study` makes them."
 # Figure -> what it shows; others are files beside the page.
 CAPTIONS = {
@@ -196,7 +197,8 @@ def write_results(folder: Path, run: RunConfig, fits: Path | None = None) -> int
     histories = {p.name: read_csv(h) for p in kept if (h := p / "history.csv").exists()}
     amounts = {e["model"][AMOUNT] for e in evaluations if e["model"]["source"] == "fit"}
     costs = [*COSTS, AMOUNT] if len(amounts) > 1 else COSTS
-    drawn = figures(evaluations, costs, published=published_surrogates(), histories=histories)
+    published = published_surrogates() if run.cell.variant == Variant() else ()
+    drawn = figures(evaluations, costs, published=published, histories=histories)
     for name, draw in drawn.items():
         save_figure(draw, folder / "figures" / name)
     if evaluations:
@@ -206,12 +208,12 @@ def write_results(folder: Path, run: RunConfig, fits: Path | None = None) -> int
     rows = summary_rows([*evaluations, *reference_documents(evaluations)])
     page = folder / "README.md"
     text = page.read_text() if page.exists() else NEW_PAGE.format(name=folder)
-    text = with_block(text, "aims", aims_table(rows, valid))
+    text = with_block(text, "aims", aims_table(rows, valid) if published else OTHER_CELL)
     shown = [f"![{words}](figures/{name}.png)" for name, words in CAPTIONS.items() if name in drawn]
     text = with_block(text, "figures", "\n\n".join(shown) or NOTHING)
     best = best_of(rows, valid, float("inf"))
     count = f"{len(kept)} of the {len(fits_by_name(run))} results that are asked for are kept."
-    text = with_block(text, "reading", f"{count}\n\n{reading(rows, published_surrogates(), best)}")
+    text = with_block(text, "reading", f"{count}\n\n{reading(rows, published, best)}")
     text = with_block(text, "fits", fits_table(rows) if rows else NOTHING)
     write_atomic(page, text.encode())
     return len(paths)

@@ -12,6 +12,8 @@ from neuronio.surrogate.reference_scores import FLOOR_SOURCE
 Row = dict[str, Any]
 AUC = "auc_mean"
 MULTIPLY_ADDS = (1_000, 3_000, 10_000, 100_000, 1_000_000)
+# What the study labels fits under published settings.
+PUBLISHED_SETTINGS = "published_settings"
 NO_FIT = "No fit is kept yet, or no spike is among what they are scored on."
 
 
@@ -26,7 +28,8 @@ def reading(rows: Sequence[Row], published: Sequence[Row], best: Row | None) -> 
 
     Args:
         rows: means over seeds, of fits, a noise floor and references.
-        published: figures of others, each with its parameters and AUC.
+        published: figures of others, each with its parameters and AUC; none where they are of
+            another cell.
         best: the row of ours that was chosen on validation trials.
     """
     fits = [r for r in rows if r["source"] == "fit" and r[AUC] is not None]
@@ -36,11 +39,11 @@ def reading(rows: Sequence[Row], published: Sequence[Row], best: Row | None) -> 
     floor = next((row for row in rows if row["source"] == FLOOR_SOURCE), None)
     paragraphs = [
         _curve(plain, [row for row in published if row["model"].startswith("branch_elm")])
-        if plain
+        if plain and published
         else "",
         _parameters(plain),
         _multiply_adds(plain),
-        _settings([row for row in fits if row["label"]], published),
+        _settings([row for row in fits if row["label"] == PUBLISHED_SETTINGS], published),
         _above(best, floor) if best and floor else "",
     ]
     return "\n\n".join(filter(None, paragraphs))
@@ -117,8 +120,8 @@ def _above(best: Row, floor: Row) -> str:
         for name, (key, digits) in scores.items()
         if best[key] is not None and floor[key] is not None
     ]
-    words = "Trials integrated again with half the time step agree better than any fit (theirs in "
-    words += f"brackets): {name_of(best)} with {_size(best)} has "
+    words = f"Our best on validation trials, {name_of(best)} with {_size(best)}, and in brackets "
+    words += "trials that are integrated again with half the time step: "
     return f"**The integrator's noise floor.** {words}{', '.join(said)}."
 
 

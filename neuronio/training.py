@@ -96,8 +96,8 @@ class TrainingConfig(Section):
     )
     select_by: Literal["loss", "soma_rmse"] = Field(
         "loss",
-        description="Kept are the weights of the smallest validation loss, or soma RMSE as "
-        "published.",
+        description="Kept are the weights of the smallest validation loss of spikes and soma, or "
+        "soma RMSE as published.",
     )
     validate_every: int = Field(
         500, ge=1, le=10_000_000, description="Steps between validations, each with a checkpoint."

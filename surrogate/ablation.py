@@ -16,17 +16,14 @@ import numpy as np
 from neuronio.config import EvaluationConfig
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.bootstrap import Resamples
-from neuronio.surrogate.comparison import differences
-from neuronio.surrogate.inference import predictions
+from neuronio.surrogate.comparison import differences, measured
 from neuronio.surrogate.load import load_model
 from neuronio.surrogate.measure import Measure
-from neuronio.surrogate.metrics import measures
 from neuronio.surrogate.protocol import Protocol
 from neuronio.surrogate.reference_scores import fits_among
-from neuronio.surrogate.scored import open_for, scored_trials
+from neuronio.surrogate.scored import open_for
 from neuronio.surrogate.store import trials_named
 from neuronio.surrogate.summary import over_seeds, summary_rows
-from neuronio.surrogate.threshold import threshold_for
 
 PAIRED = "paired bootstrap over the trials that both were scored on"
 APART = "half-widths of both fits' intervals, as if of different trials"
@@ -159,12 +156,7 @@ def _over_seeds(
     protocol, found = Protocol.of(settings), []
     for document in group:
         model = load_model(folders[document["name"]])
-        model.module.to(device)
-        store = open_for(model, data)
-        trials = scored_trials(store, protocol)
-        seen = predictions(model.module, store, trials, protocol, device)
-        threshold = threshold_for(model, seen, (), protocol, device)
-        found.append(measures(seen, threshold.called(seen)))
+        found.append(measured(model, open_for(model, data), protocol, device)[0])
     return [mean_measure(same) for same in zip(*found, strict=True)]
 
 

@@ -21,8 +21,10 @@ from neuronio.surrogate.load import LoadedModel, load_model
 from neuronio.surrogate.measure import Measure
 from neuronio.surrogate.metrics import measures
 from neuronio.surrogate.models import FAMILIES
+from neuronio.surrogate.points import Predictions
 from neuronio.surrogate.protocol import Protocol
 from neuronio.surrogate.scored import described, open_for, scored_trials, seen_in_fit
+from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.threshold import Threshold, threshold_for
 
 Difference = dict[str, float | bool | None]
@@ -56,11 +58,8 @@ def compare_fits(
     store = open_for(models["a"], data)
     trials, found, told = scored_trials(store, protocol), {}, {}
     for side, model in models.items():
-        model.module.to(device)
-        seen = predictions(model.module, store, trials, protocol, device)
-        threshold = threshold_for(model, seen, valid, protocol, device)
+        found[side], threshold, seen = measured(model, store, protocol, device, valid)
         scored = described(store, trials, seen.spikes)
-        found[side] = measures(seen, threshold.called(seen))
         told[side] = _side({"a": a, "b": b}[side], model, threshold, seen_in_fit(model, store))
     draws = Resamples.draw(len(trials), settings.bootstrap, settings.confidence, settings.seed)
     families = (module_of(FAMILIES[model.name].model) for model in models.values())
@@ -74,6 +73,27 @@ def compare_fits(
         **made_with(*PACKAGES),
         "code": code("neuronio.surrogate.comparison", *families),
     }
+
+
+def measured(
+    model: LoadedModel,
+    store: TrialStore,
+    protocol: Protocol,
+    device: str,
+    valid: Sequence[Path] = (),
+) -> tuple[list[Measure], Threshold, Predictions]:
+    """The measures of a model on the trials of a store, its threshold, and what it predicts.
+
+    Args:
+        valid: shards to choose the threshold on, if not the fit's own validation data.
+
+    Raises:
+        NeuronIOError: no trial is left to score, or `valid` does not do.
+    """
+    model.module.to(device)
+    seen = predictions(model.module, store, scored_trials(store, protocol), protocol, device)
+    threshold = threshold_for(model, store, seen, valid, protocol, device)
+    return measures(seen, threshold.called(seen)), threshold, seen
 
 
 def differences(

@@ -29,7 +29,7 @@ def detection_curves(p: Predictions) -> Curves:
     truth, logit = p.spikes.ravel(), p.logit.ravel()
     if truth.all() or not truth.any():
         return {}
-    false, true, _ = roc_curve(truth, logit)
+    false, true, _ = roc_curve(truth, logit, drop_intermediate=False)  # as in points.py
     at = np.searchsorted(false, FALSE_RATES, side="right") - 1
     precision, recall, _ = precision_recall_curve(truth, logit)
     # From recall 0 up, with the best precision of any larger recall. The last point of the curve,

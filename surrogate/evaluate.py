@@ -88,7 +88,7 @@ def evaluate(
     store, protocol = open_for(model, data, model.further), Protocol.of(settings)
     trials = scored_trials(store, protocol)
     seen, legacy = _predicted(model, store, trials, protocol, device)
-    threshold = threshold_for(model, seen, valid, protocol, device)
+    threshold = threshold_for(model, store, seen, valid, protocol, device)
     scored = described(store, trials, seen.spikes)
     return {
         "format": 3,

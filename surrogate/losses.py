@@ -32,8 +32,12 @@ class Loss:
         return self.spike_weight * self.spike + (1.0 - self.spike_weight) * voltages
 
     def parts(self) -> Tensor:
-        """(total, spike, soma) as one (3,) tensor cut from the graph, for the record."""
-        return torch.stack([self.total, self.spike, self.soma]).detach()
+        """(loss, spike, soma) as one (3,) tensor cut from the graph, for the record.
+
+        The loss is of spikes and soma alone, as validation has it.
+        """
+        loss = self.spike_weight * self.spike + (1.0 - self.spike_weight) * self.soma
+        return torch.stack([loss, self.spike, self.soma]).detach()
 
 
 def surrogate_loss(

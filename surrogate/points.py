@@ -50,7 +50,8 @@ def detection_points(p: Predictions) -> dict[str, float | None]:
     truth, logit = p.spikes.ravel(), p.logit.ravel()
     if truth.all() or not truth.any():
         return dict.fromkeys(names)
-    false, true, _ = roc_curve(truth, logit)
+    # Every point: the last one within a rate may lie on a straight line, which ties make.
+    false, true, _ = roc_curve(truth, logit, drop_intermediate=False)
     at = [true[np.searchsorted(false, rate, side="right") - 1] for rate in FALSE_POSITIVE_RATES]
     values = [roc_auc_score(truth, logit), average_precision_score(truth, logit), *at]
     return dict(zip(names, map(float, values), strict=True))

@@ -12,12 +12,14 @@ from typing import Any
 
 from scipy.special import expit
 
+from neuronio.errors import NeuronIOError
 from neuronio.surrogate.inference import predictions
 from neuronio.surrogate.load import LoadedModel
 from neuronio.surrogate.matching import SpikeList, best_threshold, called_spikes
 from neuronio.surrogate.points import Predictions
 from neuronio.surrogate.protocol import Protocol
 from neuronio.surrogate.scored import open_for, scored_trials
+from neuronio.surrogate.store import TrialStore
 
 FROM_FIT = "validation data of the fit"
 FROM_GIVEN = "validation data given to the evaluation"
@@ -52,16 +54,30 @@ class Threshold:
 
 
 def threshold_for(
-    model: LoadedModel, seen: Predictions, valid: Sequence[Path], protocol: Protocol, device: str
+    model: LoadedModel,
+    scored: TrialStore,
+    seen: Predictions,
+    valid: Sequence[Path],
+    protocol: Protocol,
+    device: str,
 ) -> Threshold:
     """The threshold with the best F1 (within 2 ms) on validation data.
 
     Args:
-        seen: what is reported, for a model that has no validation data.
+        scored: the trials that are reported; seen: their predictions, for a model that has no
+            validation data.
         valid: shards to choose it on instead of the fit's own.
+
+    Raises:
+        NeuronIOError: those shards do not fit the model, or hold a trial that is reported.
     """
     if valid:
         store = open_for(model, valid)
+        if not set(store.names).isdisjoint(scored.names):
+            raise NeuronIOError(
+                "the threshold is to be chosen on trials that are scored, which makes F1 "
+                "optimistic; give other shards to choose it on, or none"
+            )
         trials = scored_trials(store, protocol)
         given = predictions(model.module, store, trials, protocol, device)
         return Threshold(best_threshold(given.spikes, given.logit), FROM_GIVEN, tuple(valid))

@@ -20,6 +20,7 @@ from torch import nn
 from neuronio.files import write_json
 from neuronio.progress import Report, silent
 from neuronio.surrogate.checkpoint import read_record, resume
+from neuronio.surrogate.device import threads_of_torch
 from neuronio.surrogate.fit_directory import FitSpec, claim_directory, open_data
 from neuronio.surrogate.inference import predictions
 from neuronio.surrogate.loop import Columns, Run, Schedule, finish, train
@@ -69,7 +70,10 @@ class TrialTask:
         return loss.total, loss.parts()
 
     def validate(self, model: Surrogate) -> tuple[Columns, float | None]:
-        """The loss and the scores of the validation trials; the best has the least loss or RMSE."""
+        """The loss and the scores of the validation trials; the best has the least loss or RMSE.
+
+        Of spikes and soma: validation trials may lack what further targets are made of.
+        """
         t = self.spec.training
         columns = validation_columns(self.predictions(model), t.spike_weight)
         return columns, columns["valid_loss" if t.select_by == "loss" else "valid_soma_rmse_mV"]
@@ -103,8 +107,18 @@ def fit(spec: FitSpec, *, progress: Report = silent) -> dict[str, Any]:
         further.save(spec.out)
     if (spec.out / "summary.json").exists():
         return read_record(spec.out / "summary.json")
+    with threads_of_torch(spec.training.threads):
+        return _fit(spec, trials, valid, config, progress)
+
+
+def _fit(
+    spec: FitSpec,
+    trials: TrialStore,
+    valid: TrialStore,
+    config: dict[str, Any],
+    progress: Report,
+) -> dict[str, Any]:
     t = spec.training
-    torch.set_num_threads(t.threads)
     model = build_model(spec.model, spec.options, seed=spec.seed).to(t.device)
     start_at_means(model, trials)
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -145,7 +159,7 @@ def learning_rate(training: TrainingConfig, step: int) -> float:
 
 
 def validation_columns(seen: Predictions, spike_weight: float) -> dict[str, float | None]:
-    """The loss of predictions in its parts, as in training, and their scores."""
+    """The loss of predictions of spikes and soma, its parts, and their scores."""
     logit = seen.logit.astype(np.float64)
     spike = float(np.mean(np.logaddexp(0.0, logit) - logit * seen.spikes))
     error = (seen.predicted_mV - seen.soma_mV).astype(np.float64) * SomaScale().scale

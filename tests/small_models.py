@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from neuronio.data.trial import InputEvents
+from neuronio.surrogate.device import threads_of_torch
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.models import FAMILIES, build_model, sized_options
 from neuronio.surrogate.models.elm import Elm
@@ -32,7 +33,5 @@ def random_batch(rows, duration_ms, rate=0.05):
 @pytest.fixture(autouse=True)
 def one_thread():
     """One thread: for models this small, waiting for a second one takes longer than all else."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with threads_of_torch(1):
+        yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -54,8 +54,7 @@ def evaluate(
     )
     if not quiet:
         typer.echo("\n".join(headline(document)))
-    if document["data"]["seen_in_fit"]:
-        typer.echo("warning: the model was fitted to some of these trials", err=True)
+    _warn("the model", document, document["data"]["seen_in_fit"])
     if out:
         write_json(out, document)
 
@@ -86,7 +85,20 @@ def compare_fits(
     if not quiet:
         typer.echo("\n".join(difference_lines(document)))
     for side in "ab":
-        if document[side]["seen_in_fit"]:
-            typer.echo(f"warning: {side.upper()} was fitted to some of these trials", err=True)
+        _warn(side.upper(), document[side], document[side]["seen_in_fit"])
     if out:
         write_json(out, document)
+
+
+def _warn(who: str, document: dict[str, Any], seen_in_fit: bool) -> None:
+    """Say on stderr what makes scores optimistic."""
+    from neuronio.surrogate.threshold import FROM_SAME
+
+    if seen_in_fit:
+        typer.echo(f"warning: {who} was fitted to some of these trials", err=True)
+    if document["spike_threshold"]["chosen_on"] == FROM_SAME:
+        typer.echo(
+            f"warning: the spike threshold of {who} was chosen on these trials, so F1 is "
+            "optimistic; give others with --valid",
+            err=True,
+        )

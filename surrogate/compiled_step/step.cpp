@@ -60,12 +60,8 @@ class Elm {
   // Traces are (rows, padded C), memory (rows, padded d), out (rows, o).
   void step(int rows, int64_t events, const int32_t* row, const int32_t* synapse, float* trace,
             float* memory, float* out, int threads) const {
-    const int blocks = threads < rows ? threads : rows;
-#pragma omp parallel for num_threads(blocks) schedule(static, 1)
-    for (int b = 0; b < blocks; ++b) {
-      const simd::FlushSubnormals flush;
-      const int first = static_cast<int>(static_cast<int64_t>(rows) * b / blocks);
-      const int last = static_cast<int>(static_cast<int64_t>(rows) * (b + 1) / blocks);
+    simd::over_rows(rows, threads, [&](int, int first, int count) {
+      const int last = first + count;
       add(first, last, events, row, synapse, trace);
       const auto a = zeros<float>(kBlock * h_), p = zeros<float>(kBlock * d_);
       for (int r = first; r < last; r += kBlock) {
@@ -73,7 +69,7 @@ class Elm {
         recur(n, trace + size_t(r) * wide_, memory + size_t(r) * d_, a.get(), p.get());
         read(n, memory + size_t(r) * d_, out + size_t(r) * s_.outputs);
       }
-    }
+    });
   }
 
  private:

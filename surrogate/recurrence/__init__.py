@@ -42,7 +42,15 @@ def event_convolution(
 
     Returns:
         (B, T, C).
+
+    Raises:
+        NeuronIOError: the events are of another number of synapses.
     """
+    if events.n_synapses != len(kernel_nkc):
+        raise NeuronIOError(
+            f"the events come from {events.n_synapses} synapses, but the model takes "
+            f"{len(kernel_nkc)}; give it inputs of the cell that it is made for"
+        )
     implementation = compiled if _is_compiled_for(kernel_nkc) else reference
     return implementation.event_convolution(events, kernel_nkc, band_n)
 

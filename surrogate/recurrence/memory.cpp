@@ -241,7 +241,8 @@ void backward(const Shape& s, const T* grad, const T* input, const T* memory, Sa
   simd::over_rows(s.rows, s.threads, [&](int block, int first, int n) {
     const int tall = simd::part_size(n, simd::kTileRows), gathered = std::max(kSamples / n, 1);
     const auto carry = zeros<T>(n * d), g = zeros<T>(n * d);
-    const auto before = zeros<T>(n * d), dz = zeros<T>(n * j);
+    const auto before = zeros<T>(n * d);
+    const auto dz = zeros<T>(n * j + kLanes<T>);  // whose inputs begin in the middle of a vector
     const auto first_sum = zeros<T>(s.hidden * j), proposal_sum = zeros<T>(s.units * h);
     // These of `gathered` ms, in order of time.
     const int samples = gathered * n;

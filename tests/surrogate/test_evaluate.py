@@ -7,12 +7,12 @@ import pytest
 
 import neuronio
 from neuronio.config import EvaluationConfig
-from neuronio.data.shard import SegmentTable, write_shard
+from neuronio.data.shard import SegmentTable, Shard, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.evaluate import evaluate, predict_one
 from neuronio.surrogate.figures.scales import scored_words
-from neuronio.surrogate.inference import predict_trials
+from neuronio.surrogate.inference import predict_trials, predictions
 from neuronio.surrogate.load import load_model
 from neuronio.surrogate.models import sized_options
 from neuronio.surrogate.protocol import Protocol
@@ -21,7 +21,7 @@ from neuronio.surrogate.score_words import LABELS, headline
 from neuronio.surrogate.scored import scored_trials
 from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.threshold import FROM_FIT, FROM_GIVEN, FROM_SAME
-from neuronio.surrogate.train import FitSpec, fit
+from neuronio.surrogate.train import FitSpec, fit, validation_columns
 from neuronio.surrogate.windows import WindowSampler
 from neuronio.training import TrainingConfig
 
@@ -116,6 +116,8 @@ def test_the_spike_threshold_can_come_from_given_validation_data(fitted, make_sh
     document = evaluate(fitted, [make_shard(4)], SETTINGS, valid=[make_shard(5)])
     assert document["spike_threshold"]["chosen_on"] == FROM_GIVEN
     assert 0 < document["spike_threshold"]["probability"] < 1
+    with pytest.raises(NeuronIOError, match="chosen on trials that are scored"):
+        evaluate(fitted, [make_shard(4), make_shard(5)], SETTINGS, valid=[make_shard(5)])
 
 
 def test_a_prediction_covers_the_whole_trial(fitted, make_shard):
@@ -233,8 +235,23 @@ def test_every_place_says_how_many_trials_and_spikes_were_scored(fitted, make_sh
     )
 
 
-def test_the_ignored_start_is_used_nowhere(fitted, make_shard):
+def test_the_ignored_start_is_used_nowhere(fitted, make_shard, tmp_path):
     """Training windows, validation and scores keep out of the same first ms."""
+    trials = []
+    with Shard(make_shard(4)) as shard:
+        for i in range(4):
+            kept = shard.recording(i)
+            soma, spikes = kept.soma_mV.copy(), kept.spike_ms[kept.spike_ms > 102]
+            soma[:100] = 40.0
+            trials.append((i, shard.inputs(i), Recording(soma, kept.nexus_mV, spikes)))
+        changed = write_shard(tmp_path / "changed.h5", trials, {"cell": "x"}, shard.segments)
+    scores, columns = [], []
+    for data in (make_shard(4), changed):
+        scores.append(evaluate(fitted, [data], SETTINGS)["scores"])
+        seen = predictions(load_model(fitted).module, TrialStore([data]), range(4), OURS)
+        columns.append(validation_columns(seen, 0.5))
+    assert scores[0] == scores[1]
+    assert columns[0] == columns[1]
     config = json.loads((fitted / "config.json").read_text())
     assert config["ignore_ms"] == 100
     sampler = WindowSampler(TrialStore([make_shard(1)]), 64, 100, 10, seed=0, ignore_ms=100)

@@ -31,3 +31,5 @@ def test_further_targets_count_as_much_as_the_soma_together():
     torch.testing.assert_close(loss.soma, torch.tensor(4.0))
     torch.testing.assert_close(loss.further, torch.tensor(5.0))
     torch.testing.assert_close(loss.total, 0.5 * loss.spike + 0.5 * (loss.soma + loss.further))
+    # The record leaves them out, as validation does.
+    torch.testing.assert_close(loss.parts()[0], 0.5 * loss.spike + 0.5 * loss.soma)

@@ -11,6 +11,7 @@ from scipy.stats import norm, t
 
 from neuronio.surrogate.bootstrap import Resamples, acceleration, bca
 from neuronio.surrogate.detection import resampled_curves
+from neuronio.surrogate.detection_curves import detection_curves
 from neuronio.surrogate.legacy import legacy_scores
 from neuronio.surrogate.matching import (
     SpikeList,
@@ -46,6 +47,19 @@ def test_true_positives_are_counted_below_the_false_positive_rate():
         allowed = int(rate * len(no))
         threshold = np.sort(no)[::-1][allowed]
         assert scores[f"tp_at_fp_{rate}"] == pytest.approx((yes > threshold).mean(), abs=1e-9)
+
+
+def test_true_positives_of_equal_logits_lie_on_a_straight_line_of_the_curve():
+    """Three levels of a spike and five silences each among a thousand: two are within 1%."""
+    logit = np.full((1, 1018), -9.0, np.float32)
+    logit[0, :18] = np.repeat([3.0, 2.0, 1.0], 6)
+    spikes = np.zeros((1, 1018), bool)
+    spikes[0, [0, 6, 12]] = True
+    p = Predictions(spikes, logit, np.zeros_like(logit), np.zeros_like(logit))
+    assert point_scores(p)["tp_at_fp_0.01"] == pytest.approx(2 / 3)
+    assert resampled_curves(p, np.ones((1, 1)))["tp_at_fp_0.01"][0] == pytest.approx(2 / 3)
+    roc = detection_curves(p)["roc"]
+    assert np.interp(0.01, roc["false"], roc["true"]) == pytest.approx(2 / 3, abs=1e-4)
 
 
 def test_one_resample_that_takes_every_trial_once_gives_the_scores_themselves():

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from neuronio.data.trial import InputEvents
+from neuronio.errors import NeuronIOError
 from neuronio.surrogate import recurrence
 from neuronio.surrogate.events import EventBatch
 from neuronio.surrogate.recurrence import compiled, reference
@@ -262,6 +263,12 @@ def test_a_band_changes_nothing_but_speed(dtype, channels):
         torch.set_num_threads(before)
     for result in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(result, results[0], strict=True))
+
+
+def test_events_of_another_cell_are_refused_before_anything_is_read():
+    kernel = torch.zeros(12, 1, 4)
+    with pytest.raises(NeuronIOError, match="come from 40 synapses, but the model takes 12"):
+        recurrence.event_convolution(random_events(2, 5, 20), kernel)
 
 
 def test_windows_without_events():

@@ -15,6 +15,7 @@ from neuronio.errors import NeuronIOError
 from neuronio.files import read_csv, read_json
 from neuronio.surrogate import fit_directory, inference
 from neuronio.surrogate.checkpoint import copy_state, read_tensors
+from neuronio.surrogate.device import threads_of_torch
 from neuronio.surrogate.models import build_model, sized_options
 from neuronio.surrogate.store import TrialStore, trials_named
 from neuronio.surrogate.train import FitSpec, fit, learning_rate, start_at_means
@@ -152,6 +153,14 @@ def test_a_fit_stopped_at_a_validation_goes_on_as_if_it_were_not(make_spec, mode
     fit(broken)
     assert (whole.out / "best.pt").read_bytes() == (broken.out / "best.pt").read_bytes()
     assert history_without_clock(whole.out) == history_without_clock(broken.out)
+
+
+def test_a_fit_leaves_the_callers_number_of_threads_alone(make_spec):
+    before = torch.get_num_threads()
+    with threads_of_torch(3):
+        fit(make_spec(threads=1))
+        assert torch.get_num_threads() == 3
+    assert torch.get_num_threads() == before
 
 
 def test_a_finished_fit_is_not_run_again(make_spec):

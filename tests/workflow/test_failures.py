@@ -1,6 +1,7 @@
 """What becomes of a run of which one job fails."""
 
 import csv
+import json
 import shutil
 
 import pytest
@@ -20,22 +21,32 @@ class Broken(Toy):
 
 
 @pytest.mark.slow
-def test_one_failed_fit_is_one_sentence_and_does_not_cost_the_figure(finished, tmp_path):
+def test_one_failed_fit_is_one_sentence_and_costs_neither_figure_nor_comparison(finished, tmp_path):
     shutil.copytree(finished[0], tmp_path / "copy", symlinks=True)
     broken = tmp_path / "broken.py"
     broken.write_text(BROKEN.format(folder=str(ROOT / "tests" / "surrogate")))
-    asked = changed(
-        tmp_path, lambda c: c["fits"].insert(0, {"model": f"{broken}:broken", "sizes": [3]})
-    )
-    result = run(tmp_path / "copy", asked)
+
+    def ask(document):
+        document["fits"][1]["label"] = "convolution"
+        failing = {"model": f"{broken}:broken", "sizes": [3], "label": "failing"}
+        document["fits"].insert(0, failing)
+
+    result = run(tmp_path / "copy", changed(tmp_path, ask))
     assert result.returncode == 1
     told = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert "broken on purpose" in told[0]
-    assert "logs/fit/broken-3-seed0" in told[0]
-    assert "the figures lack broken-3-seed0" in told[-1]
+    assert "logs/fit/broken-3-failing-seed0" in told[0]
+    assert "the figures lack broken-3-failing-seed0" in told[-1]
     assert "Traceback" not in result.stderr
     results = tmp_path / "copy" / "results" / "smoke"
     with (results / "table.csv").open() as file:
         fits = [row["fit"] for row in csv.DictReader(file) if row["source"] == "fit"]
-    assert fits == ["branch_elm-2-seed0", "branch_elm-2-seed1", "tcn-2-seed0"]
-    assert "broken-3-seed0" in (results / "report.html").read_text()
+    assert fits == ["branch_elm-2-seed0", "branch_elm-2-seed1", "tcn-2-convolution-seed0"]
+    assert "broken-3-failing-seed0" in (results / "report.html").read_text()
+    # The label is compared with the fits without one.
+    (row,) = json.loads((results / "differences.json").read_text())["rows"]
+    assert (row["label"], row["fits"]) == ("convolution", ["tcn-2-convolution-seed0"])
+    assert row["base"] == ["branch_elm-2-seed0", "branch_elm-2-seed1"]
+    for name in ("ablation", "curves", "traces", "learning", "accuracy_multiply_adds"):
+        assert (results / "figures" / f"{name}.png").stat().st_size > 5000
+    assert (results / "evaluations" / "tcn-2-convolution-seed0.json").is_file()

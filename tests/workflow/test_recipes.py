@@ -267,31 +267,28 @@ def test_an_edit_runs_what_depends_on_it_and_nothing_else(planned, edit):
 
 
 @pytest.mark.slow
-def test_a_damaged_shard_is_kept_and_made_again(finished, tmp_path):
-    shutil.copytree(finished[0], tmp_path / "copy", symlinks=True)
-    shard = product(tmp_path / "copy", "valid") / "shard-000.h5"
-    sound = shard.read_bytes()
-    damage("valid", "shard-000.h5")(tmp_path / "copy")
-    damaged = shard.read_bytes()
-    weights = product(tmp_path / "copy", "tcn-2-seed0") / "best.pt"
-    before = weights.stat().st_mtime_ns
-    result = run(tmp_path / "copy")
-    assert result.returncode == 0, result.stderr
-    assert "Set aside results/made/valid" in result.stderr
-    assert shard.read_bytes() == sound
-    (kept,) = (tmp_path / "copy/results/made/damaged").rglob("shard-000.h5")
-    assert kept.read_bytes() == damaged
-    assert weights.stat().st_mtime_ns == before
-
-
-@pytest.mark.slow
-def test_older_recipes_stay_until_clean_removes_them(finished, tmp_path, capsys):
+def test_what_is_damaged_or_of_an_older_recipe_stays_until_clean_removes_it(
+    finished, tmp_path, capsys
+):
     copy = tmp_path / "copy"
     shutil.copytree(finished[0], copy, symlinks=True)
     table = (copy / "results/smoke/table.csv").read_bytes()
     store = {path.name for path in (copy / "results/made").iterdir()}
+    shard = product(copy, "valid") / "shard-000.h5"
+    sound = shard.read_bytes()
+    damage("valid", "shard-000.h5")(copy)
+    damaged = shard.read_bytes()
+    weights = product(copy, "tcn-2-seed0") / "best.pt"
+    before = weights.stat().st_mtime_ns
+    # Another recipe, for which the damaged shard is made again and nothing that read it.
     config = changed(tmp_path, lambda document: document["evaluation"].update(floor_trials=0))
-    assert run(copy, config).returncode == 0
+    result = run(copy, config)
+    assert result.returncode == 0, result.stderr
+    assert "Set aside results/made/valid" in result.stderr
+    assert shard.read_bytes() == sound
+    (kept,) = (copy / "results/made/damaged").rglob("shard-000.h5")
+    assert kept.read_bytes() == damaged
+    assert weights.stat().st_mtime_ns == before
     assert (copy / "results/smoke/table.csv").read_bytes() != table
     made = {path.name for path in (copy / "results/made").iterdir()}
     assert store < made

@@ -1,8 +1,10 @@
 """What the study's page says of its own table."""
 
-from study_reading import NO_FIT, reading
+from running import ROOT
+from study_reading import NO_FIT, PUBLISHED_SETTINGS, reading
 
 from neuronio.data.reference import published_surrogates
+from neuronio.sections import read_yaml
 
 SCORES = ("average_precision", "spike_f1_2ms", "soma_rmse_mV")
 
@@ -33,7 +35,8 @@ def test_every_sentence_is_read_from_the_rows():
     assert ".9765 for 3,000 at most (pooled ELM, 1,700); .9925 for 10,000 at most" in work
     assert "1,000,000" not in work
     assert recipe.endswith("mean AUC with 8,002 parameters .9911 (published: .9922).")
-    assert "pooled ELM with 3,302 parameters has AUC .9925 (.9980), AP .50 (.50)" in floor
+    assert "pooled ELM with 3,302 parameters, and in brackets trials" in floor
+    assert "half the time step: AUC .9925 (.9980), AP .50 (.50), F1" in floor
 
 
 def test_nothing_is_said_of_what_is_not_there():
@@ -46,3 +49,14 @@ def test_nothing_is_said_of_what_is_not_there():
     assert "noise floor" not in only
     labelled = reading([RECIPE], published_surrogates(), RECIPE)
     assert labelled.startswith("**What the recipe does.**")
+    # Other labels say nothing of the published recipe, and a changed cell has nothing published.
+    other = row("branch_elm", 20, 8_002, 8_025, 0.93, label="160_trials")
+    assert reading([other], published_surrogates(), None) == ""
+    assert "ublished" not in reading([SMALL, LARGE, FLOOR], (), LARGE)
+
+
+def test_fits_under_published_settings_have_the_label_that_the_page_looks_for():
+    for path in sorted((ROOT / "config").glob("study*.yaml")):
+        for fit in read_yaml(path, "configuration")["fits"]:
+            published = fit.get("training", {}).get("preset") == "published"
+            assert published == (fit.get("label") == PUBLISHED_SETTINGS), path

@@ -20,7 +20,7 @@ from neuronio.files import read_json, write_json
 from neuronio.progress import Report, silent
 from neuronio.recipe import code, deciding_versions, made_with, module_of
 from neuronio.surrogate.checkpoint import claimed, resume
-from neuronio.surrogate.device import check_device
+from neuronio.surrogate.device import check_device, threads_of_torch
 from neuronio.surrogate.loop import Columns, Run, Schedule, finish, train
 from neuronio.surrogate.models import (
     FAMILIES,
@@ -176,11 +176,15 @@ def fit_classifier(spec: ClassifierSpec, *, progress: Report = silent) -> dict[s
             is no longer finite, or the disk refuses.
     """
     _check(spec)
-    t = spec.training
     config = _claim(spec)
     if (spec.out / "summary.json").exists():
         return read_json(spec.out / "summary.json")
-    torch.set_num_threads(t.threads)
+    with threads_of_torch(spec.training.threads):
+        return _fit(spec, config, progress)
+
+
+def _fit(spec: ClassifierSpec, config: dict[str, Any], progress: Report) -> dict[str, Any]:
+    t = spec.training
     model = build_model(spec.model, spec.options, seed=spec.seed).to(t.device)
     kind = torch.optim.Adam if t.optimizer == "adam" else torch.optim.Adamax
     optimizer = kind(model.parameters(), lr=t.learning_rate)
