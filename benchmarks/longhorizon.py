@@ -9,7 +9,7 @@ parameters. Ways for the ELM, equal in result:
   plain loop       everything linear in time hoisted, the memory recursion a loop in PyTorch
   compiled         what training uses
 torch's LSTM reads dense inputs, made beforehand; ours reads the events, and steps through the same
-kernels. The spiking network is measured as a loop in PyTorch and compiled. Where the published loop
+kernels, as do the other baselines. Where the published loop
 would take minutes a step it is left out. Peak memory is of a process of its own, with `recompute`.
 """
 

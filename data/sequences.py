@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -126,16 +125,6 @@ class SequenceSet:
         """Steps of the longest row."""
         return int(self.length.max(initial=0))
 
-    @cached_property
-    def one_event_a_step(self) -> bool:
-        """Whether every step of every row has exactly one event of value 1, as tokens have."""
-        whole = self.value is None and np.array_equal(np.diff(self.start), self.length)
-        if not whole:
-            return False
-        rises = np.diff(self.step) == 1
-        rises[self.start[1:-1] - 1] = True
-        return bool(rises.all() and (self.step[self.start[:-1]] == 0).all())
-
     def rows(self, indices: Sequence[int] | np.ndarray) -> Rows:
         """The rows of some samples, in that order.
 
@@ -187,10 +176,20 @@ class SequenceSet:
             rows: (step, channel) or (step, channel, value) of each row, in order of the step; all
                 with values or none. Values are kept as float32, or as uint8 where they are that.
             length: steps of each row, or one number for all.
+
+        Raises:
+            NeuronIOError: rows differ in what they have, or the parts of one in their length.
         """
         rows = [[np.asarray(part) for part in row] for row in rows]
         counts = [len(row[0]) for row in rows]
         parts = len(rows[0]) if rows else 2
+        for number, row in enumerate(rows):
+            if len(row) != parts or len({len(part) for part in row}) > 1:
+                raise NeuronIOError(
+                    f"{about.task}, {about.split}: row {number} has parts of lengths "
+                    f"{[len(part) for part in row]}, but steps, channels and values, if any, are "
+                    f"of one length, and row 0 has {parts} parts"
+                )
         step, channel, *value = ([row[i] for row in rows] for i in range(parts))
         wide = about.channels > np.iinfo(np.int16).max
         return cls(
@@ -203,19 +202,6 @@ class SequenceSet:
             value=_as_value(_joined(value[0])) if value else None,
             group=None if group is None else _narrow(group, np.int32),
         )
-
-    @classmethod
-    def joined(cls, sets: Sequence[SequenceSet]) -> Self:
-        """Sets one after the other, of which all or none have values, and groups; the first is
-        what it is about."""
-        first = sets[0]
-        arrays = {
-            name: np.concatenate([getattr(part, name) for part in sets])
-            for name in ("label", "length", "step", "channel", "value", "group")
-            if getattr(first, name) is not None
-        }
-        counts = np.concatenate([np.diff(part.start) for part in sets])
-        return cls(first.about, start=offsets(counts), **arrays)
 
     @classmethod
     def read(cls, path: str | Path) -> Self:

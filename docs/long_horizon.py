@@ -48,15 +48,15 @@ def keep(run: Path, folder: Path) -> None:
             name = f"{name}-{label}"
         new[name] = document
     there = {path: read_json(path) for path in sorted(folder.glob("evaluations/*.json"))}
-    kept = {_but_seed(path.stem): (path, document) for path, document in there.items()}
     for name, document in new.items():
-        path, other = kept.get(_but_seed(name), (None, document))
-        before = _judged(other)
-        if different := [what for what, it in _judged(document).items() if it != before[what]]:
-            raise NeuronIOError(
-                f"{run} has {name} with other {' and '.join(different)} than {path}; take that and "
-                "its other seeds out first, or give the fits of the run a label"
-            )
+        for path, other in there.items():
+            before = _judged(other, _but_seed(path.stem))
+            now = _judged(document, _but_seed(name))
+            if different := [what for what in now if what in before and now[what] != before[what]]:
+                raise NeuronIOError(
+                    f"{run} has {name} with other {' and other '.join(different)} than {path}; "
+                    "take that and its other seeds out first, or give the fits of the run a label"
+                )
     (folder / "evaluations").mkdir(parents=True, exist_ok=True)
     for name, document in new.items():
         write_json(folder / "evaluations" / f"{name}.json", document)
@@ -66,13 +66,17 @@ def _but_seed(name: str) -> str:
     return re.sub(r"-seed\d+", "", name)
 
 
-def _judged(document: dict[str, Any]) -> dict[str, Any]:
-    """What results that are shown together have in common."""
-    training = document["model"]["training"]
+def _judged(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """What results that are shown together have in common: those of a task in bins of one width,
+    and beside that the seeds of a fit, whose name without its seed this is."""
+    about, training = document["data"]["about"], document["model"]["training"]
+    settings = {k: v for k, v in document["settings"].items() if k != "input_dropout"}
+    width = f" in bins of {about['bin_ms']:g} ms" if about["bin_ms"] else ""
     return {
-        "samples": document["data"]["name"],
-        "settings": document["settings"],
-        "training": {key: value for key, value in training.items() if key not in ONLY_SPEED},
+        f"samples of {about['task']}{width}": document["data"]["name"],
+        f"settings of {about['task']}{width}": settings,
+        f"inputs left out of {name}": document["settings"]["input_dropout"],
+        f"training of {name}": {k: v for k, v in training.items() if k not in ONLY_SPEED},
     }
 
 

@@ -199,8 +199,18 @@ def test_results_of_tests_with_inputs_left_out_have_rows_of_their_own(tmp_path):
         part = functools.reduce(dict.__getitem__, keys[:-1], other)
         part[keys[-1]] = 0.123
         run.write_text(json.dumps(other))
-        with pytest.raises(NeuronIOError, match=f"seed7 with other {what} than .*-seed0.json"):
+        with pytest.raises(NeuronIOError, match=f"seed7 with other {what} .* than .*.json"):
             results.keep(tmp_path / "run", tmp_path)
+    # Another fit on other samples has no place in their table either.
+    other = json.loads(kept.read_text())
+    other["data"]["name"] = "others"
+    run.rename(run.with_name("synthetic-digits-adding-2ms-gru-9-seed0.json")).write_text(
+        json.dumps(other)
+    )
+    with pytest.raises(
+        NeuronIOError, match="gru-9-seed0 with other samples of synthetic-digits-ad"
+    ):
+        results.keep(tmp_path / "run", tmp_path)
     assert sorted((tmp_path / "evaluations").iterdir()) == before
     for score in both[0]["scores"].values():
         score.update(low=None, high=None)

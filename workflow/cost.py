@@ -176,7 +176,7 @@ def fit_s(plan: Plan, asked: Fit, shards: Sequence[Path]) -> float:
 
 
 def tasks_cost(plan: TaskPlan) -> list[Cost]:
-    """What is missing of a run on long-horizon tasks, and what it takes at most."""
+    """What is missing of a run on long-horizon tasks, and about what it takes."""
     from task_cost import data_costs, fit_costs
 
     made, fitted = data_costs(plan), fit_costs(plan)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import torch
 from task_plan import TaskFit, TaskPlan
 from torch.nn.functional import cross_entropy
 
-from neuronio.surrogate.events import EventBatch
+from neuronio.classification import ClassifierTraining
+from neuronio.data.sequences import About, SequenceSet
 from neuronio.surrogate.models import build_model, option_values
+from neuronio.surrogate.tasks.classify.batches import BatchSampler
 from neuronio.surrogate.tasks.classify.data import TaskData
+from neuronio.surrogate.tasks.classify.source import FixedSource
 
 MOST_STEPS = 256
 REPEATS = 2
@@ -43,7 +45,7 @@ def making_s(data: TaskData) -> float:
 def fit_costs(plan: TaskPlan) -> dict[str, float]:
     """Seconds of a core of every fit that is not there yet, by the name of its log.
 
-    At most about so many: every sequence is taken for as long as the longest.
+    About so many, or fewer: every sequence is taken for as long as the longest.
     """
     took: dict[str, float] = {}
     found = {}
@@ -52,24 +54,27 @@ def fit_costs(plan: TaskPlan) -> dict[str, float]:
             continue
         kind = f"{fit.section.model} {option_values(fit.options)} {plan.training_of(name)}"
         if kind not in took:
-            took[kind] = row_step_s(fit, plan.training_of(name).batch_size)
+            took[kind] = row_step_s(fit, plan.training_of(name))
         log = f"{plan.results}/logs/fit/{plan.fits[name].folder.name}.log"
         found[log] = took[kind] * plan.steps_seen(name)
     return found
 
 
-def row_step_s(fit: TaskFit, rows: int) -> float:
-    """Core seconds of training for a step of a sequence, from noise of one event a step."""
-    facts = fit.data.facts()
-    steps = min(facts.steps, MOST_STEPS)
-    row, step = np.divmod(np.arange(rows * steps), steps)
-    channel = np.random.default_rng(0).integers(facts.channels, size=len(row))
-    batch = EventBatch.from_rows(facts.channels, np.full(rows, steps), row, step, channel)
-    label = torch.zeros(rows, dtype=torch.int64)
+def row_step_s(fit: TaskFit, training: ClassifierTraining) -> float:
+    """Core seconds of training for a step of a sequence, batch included, from noise."""
+    facts, rows = fit.data.facts(), training.batch_size
+    steps, rng = min(facts.steps, MOST_STEPS), np.random.default_rng(0)
+    about = About(facts.task, "train", facts.channels, facts.classes, "bin", bin_ms=facts.step_ms)
+    per_step = max(1, round(facts.events))
+    step = np.repeat(np.arange(steps), per_step)
+    noise = [(step, rng.integers(facts.channels, size=len(step))) for _ in range(rows)]
+    source = FixedSource(SequenceSet.from_rows(about, np.zeros(rows), noise, steps))
+    sampler = BatchSampler(source, rows, 0, training.input_dropout)
     model = build_model(fit.section.model, fit.options)
     times = []
-    for _ in range(1 + REPEATS):
+    for number in range(1 + REPEATS):
         started = time.process_time()
-        cross_entropy(model.at_last(batch), label).backward()
+        batch = sampler.batch(number)
+        cross_entropy(model.at_last(batch.events), batch.label).backward()
         times.append(time.process_time() - started)
     return min(times[1:]) / (rows * steps)

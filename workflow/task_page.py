@@ -25,20 +25,22 @@ def write_task_page(results: Path, run: LongHorizonConfig) -> Path:
     """
     rows = read_rows(results / "summary.csv")
     facts = read_json(results / "provenance.json")
+    abouts = {about["task"]: about for about in facts["data"].values()}  # of any width of bins
     page = rendered(
         "tasks.html.j2",
         run=run,
+        own_training=_own_training(run),
         missing=run.leave_out,
         tasks=[
             {
                 "name": task.task,
-                "told": _told(run, task, facts["data"][task.task]),
+                "told": _told(run, task, abouts[task.task]),
                 "binned": bool(task.bins_ms),
                 "rows": [_row(row) for row in rows if row["task"] == task.task],
                 "reference": _reference(rows, task.task),
             }
             for task in run.tasks
-            if task.task in facts["data"]
+            if task.task in abouts
         ],
         accuracy=image(results / "figures" / "accuracy.svg"),
         learning=image(results / "figures" / "learning.svg"),
@@ -56,6 +58,18 @@ def _told(run: LongHorizonConfig, task: TaskConfig, about: dict[str, Any]) -> st
     """A task in words: samples, steps, classes."""
     counts = ", ".join(f"{n:,} {split}" for split, n in run.samples(task).items())
     return f"{counts} samples; {about['channels']} channels; {about['classes']} classes"
+
+
+def _own_training(run: LongHorizonConfig) -> str:
+    """The training settings of tasks and of models on them that are not the common ones."""
+    own = [(task.task, task.training) for task in run.tasks]
+    own += [(f"{fit.model} on {t.task}", fit.training) for t in run.tasks for fit in t.fits]
+    words = (
+        f"{name}: " + ", ".join(f"{k} {v}" for k, v in given.items())
+        for name, given in own
+        if given
+    )
+    return "; ".join(words)
 
 
 def _row(row: dict[str, str]) -> dict[str, Any]:

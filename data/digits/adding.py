@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from neuronio.data.digits.shd import DIGITS
 from neuronio.data.sequence_checksum import content_checksum
-from neuronio.data.sequences import SPLITS, About, Rows, SequenceSet
+from neuronio.data.sequences import SPLITS, About, Rows, SequenceSet, write_sets
 from neuronio.errors import NeuronIOError
 
 CLASSES = 2 * DIGITS - 1
+# Pairs that are held at once where they are written.
+AT_ONCE = 500
 PAIRS = {"train": 16_000, "valid": 4_000, "test": 16_000}
 """Pairs of a split as published: 2,000, 500 and 2,000 batches of 8."""
 
@@ -105,17 +108,25 @@ class Pairs:
     def _content(self) -> str:
         return content_checksum(self.recordings)
 
-    def as_set(self, epoch: int = 0) -> SequenceSet:
-        """The pairs of an epoch as a set of its own, a copy of a recording for every pair.
+    def write(self, path: Path, epoch: int = 0) -> Path:
+        """Write the pairs of an epoch as a set, a copy of a recording for every pair.
 
         All are one group: pairs that share recordings are not independent, and a set keeps one
         group of a row, not two.
+
+        Raises:
+            NeuronIOError: the disk is full or refuses.
         """
-        found = self.rows(np.arange(self.count), epoch)
+        starts = range(0, self.count, AT_ONCE)
+        some = (np.arange(start, min(start + AT_ONCE, self.count)) for start in starts)
+        return write_sets(path, (self._set(pairs, epoch) for pairs in some), lambda: self.about)
+
+    def _set(self, pairs: np.ndarray, epoch: int) -> SequenceSet:
+        found = self.rows(pairs, epoch)
         events = (found.step, found.channel, found.value)
-        ends = np.searchsorted(found.row, np.arange(1, self.count))
+        ends = np.searchsorted(found.row, np.arange(1, len(pairs)))
         parts = [np.split(part, ends) for part in events[: 2 + (self.recordings.value is not None)]]
-        rows, one_group = list(zip(*parts, strict=True)), np.zeros(self.count)
+        rows, one_group = list(zip(*parts, strict=True)), np.zeros(len(pairs))
         return SequenceSet.from_rows(self.about, found.label, rows, found.length, one_group)
 
 

@@ -140,11 +140,14 @@ def binned_split(
         if valid_speakers is None:
             drawn = held_out_speakers(recordings.speaker, np.random.default_rng(seed))
             valid_speakers = drawn.tolist()
+        known = np.unique(recordings.speaker).tolist()
+        if strange := sorted(set(valid_speakers) - set(known)):
+            raise NeuronIOError(f"{path} has no speaker {strange[0]} to validate with, but {known}")
         is_valid = np.isin(recordings.speaker, valid_speakers)
         if is_valid.all() or not is_valid.any():
             raise NeuronIOError(
                 f"validation by speakers {list(valid_speakers)} leaves nothing for a split: those "
-                f"of {path} are {np.unique(recordings.speaker).tolist()}"
+                f"of {path} are {known}"
             )
         valid = {"valid_speakers": [int(s) for s in valid_speakers]}
         recordings = recordings.select(is_valid if split == "valid" else ~is_valid)

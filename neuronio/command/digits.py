@@ -96,13 +96,14 @@ def digit_sequences(
         valid_speakers=valid_speaker,
         binary=binary,
     )
+    paths = {split: out / f"{split}.h5" for split in sets}
+    if there := [path for path in paths.values() if path.exists()]:
+        raise NeuronIOError(f"{there[0]} is there already; choose another folder")
     for split, recordings in sets.items():
-        path = out / f"{split}.h5"
-        if path.exists():
-            raise NeuronIOError(f"{path} is there already; choose another folder")
-        found = published_pairs(recordings, seed).as_set() if adding else recordings
-        found.write(path)
-        typer.echo(f"{split}: {path}, {len(found)} rows of {found.longest} steps")
+        found = published_pairs(recordings, seed) if adding else recordings
+        found.write(paths[split])
+        steps = recordings.longest * (2 if adding else 1)
+        typer.echo(f"{split}: {paths[split]}, {len(found)} rows of {steps} steps")
 
 
 def _published() -> Path:

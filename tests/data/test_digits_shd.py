@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neuronio.data.digits import adding
 from neuronio.data.digits.adding import CLASSES, PAIRS, Pairs, published_pairs
 from neuronio.data.digits.binned import BINS_MS, binned, held_out_speakers, read_splits
 from neuronio.data.digits.shd import KEYS, read_shd, write_shd
+from neuronio.data.sequences import SequenceSet
 from neuronio.errors import NeuronIOError
 
 N = 60
@@ -184,8 +186,9 @@ def test_no_speaker_of_validation_is_in_training(folder):
     chosen = read_splits(folder, 10, valid_speakers=[1, 4])
     assert set(chosen["valid"].group.tolist()) == {1, 4}
     assert chosen["valid"].about.made_from["valid_speakers"] == [1, 4]
-    for wrong in ([9], [0, 1, 2, 3, 4, 5]):
-        with pytest.raises(NeuronIOError, match="leaves nothing for a split"):
+    told = {(9, 1): "has no speaker 9 to validate with", (0, 1, 2, 3, 4, 5): "leaves nothing for"}
+    for wrong, words in told.items():
+        with pytest.raises(NeuronIOError, match=words):
             read_splits(folder, 10, valid_speakers=wrong)
     with pytest.raises(NeuronIOError, match="has neither shd_train"):
         read_splits(folder / "nothing", 10)
@@ -199,7 +202,7 @@ def test_some_speakers_validate_and_some_train(known, share, seed):
         held_out_speakers(np.zeros(5), np.random.default_rng(0))
 
 
-def test_pairs_are_two_recordings_one_after_the_other(folder):
+def test_pairs_are_two_recordings_one_after_the_other(folder, tmp_path, monkeypatch):
     sets = read_splits(folder, 20)
     test = sets["test"]
     pairs = Pairs(test, seed=5, count=40)
@@ -214,7 +217,8 @@ def test_pairs_are_two_recordings_one_after_the_other(folder):
         np.testing.assert_array_equal(found.channel[here], channels)
         assert found.label[place] == test.label[a] % 10 + test.label[b] % 10
     assert found.length.tolist() == [100] * 3
-    whole = pairs.as_set()
+    monkeypatch.setattr(adding, "AT_ONCE", 16)
+    whole = SequenceSet.read(pairs.write(tmp_path / "pairs.h5"))
     np.testing.assert_array_equal(whole.rows([3, 3, 0]).step, found.step)
     np.testing.assert_array_equal(whole.label, pairs.label())
     assert whole.group.tolist() == [0] * 40  # not 40 that know nothing of each other

@@ -100,22 +100,26 @@ def test_pixels_take_no_memory_for_their_channel(tmp_path):
     assert SequenceSet.read(path).channel.strides == (0,)
 
 
-def test_one_event_a_step_is_told_from_what_only_has_as_many():
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [([0, 1], [1, 2]), ([0, 1], [1, 2], [5.0, 7.0])],
+        [([0, 1], [1, 2], [5.0, 7.0]), ([0, 1], [1, 2])],
+        [([0, 1, 1], [1, 2]), ([0, 1], [3, 4, 0])],
+    ],
+)
+def test_rows_of_unlike_parts_are_refused(rows):
     about = About("tokens", "train", 5, 3, "token")
-    tokens = [([0, 1, 2], [4, 0, 1]), ([0], [2])]
-    assert SequenceSet.from_rows(about, [0, 1], tokens, [3, 1]).one_event_a_step
-    for rows in ([([0, 0, 2], [4, 0, 1]), ([0], [2])], [([0, 1], [4, 0]), ([0], [2])]):
-        assert not SequenceSet.from_rows(about, [0, 1], rows, [3, 1]).one_event_a_step
-    assert not made_up().one_event_a_step
+    with pytest.raises(NeuronIOError, match=r"tokens, train: row [01] has parts of lengths"):
+        SequenceSet.from_rows(about, [0, 1], rows, [3, 3])
 
 
-def test_sets_are_joined_in_memory_and_on_disk(tmp_path):
+def test_sets_are_joined_on_disk(tmp_path):
     parts = [made_up(seed=seed) for seed in range(3)]
-    joined = SequenceSet.joined(parts)
-    path = write_sets(tmp_path / "a.h5", iter(parts), lambda: ABOUT)
-    assert same(SequenceSet.read(path), joined)
-    last = joined.rows([11])
-    np.testing.assert_array_equal(last.step, parts[2].rows([3]).step)
+    joined = SequenceSet.read(write_sets(tmp_path / "a.h5", iter(parts), lambda: ABOUT))
+    assert (len(joined), joined.n_events) == (12, sum(part.n_events for part in parts))
+    for number, part in enumerate(parts):
+        assert same(joined.select(np.arange(4 * number, 4 * number + 4)), part)
 
 
 WRONG = {

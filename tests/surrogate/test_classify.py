@@ -235,10 +235,24 @@ def test_intervals_are_over_groups_and_both_members_of_a_pair():
     group = np.arange(400) // 20
     by_group = rng.random(20)[group] < 0.6  # a whole group is right or wrong
     assert width(group[:, None], by_group) > 3 * width(np.arange(400)[:, None], by_group)
-    either = rng.random(400) < 0.6
     pairs = rng.integers(20, size=(400, 2))
-    assert width(pairs, either) > 1.7 * width(np.arange(400)[:, None], either)
-    assert width(pairs[:, :1], either) < width(pairs, either)
+    by_either = (rng.random(20) < 0.7)[pairs].all(axis=1)
+    assert width(pairs, by_either) > 1.7 * width(np.arange(400)[:, None], by_either)
+
+
+@pytest.mark.parametrize("of_recordings", [True, False])
+def test_intervals_over_pairs_cover_what_they_say(of_recordings):
+    """Wherever errors come from: pairs are right where both recordings are, or at random."""
+    rng, hits, repeats = np.random.default_rng(1), 0, 60
+    label = np.zeros(300, np.int64)
+    for _ in range(repeats):
+        pairs = rng.integers(60, size=(300, 2))
+        easy, alone = rng.random(60) < 0.7, rng.random(300) < 0.49
+        right = easy[pairs].all(axis=1) if of_recordings else alone
+        logit = np.eye(2)[np.where(right, 0, 1)].astype(np.float32)
+        found = scores(logit, label, pairs, ClassifierEvaluation(bootstrap=200))["accuracy"]
+        hits += found["low"] <= 0.49 <= found["high"]
+    assert hits >= 52  # of 60; chance makes fewer than that of 57 in 1 of 300 tries
 
 
 def test_a_few_speakers_have_no_interval():
@@ -254,6 +268,10 @@ def test_very_many_groups_are_drawn_in_blocks():
     number, count = blocks(np.arange(10_000)[:, None])
     assert count == 3000
     assert np.bincount(number.ravel()).min() >= 3
+    # Whatever the order of the file, a block holds no class more than chance gives it.
+    sorted_by_class = np.repeat([0, 1], 5000)
+    shares = np.bincount(number.ravel(), weights=sorted_by_class) / np.bincount(number.ravel())
+    assert 0.2 < np.var(shares) / (0.25 * 3000 / 10_000) < 2.0
     number, count = blocks(np.array([[7, 9], [9, 30]]))
     assert number.tolist() == [[0, 1], [1, 2]]
     assert count == 3

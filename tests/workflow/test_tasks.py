@@ -17,6 +17,9 @@ from neuronio.sections import read_yaml
 SMOKE_TASKS = ROOT / "config" / "smoke_tasks.yaml"
 
 
+MANY = {"train": 100, "valid": 100, "test": 9000}
+
+
 def document(**changes):
     return read_yaml(SMOKE_TASKS, "configuration") | changes
 
@@ -93,6 +96,13 @@ def test_what_decides_a_fit_is_in_its_name_and_what_does_not_is_not():
         ),
         (changed_task(samples={"train": 0, "valid": 1, "test": 1}), "'tasks.0.samples.train' is 0"),
         ({"name": "made"}, "holds the products of every run"),
+        (changed_task(recordings={"train": 9999}), "'listops-short' speaks no digits of its own"),
+        (
+            changed_task(
+                task="shd", bins_ms=[20], samples=MANY, fits=[{"model": "gru", "size": 9}]
+            ),
+            "shd has 2,264 recordings for test, but 9,000 are wanted",
+        ),
         ({"tasks": document()["tasks"][:1] * 2}, "lists listops-short more than once"),
     ],
 )
@@ -216,3 +226,5 @@ def test_what_is_left_out_must_be_asked_for():
         plan(leave_out=[name])
     first, *others = plan().asked
     assert list(plan(leave_out=[first]).asked) == others
+    with pytest.raises(NeuronIOError, match="leave_out names every fit"):
+        plan(leave_out=[first, *others])

@@ -34,7 +34,9 @@ score = ("valid_accuracy", "Validation accuracy")
 save_figure(lambda: learning_figure(histories, families, score), folder / "figures" / "learning")
 
 facts = {"platform": platform.platform(), "packages": package_versions(*PACKAGES)}
-facts |= {"data": {d["data"]["about"]["task"]: d["data"]["about"] for d in evaluations}}
+abouts = [document["data"]["about"] for document in evaluations]
+widths = [f"-{about['bin_ms']:g}ms" if about["bin_ms"] else "" for about in abouts]
+facts |= {"data": {a["task"] + width: a for a, width in zip(abouts, widths, strict=True)}}
 facts |= {"configuration": plan.run.model_dump(mode="json")}
 write_json(Path(snakemake.output.provenance), facts)
 Path(snakemake.output.provenance_page).write_text(facts_page(facts))

@@ -26,7 +26,7 @@ from neuronio.made import Product
 from neuronio.recipe import code, deciding_versions
 from neuronio.sections import near_miss
 from neuronio.surrogate.models import FAMILIES, ModelOptions, nearest_size, option_values
-from neuronio.surrogate.tasks.classify.data import TaskData, task_data
+from neuronio.surrogate.tasks.classify.data import TaskData, speaks, task_data
 from neuronio.surrogate.tasks.classify.evaluate import evaluation_recipe
 from neuronio.surrogate.tasks.classify.fit import classifier_options, classifier_recipe
 
@@ -94,6 +94,8 @@ class TaskPlan(ShownPlan):
                     f"{name}: leave_out names {left_out}, which 'tasks' does not ask for"
                     f"{near_miss(left_out, self.asked)}"
                 )
+        if not self.asked:
+            raise NeuronIOError(f"{name}: leave_out names every fit; keep one, or nothing is shown")
 
     @classmethod
     def of(cls, snakemake: Any) -> Self:
@@ -219,6 +221,10 @@ def asked_fits(run: LongHorizonConfig) -> Iterator[TaskFit]:
     for task in run.tasks:
         for bin_ms in task.bins_ms or [None]:
             data = task_data(task.task, bin_ms, run.recordings(task))
+            if "recordings" in task.model_fields_set and not speaks(task.task):
+                raise NeuronIOError(
+                    f"task '{task.task}' speaks no digits of its own; leave 'recordings' out"
+                )
             for section in task.fits:
                 yield from _of_section(task, section, bin_ms, data)
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from neuronio.data.digits.voices import SyntheticDigits
 from neuronio.data.sequence_making import GeneratedTask, make_sets
 from neuronio.data.sequence_tasks import TASKS
 from neuronio.errors import NeuronIOError
 from neuronio.progress import Report
 from neuronio.sections import near_miss
 from neuronio.surrogate.tasks.classify.source import Facts, FixedSource, Source
-from neuronio.surrogate.tasks.classify.spoken import NAMES, spoken
+from neuronio.surrogate.tasks.classify.spoken import ADDING, NAMES, spoken
 
 FEW = 10
 
@@ -100,6 +101,11 @@ class Generated:
     def source(self, folder: Path, split: str, samples: int, seed: int) -> Source:
         """What the file holds."""
         return FixedSource.read(folder / f"{split}.h5")
+
+
+def speaks(name: str) -> bool:
+    """Whether the recordings of a task are made, as many as are asked for."""
+    return name.removesuffix(ADDING) == SyntheticDigits.task
 
 
 def task_data(name: str, bin_ms: float | None, recordings: Mapping[str, int]) -> TaskData:

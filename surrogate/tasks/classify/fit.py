@@ -141,11 +141,16 @@ def predicted(
 
 def points(logit_sc: np.ndarray, label_s: np.ndarray) -> dict[str, float]:
     """Mean cross-entropy, nats, and accuracy."""
+    right_s, loss_s = of_samples(logit_sc, label_s)
+    return {"loss": float(loss_s.mean()), "accuracy": float(right_s.mean())}
+
+
+def of_samples(logit_sc: np.ndarray, label_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each sample is right, 1.0 or 0.0, and its cross-entropy, nats; (S,) each."""
     logit = logit_sc.astype(np.float64)
-    own = np.take_along_axis(logit, label_s[:, None], axis=1)[:, 0]
-    loss = np.logaddexp.reduce(logit, axis=1) - own
-    right = logit.argmax(axis=1) == label_s
-    return {"loss": float(loss.mean()), "accuracy": float(right.mean())}
+    own_s = np.take_along_axis(logit, label_s[:, None], axis=1)[:, 0]
+    right_s = (logit.argmax(axis=1) == label_s).astype(np.float64)
+    return right_s, np.logaddexp.reduce(logit, axis=1) - own_s
 
 
 def classifier_recipe(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,6 +50,7 @@ class Facts:
         channels, classes: how many.
         step_ms: width of a step, 1 without a clock.
         steps: of the longest.
+        events: of a step, about.
     """
 
     task: str
@@ -57,6 +58,7 @@ class Facts:
     classes: int
     step_ms: float
     steps: int
+    events: float = field(default=1.0, compare=False)
 
     @classmethod
     def of(cls, source: Source) -> Facts:

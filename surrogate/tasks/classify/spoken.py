@@ -43,6 +43,8 @@ SPOKEN = (PUBLISHED, SyntheticDigits.task, RealDigits.task)
 NAMES = tuple(name + end for name in SPOKEN for end in ("", ADDING))
 PUBLISHED_ROWS = {"train": 8156, "test": 2264}
 """Recordings in each file of SHD."""
+EVENTS_PER_MS = 7.0
+"""Spikes of all channels in a ms of a spoken digit, about."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class Spoken:
         """Seven hundred channels, and a second or two."""
         seconds, classes = (2, CLASSES) if self.adding else (1, len(KEYS))
         steps = seconds * LASTS_MS // self.bin_ms
-        return Facts(self.name, CHANNELS, classes, float(self.bin_ms), steps)
+        events = EVENTS_PER_MS * self.bin_ms
+        return Facts(self.name, CHANNELS, classes, float(self.bin_ms), steps, events)
 
     def product(self, split: str) -> str:
         """The name of the recordings that a split is from."""
@@ -108,6 +111,8 @@ class Spoken:
         if self.kind == SyntheticDigits.task and not self.adding:
             there = _spoken_for(split, self.recordings[_file_of(split)], seed)
             self._check_enough(there, split, samples)
+        elif not self.adding:  # of train and valid, which share a file, at most so many each
+            self._check_enough(self.amount(split, samples), split, samples)
         if self.kind == PUBLISHED:
             name = _published(split)
             return {"file": name, "checksum": sources()[name].checksum}
@@ -168,8 +173,14 @@ class Spoken:
 
     def _speech(self) -> Speech:
         if self.kind == RealDigits.task:
-            return RealDigits(fetch("fsdd/recordings.tar"))
+            return _recorded()
         return SyntheticDigits(**self.recordings)
+
+
+@cache
+def _recorded() -> RealDigits:
+    """The recordings, which are read and checked once for all fits."""
+    return RealDigits(fetch("fsdd/recordings.tar"))
 
 
 def spoken(name: str, bin_ms: float | None, recordings: Mapping[str, int]) -> Spoken:
