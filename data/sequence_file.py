@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 
 from neuronio.data.layout import DAMAGE, content_sha256, decode, encode
+from neuronio.data.new_file import new_file
 from neuronio.data.sequence_checks import DTYPES, EVENTS, OPTIONAL
 from neuronio.errors import NeuronIOError
-from neuronio.files import replacing
 
 FORMAT = "neuronio-sequences"
 FORMAT_VERSION = 1
@@ -36,7 +36,7 @@ def write_arrays(
         NeuronIOError: the disk is full or refuses.
     """
     path = Path(path)
-    with replacing(path) as temporary, h5py.File(temporary, "w", libver=("v110", "v110")) as file:
+    with new_file(path, libver=("v110", "v110")) as file:
         for part in parts:
             for name in DTYPES:
                 if name in part:

@@ -43,9 +43,9 @@ from neuronio.data.layout import (
     decode,
     encode,
 )
+from neuronio.data.new_file import new_file
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
-from neuronio.files import replacing
 
 TrialName = tuple[str, int]
 
@@ -262,15 +262,17 @@ def write_shard(
         NeuronIOError: there are no trials, or the disk refuses.
     """
     path = Path(path)
-    with replacing(path) as temporary, h5py.File(temporary, "w", libver=("v110", "v110")) as file:
-        _write_trials(file, iter(trials), segments)
+    with new_file(path, libver=("v110", "v110")) as file:
+        if not _write_trials(file, iter(trials), segments):
+            raise NeuronIOError(f"no trial to write to {path}")
         for key, value in {"format": FORMAT, "format_version": FORMAT_VERSION, **info}.items():
             file.attrs[key] = encode(value)
         file.attrs["content_sha256"] = content_sha256(file)
     return path
 
 
-def _write_trials(file: h5py.File, trials: Iterator, segments: SegmentTable) -> None:
+def _write_trials(file: h5py.File, trials: Iterator, segments: SegmentTable) -> int:
+    """Write trials; returns how many."""
     indices: list[int] = []
     event_counts, spike_counts = [], []
     for index, inputs, recording in trials:
@@ -286,7 +288,7 @@ def _write_trials(file: h5py.File, trials: Iterator, segments: SegmentTable) -> 
             if name in file:
                 _extend(file[name], _stored(name, getattr(recording, name))[None])
     if not indices:
-        raise NeuronIOError(f"no trial to write to {file.filename}")
+        return 0
     _plain(file, "trial_index", np.array(indices, dtype=np.int64), "")
     _plain(file, "inputs/trial_offset", _offsets(event_counts), "events")
     _plain(file, "spikes/trial_offset", _offsets(spike_counts), "spikes")
@@ -294,6 +296,7 @@ def _write_trials(file: h5py.File, trials: Iterator, segments: SegmentTable) -> 
     _plain(file, "segments/length_um", np.asarray(segments.length_um, dtype=float), "um")
     _plain(file, "segments/distance_um", np.asarray(segments.distance_um, dtype=float), "um")
     _plain(file, "segments/section", np.asarray(segments.section, dtype=np.int32), "")
+    return len(indices)
 
 
 def _create(file: h5py.File, inputs: InputEvents, recording: Recording) -> None:

@@ -10,6 +10,7 @@ name shows last is linked from `results/<name>/`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -28,6 +29,8 @@ from neuronio.recipe import (
 )
 
 MADE = "made"
+# A half-written file that nobody touched for so long has lost its writer.
+ABANDONED_S = 86_400.0
 RECEIPT = "recipe.json"
 DAMAGED = "damaged"
 CURRENT = ".current"
@@ -139,6 +142,8 @@ def _marked(mark: Path) -> set[str]:
 def unused(results: Path) -> Iterator[Path]:
     """What lies in the store of `results` and belongs to no run as it last finished or began.
 
+    Half-written files are among it that nobody has touched for a day: a killed run leaves them.
+
     Raises:
         NeuronIOError: there is no such store, or a run's list cannot be read.
     """
@@ -151,3 +156,6 @@ def unused(results: Path) -> Iterator[Path]:
             yield from sorted(path.iterdir())
         elif path.is_dir() and path.name not in used:
             yield path
+        elif path.is_dir():
+            files = sorted(path.rglob(".*.tmp"))
+            yield from (f for f in files if time.time() - f.stat().st_mtime > ABANDONED_S)

@@ -50,7 +50,7 @@ class NexusSite(Section):
 
     section: Literal["apic", "dend"] = Field(description="List of sections.")
     index: int = Field(ge=0, description="Index in that list.")
-    x: float = Field(ge=0, le=1, description="Relative position on the section.")
+    x: float = Field(gt=0, lt=1, description="Relative position on the section, its ends apart.")
 
 
 class Region(Section):

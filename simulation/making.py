@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from neuronio.data.shard import SegmentTable, write_shard
+from neuronio.data.shard import SegmentTable, Shard, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 from neuronio.progress import Report
@@ -41,11 +41,13 @@ class OpenShard:
         self.missing.discard(draw.index)
 
     def write(self, segments: SegmentTable) -> None:
-        """Write the shard from its parts.
+        """Write the shard from its parts, unless another run has done so.
 
         Raises:
-            NeuronIOError: every trial failed, or the disk refuses.
+            NeuronIOError: every trial failed, parts are gone, or the disk refuses.
         """
+        if self.out.exists() and self._is_written():
+            return
         facts = {i: self.parts.load(i)[0] for i in self.indices}
         info = (
             self._job.info()
@@ -65,6 +67,13 @@ class OpenShard:
             reason = next(iter(info["failed"].values()))
             raise NeuronIOError(f"every trial of {self.out} failed; the first because {reason}")
         write_shard(self.out, self._trials(), info, segments)
+
+    def _is_written(self) -> bool:
+        """Whether the file that is there is of the same trials."""
+        with Shard(self.out) as shard:
+            info = shard.info
+        told = info.get("recipe"), info.get("first_trial"), info.get("n_trials_planned")
+        return told == (self._job.digest(), self.indices[0], len(self.indices))
 
     def clear(self) -> None:
         """Remove the parts, which nobody may be writing to.

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
-from neuronio.files import write_atomic, write_npz
+from neuronio.files import read_npz, write_atomic, write_npz
 from neuronio.simulation.engines.base import TrialFailure
 from neuronio.simulation.queue import DONE, REJECTED, Draw
 
@@ -74,13 +72,17 @@ class Parts:
         return found
 
     def load(self, index: int) -> tuple[dict, InputEvents, Recording | None]:
-        """A kept trial: facts, inputs, and the recording unless the trial failed."""
-        with np.load(self.path(index)) as part:
-            inputs = InputEvents(
-                int(part["n_segments"]), int(part["duration_ms"]), part["synapse"], part["offset"]
-            )
-            facts = {key: part[key].item() for key in ("attempt", "retried", "failed")}
-            traces = {k.removeprefix("recording_"): part[k] for k in part if k[:10] == "recording_"}
+        """A kept trial: facts, inputs, and the recording unless the trial failed.
+
+        Raises:
+            NeuronIOError: it is gone, as where two runs make the same shard, or damaged.
+        """
+        part = read_npz(self.path(index))
+        inputs = InputEvents(
+            int(part["n_segments"]), int(part["duration_ms"]), part["synapse"], part["offset"]
+        )
+        facts = {key: part[key].item() for key in ("attempt", "retried", "failed")}
+        traces = {k.removeprefix("recording_"): part[k] for k in part if k[:10] == "recording_"}
         return facts, inputs, Recording(**traces) if traces else None
 
     def _draw(self, draw: Draw, suffix: str) -> Path:

@@ -20,11 +20,20 @@ DONE, REJECTED = "done", "rejected"
 
 @dataclass(frozen=True)
 class Draw:
-    """One draw of a trial: its index, how often it was redrawn, and whether it failed before."""
+    """One draw of a trial: its index, how often it was redrawn, and whether it failed before.
+
+    `alone`: its process died, maybe for no fault of this draw; the same engine tries it by itself.
+    """
 
     index: int
     attempt: int = 0
     failed: str = ""
+    alone: bool = False
+
+    @property
+    def by_itself(self) -> bool:
+        """Whether it shares no task with others."""
+        return self.alone or bool(self.failed)
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,8 @@ class Queue:
         yield from self._move_on(trial, self._fresh)
 
     def next_task(self, size: int) -> list[Draw] | None:
-        """Up to `size` draws, which cost as much as one; one that failed before comes alone.
+        """Up to `size` draws, which cost as much as one; one that failed, or whose process died,
+        comes alone.
 
         Redraws come first. Less than half of `size` waits for draws that are under way, since
         those may add to it.
@@ -104,12 +114,19 @@ class Queue:
         Raises:
             NeuronIOError: a trial was rejected too often.
         """
-        verdicts = [answer] * len(task) if isinstance(answer, str) else answer
+        died = isinstance(answer, str)
+        verdicts = [answer] * len(task) if died else answer
         for draw, verdict in zip(task, verdicts, strict=True):
             trial = self._trials.get(draw.index)
             if trial is None:
                 continue
             trial.running.discard(draw.attempt)
+            if died and not draw.by_itself:
+                # A draw before its turn is drawn again when that comes.
+                if draw == trial.next:
+                    trial.next = replace(draw, alone=True)
+                    self._alone.append(draw.index)
+                continue
             if draw.failed and verdict not in (DONE, REJECTED):
                 del self._trials[draw.index]
                 yield Finished(draw, verdict)
@@ -127,7 +144,7 @@ class Queue:
                 yield Finished(trial.next)
                 return
             if verdict != REJECTED:
-                trial.next = replace(trial.next, failed=verdict)
+                trial.next = replace(trial.next, failed=verdict, alone=False)
                 self._alone.append(index)
                 return
             if attempt >= MAX_ATTEMPTS:
@@ -137,7 +154,7 @@ class Queue:
             line.append(trial.next.index)
 
     def _may_grow(self) -> bool:
-        in_lanes = (t for t in self._trials.values() if t.running and not t.next.failed)
+        in_lanes = (t for t in self._trials.values() if t.running and not t.next.by_itself)
         return bool(self.generator) and any(in_lanes)
 
     def _batch(self, size: int) -> list[Draw]:
@@ -154,7 +171,7 @@ class Queue:
 
     def _early(self) -> Draw | None:
         """The draw whose turn has not come that is likeliest to be needed."""
-        trials = ((t.early(), i) for i, t in self._trials.items() if not t.next.failed)
+        trials = ((t.early(), i) for i, t in self._trials.items() if not t.next.by_itself)
         found = [(*early, index) for early, index in trials if early]
         if not found:
             return None

@@ -152,6 +152,7 @@ def _integrate(
         indices = [trial.index for trial in trials]
         if out.exists():
             _check_same(out, job, indices)
+            OpenShard(job, out, indices).clear()  # what a kill left between its writing and here
             missing -= len(indices)
         else:
             shards.append(OpenShard(job, out, indices))

@@ -64,6 +64,9 @@ def draw_inputs(
 
     if split not in SPLITS:
         raise NeuronIOError(f"there is no split '{split}'; take one of {', '.join(SPLITS)}")
+    for name, value in (("seed", seed), ("index", index)):
+        if value < 0:
+            raise NeuronIOError(f"{name} is {value}; give 0 or more")
     inputs = InputsConfig(generator=generator, parameters=parameters)
     segments = segment_table(_spec(cell))
     return draw_trial_inputs(inputs, segments, duration_ms, seed, split, index)

@@ -134,6 +134,7 @@ class WorkerPool:
         worker = self._workers[0]
         try:
             if not worker.connection.poll(START_LIMIT_S):
+                worker.stop()
                 raise NeuronIOError("a simulation process did not start in time")
             answer = worker.connection.recv()
         except (EOFError, OSError) as error:

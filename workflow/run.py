@@ -116,7 +116,9 @@ def snakemake(
 
 def status_command(rest: list[str]) -> list[str]:
     """How Slurm is asked of jobs, unless that is said: by sacct where it keeps accounts of them."""
-    if not any("slurm" in option for option in rest) or "--slurm-status-command" in rest:
+    if not any("slurm" in option for option in rest) or any(
+        option.partition("=")[0] == "--slurm-status-command" for option in rest
+    ):
         return []
     try:
         accounts = subprocess.run(["sacct", "--noheader"], capture_output=True, timeout=60)

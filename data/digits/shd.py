@@ -22,8 +22,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from neuronio.data.new_file import new_file
 from neuronio.errors import NeuronIOError
-from neuronio.files import replacing
 
 CHANNELS = 700
 DIGITS = 10
@@ -129,7 +129,7 @@ def write_shd(
     Raises:
         NeuronIOError: the disk is full or refuses.
     """
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_file(path) as file:
         file.attrs[MADE_FROM] = json.dumps(made_from, sort_keys=True)
         shape = (len(label),)
         times = file.create_dataset("spikes/times", shape, h5py.vlen_dtype(np.float16))

@@ -78,7 +78,7 @@ def trial(
     duration_ms: Annotated[
         int | None,
         typer.Option(
-            help="Length, ms (6000, or that of --inputs).", min=1, max=600_000, show_default=False
+            help="Length, ms (6000, or that of --inputs).", min=1, max=60_000, show_default=False
         ),
     ] = None,
     t0_artefact: Annotated[

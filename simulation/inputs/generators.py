@@ -327,7 +327,7 @@ class Ergodic(Published):
 
     def _active(self, n_segments: int, rng: np.random.Generator) -> np.ndarray:
         """Mask of the synapses in the clusters that stay active: (2 S,)."""
-        n_clusters = int(rng.choice(self.n_clusters))
+        n_clusters = min(int(rng.choice(self.n_clusters)), n_segments)  # none of them empty
         most = max(1, min(int(0.4 * n_clusters) - 1, self.max_active_clusters))
         active = rng.choice(n_clusters, size=rng.integers(1, most + 1), replace=False)
         return np.tile(np.isin(clusters(n_segments, n_clusters), active), 2)
@@ -380,8 +380,10 @@ class OutOfDistribution(Published):
         if regime == "no_inhibition":
             factor = rng.uniform(*self.reduced_excitation)
             return Rates(base.time_course, without_inhibition(base.weight, factor))
-        active = rng.choice(self.n_clusters, size=self.n_active_clusters, replace=False)
-        mask = np.isin(clusters(len(segments), self.n_clusters), active)
+        n_clusters = min(self.n_clusters, len(segments))  # none of them empty
+        n_active = min(self.n_active_clusters, n_clusters)
+        active = rng.choice(n_clusters, size=n_active, replace=False)
+        mask = np.isin(clusters(len(segments), n_clusters), active)
         return Rates(base.time_course, base.weight * np.tile(self.cluster_gain * mask, 2))
 
     def _volleys(self, duration_ms: int, rng: np.random.Generator) -> np.ndarray:

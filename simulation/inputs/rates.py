@@ -93,9 +93,13 @@ def smoothed_hold(duration_ms: int, interval_ms: int, sigma_ms: int) -> np.ndarr
     running = np.concatenate([[0.0], np.cumsum(window)])
     edges = np.append(np.arange(0, duration_ms, interval_ms), duration_ms)
     shift = (len(window) - 1) // 2
-    lag = np.arange(duration_ms)[:, None] + shift + 1 - edges[None, :]
-    cumulative = running[np.clip(lag, 0, len(window))]
-    return cumulative[:, :-1] - cumulative[:, 1:]
+    out = np.empty((duration_ms, len(edges) - 1))
+    for start in range(0, duration_ms, BLOCK_MS):  # in blocks, for the sake of memory
+        time = np.arange(start, min(start + BLOCK_MS, duration_ms))
+        lag = time[:, None] + shift + 1 - edges[None, :]
+        cumulative = running[np.clip(lag, 0, len(window))]
+        np.subtract(cumulative[:, :-1], cumulative[:, 1:], out=out[start : time[-1] + 1])
+    return out
 
 
 def paste(courses: list[tuple[int, np.ndarray]]) -> np.ndarray:

@@ -47,7 +47,7 @@ def reception(mechanism: Mechanism) -> Reception:
     after = interpreter.run(mechanism.receive, arguments | {"flag": ZERO, "t": variable("t")})
     states = {k: e for k, e in interpreter.values.items() if k in mechanism.states}
     if others := sorted(interpreter.values.keys() - states.keys()):
-        used = [name for name in others if name in mechanism.assigned]
+        used = [n for n in others if n in mechanism.assigned or n in mechanism.parameters]
         if used:
             mechanism.refuse(used[0], "is kept from one event to the next")
     changed = {name: after[name] for name in kept}

@@ -121,6 +121,11 @@ def test_guards_of_a_quotient_are_left_out_and_others_kept(tmp_path):
     assert algebra.simplified(guarded) is rate
     assert algebra.simplified(moved) is V
     assert algebra.simplified(meant) is meant
+    # What a state or a connection counts is no guard.
+    counted = select(apply("==", variable("n"), number(3)), number(10), ONE)
+    both = select(apply("==", V, variable("n")), number(10), ONE)
+    assert algebra.simplified(counted) is counted
+    assert algebra.simplified(both) is both
     at_limit = computed([guarded], tmp_path)[0][np.argmin(np.abs(VOLTAGES + 40))]
     assert at_limit == pytest.approx(1, abs=1e-12)
 

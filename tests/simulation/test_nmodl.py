@@ -24,7 +24,7 @@ from tests.simulation.ensemble_toy import (
 MODS = Path(__file__).with_name("mods")
 FLOAT32_ROUNDING_MV = 4e-5
 DENSITY = ["TKin", "TLeak", "TGhk+TPool", "TBk+TGhk+TPool", "TBk"]
-POINTS = ["TStp", "TNmda"]
+POINTS = ["TStp", "TNmda", "TCount"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -82,6 +82,38 @@ REFUSED = {
     "w[x]": ("DERIVATIVE states { m' = w[x] - m }", "index that is not a constant", 8),
     "WHILE": ("DERIVATIVE states {\n WHILE (v > 3) { x = 1 }\n m' = -m }", "is a While", 9),
 }
+
+
+REMEMBERED = {
+    "latch": "BREAKPOINT { SOLVE states METHOD cnexp if (v > -45) { x = 1 } i = x * m * v }",
+    "read before it is set": "BREAKPOINT { SOLVE states METHOD cnexp i = x * m * v x = v }",
+    "of a parameter": "BREAKPOINT { SOLVE states METHOD cnexp if (v > 0) { p = 2 } i = p * m * v }",
+    "in a solved block": "BREAKPOINT { SOLVE states METHOD cnexp i = m * v }",
+}
+
+
+@pytest.mark.parametrize("kind", REMEMBERED)
+def test_what_is_remembered_without_a_state_is_refused(kind, tmp_path):
+    rate = "if (v > 0) { x = 1 } m' = x - m" if kind == "in a solved block" else "m' = -m"
+    path = tmp_path / "odd.mod"
+    path.write_text(
+        "NEURON { SUFFIX odd NONSPECIFIC_CURRENT i RANGE x, p }\nPARAMETER { p = 1 }\n"
+        "ASSIGNED { v i x }\nSTATE { m }\n"
+        f"{REMEMBERED[kind]}\nDERIVATIVE states {{ {rate} }}\n"
+    )
+    with pytest.raises(NeuronIOError, match="is kept from one step to the next without a STATE"):
+        node_equations([Instance(read_mechanism(path), "odd")])
+
+
+def test_a_parameter_that_events_change_is_refused(tmp_path):
+    path = tmp_path / "odd.mod"
+    path.write_text(
+        "NEURON { POINT_PROCESS Odd NONSPECIFIC_CURRENT i RANGE p }\nPARAMETER { p = 1 }\n"
+        "ASSIGNED { v i }\nSTATE { g }\nBREAKPOINT { SOLVE s METHOD cnexp i = g * v }\n"
+        "DERIVATIVE s { g' = -g }\nNET_RECEIVE(w) { p = p + 1 g = g + w * p }\n"
+    )
+    with pytest.raises(NeuronIOError, match="p is kept from one event to the next"):
+        node_equations([Instance(read_mechanism(path), "odd")])
 
 
 @pytest.mark.parametrize("construct", REFUSED)

@@ -24,16 +24,31 @@ def queue_of(n_trials, generator="ergodic"):
     return queue
 
 
-def test_a_crash_is_retried_alone_then_listed():
+def test_a_crash_is_tried_alone_then_with_care_then_listed():
     queue = queue_of(2)
     task = queue.next_task(2)
     assert task == [Draw(0), Draw(1)]
     assert not list(queue.settle(task, "it died"))
+    # By itself and by the same engine: who died with others may be at no fault.
+    first, second = queue.next_task(2), queue.next_task(2)
+    assert (first, second) == ([Draw(0, alone=True)], [Draw(1, alone=True)])
+    assert list(queue.settle(second, [DONE])) == [Finished(second[0])]
+    assert not list(queue.settle(first, "it died"))
     again = queue.next_task(2)
     assert again == [Draw(0, failed="it died")]
-    assert queue.next_task(2) == [Draw(1, failed="it died")]
     assert list(queue.settle(again, "it died again")) == [Finished(again[0], "it died again")]
     assert queue.next_task(2) is None
+
+
+def test_a_draw_before_its_turn_that_died_with_others_is_drawn_again():
+    queue = queue_of(1)
+    task = queue.next_task(2)
+    assert task == [Draw(0), Draw(0, 1)]
+    assert not list(queue.settle(task, "it died"))
+    alone = queue.next_task(2)
+    assert alone == [Draw(0, alone=True)]
+    assert not list(queue.settle(alone, [REJECTED]))
+    assert queue.next_task(1) == [Draw(0, 1)]
 
 
 def test_a_rejected_trial_is_drawn_again():

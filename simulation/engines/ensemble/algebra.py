@@ -156,8 +156,9 @@ class Algebra:
 def guards_removed(e: Expression, algebra: Algebra) -> Expression:
     """The expression without what MOD files do to step around x / (exp(x) - 1) at 0.
 
-    The kernel's own form of that quotient has its limit there. Left out are `if (v == -32)` and
-    `if (fabs(x) < 1e-6)` around a quotient whose limit the guarded branch gives.
+    The kernel's own form of that quotient has its limit there. Left out are `if (v == -32)`, which
+    the voltage alone decides, and `if (fabs(x) < 1e-6)` around a quotient whose limit the guarded
+    branch gives.
     """
 
     def change(old: Expression, arguments: tuple[Expression, ...]) -> Expression:
@@ -165,13 +166,18 @@ def guards_removed(e: Expression, algebra: Algebra) -> Expression:
             return old
         if old.op == "select":
             condition, yes, no = arguments
-            if condition.op == "==" and not algebra.is_known(condition):
+            if condition.op == "==" and unknown(condition, algebra) == {"v"}:
                 return no
             if _guards(condition, yes, no, algebra):
                 return no
         return apply(old.op, *arguments)
 
     return rewrite([e], change)[0]
+
+
+def unknown(e: Expression, algebra: Algebra) -> set[str]:
+    """The variables of an expression that differ between lanes."""
+    return {name for name in e.variables if not algebra.is_known(variable(name))}
 
 
 def _guards(condition: Expression, yes: Expression, no: Expression, algebra: Algebra) -> bool:

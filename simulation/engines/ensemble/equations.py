@@ -147,6 +147,7 @@ def node_equations(instances: list[Instance]) -> Equations:
             if name not in values:
                 instance.mechanism.refuse(name.split(".")[0], "is written but never set")
             dynamic[name] = values[name]
+        _refuse_memory(instance, updates, values)
         parts.append((instance, updates, values))
     for ion in sorted({name.split(".")[0] for name in written}):
         dynamic[f"{ion}.e"] = _nernst(ion, dynamic)
@@ -167,6 +168,20 @@ def node_equations(instances: list[Instance]) -> Equations:
             currents.setdefault(ion, []).append(substitute(current, dynamic))
     _sum_currents(equations, currents)
     return equations
+
+
+def _refuse_memory(instance: Instance, updates: list[Update], values: Values) -> None:
+    """Refuse variables that are read before they are set, and so are remembered without a STATE."""
+    mechanism = instance.mechanism
+    set_here = {instance.name(n): n for n in (*mechanism.assigned, *mechanism.parameters)}
+    set_here = {name: short for name, short in set_here.items() if name in values}
+    wanted = [instance.name(name) for name in mechanism.currents]
+    wanted += [name for name in instance.writes if name in values]
+    read = {v for name in wanted if name in values for v in values[name].variables}
+    for update in updates:
+        read |= update.variables
+    if kept := sorted(read & set_here.keys()):
+        mechanism.refuse(set_here[kept[0]], "is kept from one step to the next without a STATE")
 
 
 def _receive(equations: Equations, instance: Instance) -> None:
