@@ -59,7 +59,7 @@ class _Patient(io.RawIOBase):
         self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._end}[whence]
         return self._at
 
-    def write(self, content: memoryview) -> int:
+    def write(self, content: Any) -> int:
         """Write here; returns how many bytes."""
         left, at = memoryview(content).cast("B"), self._at
         size = len(left)
@@ -74,7 +74,7 @@ class _Patient(io.RawIOBase):
                 left, at = left[done:], at + done
         return size
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: Any) -> int:
         """Read from here; what was never written is zero."""
         view = memoryview(buffer).cast("B")
         found = os.pread(self._descriptor, len(view), self._at)

@@ -115,7 +115,7 @@ class Queue:
             NeuronIOError: a trial was rejected too often.
         """
         died = isinstance(answer, str)
-        verdicts = [answer] * len(task) if died else answer
+        verdicts = [answer] * len(task) if isinstance(answer, str) else answer
         for draw, verdict in zip(task, verdicts, strict=True):
             trial = self._trials.get(draw.index)
             if trial is None:

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -241,6 +242,15 @@ def test_clean_lists_and_removes_what_no_run_shows(product, tmp_path, capsys, mo
     assert list(unused(results)) == [older.folder]
     monkeypatch.chdir(results)
     assert [path.name for path in unused(Path())] == [older.folder.name]
+    # A file that is being written is no rubbish; one that lost its writer a day ago is.
+    fresh, lost = (product.folder / f".{name}.h5.00.tmp" for name in ("fresh", "lost"))
+    for path in (fresh, lost):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    os.utime(lost, (1e9, 1e9))
+    assert set(unused(results)) == {older.folder, lost}
+    fresh.unlink()
+    lost.unlink()
     assert main(["clean", str(results)]) == 0
     assert older.folder.is_dir()
     lock = tmp_path / RUN_LOCK

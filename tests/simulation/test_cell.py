@@ -284,6 +284,10 @@ def test_a_cell_is_the_same_wherever_its_files_lie(tmp_path):
             "cannot evaluate '1 / .*division by zero",
         ),
         (
+            lambda d: d.update(nexus={"section": "apic", "index": 0, "x": 1.0}),
+            r"'nexus.x' is 1.0",
+        ),
+        (
             lambda d: d.update(nexus={"section": "apic", "index": 999, "x": 0.5}),
             r"puts its nexus on apic\[999\]",
         ),

@@ -251,6 +251,22 @@ def test_ood_can_drop_inhibition_or_press_drive_into_clusters(segments):
     assert len(driven) <= 2 * (639 / 20 + 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("ood", {"regimes": ["clusters"]}),
+        ("ergodic", {"cluster_probability": 1.0, "no_inhibition_probability": 0.0}),
+    ],
+)
+def test_a_cell_of_few_segments_has_no_empty_clusters(name, parameters):
+    few = SegmentTable(
+        np.array(["basal", "apical"] * 5), np.full(10, 20.0), np.full(10, 50.0), np.arange(10)
+    )
+    for index in range(40):
+        rates = make_generator(name, parameters).rates(few, 300, trial_rng(3, index))
+        assert rates.weight.any(), index
+
+
 def test_ood_takes_each_regime_in_turn(segments):
     generator = OutOfDistribution()
     seen = set()

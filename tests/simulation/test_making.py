@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from neuronio.data.shard import Shard, write_shard
 from neuronio.errors import NeuronIOError
 from neuronio.progress import silent
 from neuronio.simulation import making
@@ -64,6 +65,24 @@ def test_early_draws_of_a_written_shard_leave_nothing_behind(shards, tmp_path, m
     making.make_shards(JOB, shards, draws, (None, None), None, generator="ergodic", progress=silent)
     assert written == ["shard-0.h5", "shard-1.h5"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shard-0.h5", "shard-1.h5"]
+
+
+def test_parts_that_another_run_cleared_are_one_sentence(tmp_path):
+    with pytest.raises(NeuronIOError, match=r"cannot read .*trial-0000003"):
+        Parts(tmp_path / "gone").load(3)
+
+
+def test_a_shard_that_another_run_wrote_first_is_left_alone(tmp_path, make_shard):
+    out = tmp_path / "shard.h5"
+    facts = {"recipe": "d", "first_trial": 0, "n_trials_planned": 4}
+    with Shard(make_shard(1)) as made:
+        trials = [(i, made.inputs(i), made.recording(i)) for i in range(4)]
+        write_shard(out, trials, facts, made.segments)
+    before = out.read_bytes()
+    making.OpenShard(JOB, out, range(4)).write(None)  # without a single part
+    assert out.read_bytes() == before
+    with pytest.raises(NeuronIOError, match="cannot read"):
+        making.OpenShard(JOB, out, range(5)).write(None)
 
 
 def test_a_draw_that_another_run_kept_first_is_kept(tmp_path):

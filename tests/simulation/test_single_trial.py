@@ -51,6 +51,9 @@ def test_what_goes_wrong_is_one_sentence(inputs, monkeypatch):
         simulate("packaged", InputEvents.from_events(7, 10, [], []))
     with pytest.raises(NeuronIOError, match="no split 'tset'"):
         draw_inputs("packaged", split="tset")
+    for name in ("seed", "index"):
+        with pytest.raises(NeuronIOError, match=f"{name} is -1; give 0 or more"):
+            draw_inputs("packaged", **{name: -1})
     with pytest.raises(NeuronIOError, match="no generator 'publishd'"):
         draw_inputs("packaged", "publishd", duration_ms=10)
 
