@@ -34,6 +34,7 @@ from neuronio.surrogate.prefetch import Prefetcher
 
 WORKERS = 1
 GPU_CHECK_EVERY = 64  # steps between looks at the loss where a look makes the GPU wait
+IN_A_ROW = 10  # steps without a finite gradient that stop a fit
 
 Columns = dict[str, Any]
 
@@ -120,7 +121,7 @@ def train(run: Run, progress: Report) -> None:
             state.step += 1
             due = state.step % plan.validate_every == 0 or state.step == plan.steps
             if due or plan.device == "cpu" or state.step % GPU_CHECK_EVERY == 0:
-                _check_finite(run, measured[-1])
+                _check_finite(run, measured)
                 loss = float(measured[-1][0])
             if due:
                 spent, idle = time.perf_counter() - began, feed.waited_s - waited
@@ -161,6 +162,10 @@ def _step(run: Run, batch: Any, rate: float) -> torch.Tensor:
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(trained, run.schedule.gradient_clip)
+    for parameter in trained:
+        # Of a norm that is not finite clipping leaves 0 and NaN: nothing is learned from the step.
+        if parameter.grad is not None:
+            parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
     run.optimizer.step()
     return torch.cat([parts, norm.detach()[None]])
 
@@ -187,16 +192,30 @@ def _validate(run: Run) -> Columns:
 
 
 def _train_columns(run: Run, measured: list[torch.Tensor]) -> dict[str, float]:
-    names = (*(f"train_{part}" for part in run.task.parts), "gradient_norm")
-    return dict(zip(names, torch.stack(measured).double().mean(dim=0).tolist(), strict=True))
+    found = torch.stack(measured).double()
+    norm = found[:, -1]
+    columns = {f"train_{part}": float(found[:, i].mean()) for i, part in enumerate(run.task.parts)}
+    columns["gradient_norm"] = float(norm[norm.isfinite()].mean())
+    columns["steps_left_out"] = int((~norm.isfinite()).sum())
+    return columns
 
 
-def _check_finite(run: Run, measured: torch.Tensor) -> None:
-    step = run.state.step
-    for name, value in (("loss", float(measured[0])), ("gradient", float(measured[-1]))):
-        if not math.isfinite(value):
-            raise NeuronIOError(
-                f"the {name} is {value} at step {step} (learning rate "
-                f"{run.schedule.rate(step - 1):.2g}): lower learning_rate or gradient_clip, or "
-                f"{run.task.advice}"
-            )
+def _check_finite(run: Run, measured: list[torch.Tensor]) -> None:
+    """Stop where the loss is not finite, or the gradient has not been for long.
+
+    Through hundreds of steps back in time a gradient explodes now and then; a step of which it
+    overflows is left out and counted.
+    """
+    step, last = run.state.step, measured[-min(IN_A_ROW, run.schedule.validate_every) :]
+    fault, loss = "", float(measured[-1][0])
+    if not math.isfinite(loss):
+        fault = f"the loss is {loss} at step {step}"
+    elif len(last) >= min(IN_A_ROW, run.schedule.validate_every) and not any(
+        math.isfinite(float(parts[-1])) for parts in last
+    ):
+        fault = f"the gradient is not finite in {len(last)} steps on end, the last of them {step}"
+    if fault:
+        raise NeuronIOError(
+            f"{fault} (learning rate {run.schedule.rate(step - 1):.2g}): lower learning_rate or "
+            f"gradient_clip, or {run.task.advice}"
+        )

@@ -223,6 +223,32 @@ def test_a_loss_that_is_not_finite_stops_with_the_step(make_spec, monkeypatch):
     assert not (spec.out / "best.pt").exists()
 
 
+@pytest.mark.parametrize("bad", [math.inf, math.nan])
+def test_a_gradient_that_overflows_now_and_then_is_left_out(make_spec, monkeypatch, bad):
+    """Such a step changes no weight for the worse, and is counted; ten of them end the fit."""
+    clip, calls = torch.nn.utils.clip_grad_norm_, []
+
+    def overflowing(trained, largest):
+        calls.append(len(calls) + 1)
+        if calls[-1] in stop:
+            for parameter in trained:
+                parameter.grad.fill_(bad)
+        return clip(trained, largest)
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", overflowing)
+    stop = {4, 17, 18}
+    spec = make_spec()
+    fit(spec)
+    rows = read_csv(spec.out / "history.csv")
+    assert [row["steps_left_out"] for row in rows] == [1, 2, 0]
+    assert all(math.isfinite(row["gradient_norm"]) for row in rows)
+    assert rows[-1]["train_loss"] < rows[0]["train_loss"]
+    calls.clear()
+    stop = set(range(3, 99))
+    with pytest.raises(NeuronIOError, match="gradient is not finite in 10 steps on end, the last"):
+        fit(make_spec("other", steps=60, validate_every=30))
+
+
 def test_data_of_another_cell_is_refused(make_spec):
     with pytest.raises(NeuronIOError, match="12 synapses, but the model has inputs 10"):
         fit(make_spec(options={**OPTIONS, "inputs": 10}))
