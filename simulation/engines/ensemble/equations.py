@@ -173,15 +173,11 @@ def node_equations(instances: list[Instance]) -> Equations:
 def _refuse_memory(instance: Instance, updates: list[Update], values: Values) -> None:
     """Refuse variables that are read before they are set, and so are remembered without a STATE."""
     mechanism = instance.mechanism
-    set_here = {instance.name(n): n for n in (*mechanism.assigned, *mechanism.parameters)}
-    set_here = {name: short for name, short in set_here.items() if name in values}
-    wanted = [instance.name(name) for name in mechanism.currents]
-    wanted += [name for name in instance.writes if name in values]
-    read = {v for name in wanted if name in values for v in values[name].variables}
-    for update in updates:
-        read |= update.variables
-    if kept := sorted(read & set_here.keys()):
-        mechanism.refuse(set_here[kept[0]], "is kept from one step to the next without a STATE")
+    own = {instance.name(n): n for n in (*mechanism.assigned, *mechanism.parameters)}
+    wanted = {*map(instance.name, mechanism.currents), *instance.writes} & values.keys()
+    read = {v for e in (*(values[n] for n in wanted), *updates) for v in e.variables}
+    if kept := sorted(read & own.keys() & values.keys()):
+        mechanism.refuse(own[kept[0]], "is kept from one step to the next without a STATE")
 
 
 def _receive(equations: Equations, instance: Instance) -> None:
