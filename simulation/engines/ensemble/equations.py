@@ -175,7 +175,7 @@ def _refuse_memory(instance: Instance, updates: list[Update], values: Values) ->
     mechanism = instance.mechanism
     own = {instance.name(n): n for n in (*mechanism.assigned, *mechanism.parameters)}
     wanted = {*map(instance.name, mechanism.currents), *instance.writes} & values.keys()
-    read = {v for e in (*(values[n] for n in wanted), *updates) for v in e.variables}
+    read = set().union(*(values[n].variables for n in wanted), *(u.variables for u in updates))
     if kept := sorted(read & own.keys() & values.keys()):
         mechanism.refuse(own[kept[0]], "is kept from one step to the next without a STATE")
 
