@@ -206,13 +206,11 @@ def _check_finite(run: Run, measured: list[torch.Tensor]) -> None:
     Through hundreds of steps back in time a gradient explodes now and then; a step of which it
     overflows is left out and counted.
     """
-    step, last = run.state.step, measured[-min(IN_A_ROW, run.schedule.validate_every) :]
-    fault, loss = "", float(measured[-1][0])
+    step, few = run.state.step, min(IN_A_ROW, run.schedule.validate_every)
+    fault, loss, last = "", float(measured[-1][0]), measured[-few:]
     if not math.isfinite(loss):
         fault = f"the loss is {loss} at step {step}"
-    elif len(last) >= min(IN_A_ROW, run.schedule.validate_every) and not any(
-        math.isfinite(float(parts[-1])) for parts in last
-    ):
+    elif len(last) == few and not any(math.isfinite(float(parts[-1])) for parts in last):
         fault = f"the gradient is not finite in {len(last)} steps on end, the last of them {step}"
     if fault:
         raise NeuronIOError(

@@ -77,7 +77,7 @@ def _in_neuron(
 ) -> list[np.ndarray]:
     same = EngineConfig(name="neuron", dt_ms=settings.dt_ms, order=settings.order)
     engine = NeuronEngine(spec, same, record_soma_8khz=True)
-    found = [outcome for one in inputs for outcome in engine.run([one])]
+    found = engine.run(inputs)
     del engine
     gc.collect()
     traces = []
