@@ -140,9 +140,13 @@ def trials_of(wildcards):
 
 
 def shard_threads(wildcards):
-    """Cores of one shard: no more than it has groups of lanes; the others take another shard."""
-    cores = PLAN.run.engine.threads or workflow.cores or 1
-    return min(cores, -(-trials_of(wildcards) // LANES))
+    """Cores of one shard: no more than it has groups of lanes, and but one where shards are many.
+
+    At a shard's end lanes are idle, on each of its cores (docs/ensemble.md, "No lane idle").
+    """
+    cores = workflow.cores or 1
+    share = -(-4 * cores // max(1, sum(not there(path) for path in SHARDS)))
+    return min(PLAN.run.engine.threads or min(cores, share), -(-trials_of(wildcards) // LANES))
 
 
 def simulation_minutes(trials, threads, attempt):
