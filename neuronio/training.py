@@ -44,6 +44,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "ours": {
         **PUBLISHED,
         "steps": 100_000,
+        "optimizer": "soap",
         "learning_rate": 2e-3,
         "spike_weight": 0.9,
         "select_by": "loss",
@@ -74,7 +75,12 @@ class TrainingConfig(Section):
         150, ge=0, lt=60_000, description="Start of a window that the loss leaves out, ms."
     )
     learning_rate: float = Field(
-        5e-4, gt=0, le=0.1, description="Adam's first learning rate; it falls to 0 along a cosine."
+        5e-4, gt=0, le=0.1, description="First learning rate; it falls to 0 along a cosine."
+    )
+    optimizer: Literal["adam", "soap"] = Field(
+        "adam",
+        description="Adam, or SOAP: Adam in a basis that turns with the gradients, which needs far "
+        "fewer steps where weights are few (docs/training.md).",
     )
     gradient_clip: float = Field(1.0, gt=0, description="Largest norm of the whole gradient.")
     spike_weight: float = Field(

@@ -2,7 +2,7 @@
 
 Recipe: Spieler et al. (ICLR 2024): random windows, loss after a burn-in, Adam, learning rate to 0
 along a cosine, clipped gradients (the loop itself is loop.py). Ours alone: output biases that
-begin at the data's means (`start_at_means`).
+begin at the data's means (`start_at_means`), and SOAP in Adam's place (`Soap`).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from neuronio.surrogate.matching import best_threshold
 from neuronio.surrogate.models import Surrogate, build_model
 from neuronio.surrogate.points import Predictions, point_scores
 from neuronio.surrogate.protocol import SomaScale
+from neuronio.surrogate.soap import Soap
 from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.windows import WindowBatch, WindowSampler
 from neuronio.training import TrainingConfig
@@ -122,7 +123,7 @@ def _fit(
     model = build_model(spec.model, spec.options, seed=spec.seed).to(t.device)
     start_at_means(model, trials)
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(trained, lr=t.learning_rate, fused=True)
+    optimizer = make_optimizer(t, trained)
     schedule = Schedule(
         t.steps, t.validate_every, lambda step: learning_rate(t, step), t.gradient_clip, t.device
     )
@@ -131,6 +132,13 @@ def _fit(
     with closing(trials), closing(valid):
         train(run, progress)
         return _finish(spec, task, run, config)
+
+
+def make_optimizer(training: TrainingConfig, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimiser that a configuration names."""
+    if training.optimizer == "soap":
+        return Soap(weights, lr=training.learning_rate)
+    return torch.optim.Adam(weights, lr=training.learning_rate, fused=True)
 
 
 def start_at_means(model: nn.Module, train: TrialStore) -> None:

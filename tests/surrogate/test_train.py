@@ -138,14 +138,23 @@ class StopError(Exception):
     pass
 
 
-@pytest.mark.parametrize(("model", "options"), [("branch_elm", OPTIONS), ("gru", {"inputs": 12})])
-def test_a_fit_stopped_at_a_validation_goes_on_as_if_it_were_not(make_spec, model, options):
+@pytest.mark.parametrize(
+    ("model", "options", "optimizer"),
+    [
+        ("branch_elm", OPTIONS, "adam"),
+        ("gru", {"inputs": 12}, "adam"),
+        ("branch_elm", OPTIONS, "soap"),
+    ],
+)
+def test_a_fit_stopped_at_a_validation_goes_on_as_if_it_were_not(
+    make_spec, model, options, optimizer
+):
     def stop(done, total, detail):
         if done == 20:
             raise StopError
 
-    whole = make_spec("whole", model=model, options=options)
-    broken = make_spec("broken", model=model, options=options)
+    given = {"model": model, "options": options, "optimizer": optimizer}
+    whole, broken = make_spec("whole", **given), make_spec("broken", **given)
     fit(whole)
     with pytest.raises(StopError):
         fit(broken, progress=stop)
