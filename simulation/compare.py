@@ -158,8 +158,8 @@ class Comparison:
         ]
         auc = "undefined" if judged.auc is None else f"{judged.auc:.5f}"
         return (
-            f"spike AUC {auc}, F1 {', '.join(scores)}; soma RMSE {judged.rmse_mV:.4f} mV, clipped "
-            f"at {SOMA_CLIP_MV:g} mV; {after}"
+            f"spike AUC {auc} (1 ms bins), F1 {', '.join(scores)}; soma RMSE "
+            f"{judged.rmse_mV:.4f} mV, clipped at {SOMA_CLIP_MV:g} mV; {after}"
         )
 
 

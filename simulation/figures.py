@@ -79,7 +79,12 @@ def plot_comparison(comparison: Comparison, path: str | Path) -> list[Path]:
         _lags(layout["lag"], comparison)
         _differences(layout["rms"], comparison)
         (a, b), trials = comparison.n_spikes, len(comparison.trials)
-        runs = f"a: {comparison.path_a.name}, {a} spikes    b: {comparison.path_b.name}, {b} spikes"
+        paths = comparison.path_a, comparison.path_b
+        if paths[0].name == paths[1].name:
+            names = ["/".join(path.absolute().parts[-2:]) for path in paths]
+        else:
+            names = [path.name for path in paths]
+        runs = f"a: {names[0]}, {a} spikes    b: {names[1]}, {b} spikes"
         figure.suptitle(f"{runs}    trials: {trials}", fontsize=9)
         return figure
 
@@ -216,14 +221,16 @@ def _worst_trial(
     voltage.set_title(
         f"Trial {worst.trial_index}, the worst: {worst.rms_mV:.3g} mV rms", loc="left"
     )
-    voltage.legend(loc="upper right", ncols=2)
     gap = np.abs(np.asarray(v_b, dtype=float) - v_a)
     difference.semilogy(time, np.maximum(gap, 1e-7), color="0.25", linewidth=0.7)
     difference.set_ylabel("|b - a| (mV)")
     difference.set_xlabel("Time (s)")
     if worst.diverged_ms is not None:
         for axis in (voltage, difference):
-            axis.axvline(worst.diverged_ms / 1000, color=INHIBITORY, linewidth=0.8)
+            axis.axvline(
+                worst.diverged_ms / 1000, color=INHIBITORY, linewidth=0.8, label="they part"
+            )
+    voltage.legend(loc="lower right", ncols=3, borderaxespad=0, bbox_to_anchor=(1, 1.02))
     difference.sharex(voltage)
     voltage.set_xlim(0, time[-1])
 

@@ -87,7 +87,9 @@ class TrialTask:
 
     def told(self, columns: Columns | None) -> str:
         """The latest AUC."""
-        auc = columns["valid_auc"] if columns else None
+        if columns is None:
+            return "not validated yet"
+        auc = columns["valid_auc"]
         return f"validation AUC {'undefined' if auc is None else f'{auc:.4f}'}"
 
 

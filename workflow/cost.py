@@ -15,14 +15,13 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from finish import ROOT, merged
+from finish import ROOT, merged, planned
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 from plan import Fit, Plan
 from task_plan import TaskPlan
 from watch import JOBS, in_words
 
-from neuronio.config import RunConfig
 from neuronio.data.shard import Shard, write_shard
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_json
@@ -34,6 +33,8 @@ from neuronio.surrogate.train import FitSpec, fit
 # Draws to an accepted trial of a generator that turns some away: of 12,800 `ergodic` trials.
 DRAWS = 1.4
 TRIAL_RUN_MS = 1000
+# Jobs of every run beside shards, fits and evaluations: manifest, quality, report, what is current.
+OTHERS = 4
 STEPS = 4
 
 
@@ -44,11 +45,13 @@ class Cost:
     Attributes:
         what: in words; jobs: seconds of a core by the log of each job.
         bytes_on_disk: what stays of it.
+        more_jobs: of seconds, which go with these.
     """
 
     what: str
     jobs: dict[str, float]
     bytes_on_disk: float = 0.0
+    more_jobs: int = 0
 
     @property
     def core_s(self) -> float:
@@ -141,7 +144,7 @@ def fits_cost(plan: Plan, fits: Sequence[Fit], shards: Sequence[Path]) -> Cost:
         ]
         for asked in fits
     }
-    return Cost(f"{len(fits)} fits", jobs)
+    return Cost(f"{len(fits)} fits", jobs, more_jobs=len(fits))  # their evaluations
 
 
 def fit_s(plan: Plan, asked: Fit, shards: Sequence[Path]) -> float:
@@ -180,19 +183,28 @@ def tasks_cost(plan: TaskPlan) -> list[Cost]:
     from task_cost import data_costs, fit_costs
 
     made, fitted = data_costs(plan), fit_costs(plan)
-    parts = [Cost(f"{len(made)} sets of samples", made), Cost(f"{len(fitted)} fits", fitted)]
+    parts = [
+        Cost(f"{len(made)} sets of samples", made),
+        Cost(f"{len(fitted)} fits", fitted, more_jobs=len(fitted)),
+    ]
     return [part for part in parts if part.jobs]
 
 
-def told(parts: Sequence[Cost], cores: int) -> str:
-    """The costs as lines of text."""
+def told(parts: Sequence[Cost], cores: int, start_s: float) -> str:
+    """The costs as lines of text.
+
+    Args:
+        start_s: of a core, until Python has loaded what a job needs.
+    """
     if not parts:
         return "Nothing is left to simulate or fit."
     lines = ["This run will take about (from a trial run on this machine):"]
     for part in parts:
         disk = f", {part.bytes_on_disk / 1e9:.2f} GB on disk" if part.bytes_on_disk else ""
         lines.append(f"  {part.what}: {in_words(part.core_s)} of one core{disk}")
-    total = sum(part.core_s for part in parts)
+    n_jobs = OTHERS + sum(len(part.jobs) + part.more_jobs for part in parts)
+    lines.append(f"  {n_jobs} jobs to start: {in_words(n_jobs * start_s)} of one core")
+    total = sum(part.core_s for part in parts) + n_jobs * start_s
     lines.append(
         f"  all: {in_words(total)} of one core, {in_words(total / cores)} on {cores} cores"
     )
@@ -201,19 +213,25 @@ def told(parts: Sequence[Cost], cores: int) -> str:
 
 def main() -> None:
     """Print what a run will cost, or why that cannot be told."""
+    start_s = time.process_time()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--configfile", type=Path, nargs="+", required=True)
     parser.add_argument("--directory", type=Path, default=Path("."))
     parser.add_argument("--cores", default="all")
     given = parser.parse_args()
     try:
-        cores = available_cores() if given.cores == "all" else max(1, int(given.cores))
+        cores = available_cores() if given.cores == "all" else int(given.cores)
         run = merged(given.configfile)
         with chdir(given.directory):
-            parts = cost(Plan(run)) if isinstance(run, RunConfig) else tasks_cost(TaskPlan(run))
+            plan = planned(run)
+            try:
+                plan.products  # noqa: B018
+            except NeuronIOError:
+                return  # which Snakemake says as it plans
+            parts = cost(plan) if isinstance(plan, Plan) else tasks_cost(plan)
             jobs = [{"log": log, "core_s": s} for part in parts for log, s in part.jobs.items()]
             write_json(JOBS, jobs)
-            print(told(parts, cores), flush=True)
+            print(told(parts, cores, start_s), flush=True)
     except Exception as error:  # a surrogate of the user's own may fail in any way
         why = error if isinstance(error, NeuronIOError) else f"{type(error).__name__}: {error}"
         print(f"What this run will cost cannot be told: {' '.join(str(why).split())}", flush=True)

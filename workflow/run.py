@@ -22,6 +22,9 @@ from neuronio.files import lock_file, write_atomic
 from neuronio.made import RUN_LOCK
 
 CHANGES = Path(".snakemake") / "changes.yaml"
+STOPPED = (
+    "Stopped; the same command goes on from here. What is above of errors is of the jobs it ended."
+)
 PROFILE = ROOT / "workflow" / "profiles" / "local"
 # Alone, or among Snakemake's other letters without a value: -n, -np, ...
 DRY = re.compile(r"-[npqrkFfi]*n[npqrkFfi]*|--dry-?run")
@@ -41,6 +44,7 @@ def main() -> int:
     lock = None
     try:
         refuse_config(rest)
+        refuse_cores(given.cores)
         changes = scaled(merged([given.configfile]), given.scale)
         plain = snakemake_command([given.configfile], given.directory)
         lock = take_lock(given.directory / RUN_LOCK, plain)
@@ -76,6 +80,16 @@ def refuse_config(rest: list[str]) -> None:
                 f"{option} is not taken here: change the key in a copy of the configuration, and "
                 "name that"
             )
+
+
+def refuse_cores(cores: str) -> None:
+    """Refuse what is no number of cores.
+
+    Raises:
+        NeuronIOError: it is none.
+    """
+    if cores != "all" and not (cores.isdecimal() and int(cores)):
+        raise NeuronIOError(f"the number of cores is {cores[:40]!r}; give 1 or more, or 'all'")
 
 
 def scaled(run: AnyRun, scale: float | None) -> dict[str, Any]:
@@ -200,7 +214,6 @@ if __name__ == "__main__":
     watch.end_when_asked()
     try:
         sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except watch.Terminated:
-        sys.exit(143)
+    except (KeyboardInterrupt, watch.Terminated) as asked:
+        print(STOPPED, file=sys.stderr)
+        sys.exit(130 if isinstance(asked, KeyboardInterrupt) else 143)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -97,6 +98,9 @@ def of_shard(path: Path, trial: int | None) -> Facts:
             if trial is not None and trial not in shard.trial_index:
                 raise NeuronIOError(f"{path} does not hold trial {trial}")
             facts["recipe"] = {k: v for k, v in info.items() if k != "content_sha256"}
+        if folder := re.fullmatch(r".+-[0-9a-f]{16}", path.resolve().parent.name):
+            # Its name also says how many trials a split has.
+            facts["folder"] = folder[0]
         facts["git_revision"] = info.get("git_revision")
         facts["machine"] = {key: info.get(key) for key in ("cpu", "vector_bits")}
         facts["trials"] = ", ".join(map(str, shard.trial_index))

@@ -113,6 +113,7 @@ def predict(
 
         named = {model.resolve().name: prediction}
         save_figure(lambda: traces_figure(named, f"trial {trial}"), plot)
+    typer.echo(f"{out}: {', '.join(prediction)}")
 
 
 @app.command()

@@ -52,7 +52,8 @@ def test_what_a_run_costs_is_said_before_it_begins(finished):
     said = result.stdout.partition("Building DAG")[0]
     assert "7 trials of 0.4 s, 2 again with half the step: " in said
     assert "3 fits: " in said
-    assert re.search(r"all: \d+ s of one core, \d+ s on 2 cores", said)
+    assert re.search(r"15 jobs to start: \d+ (s|min) of one core", said)
+    assert re.search(r"all: \d+ (s|min) of one core, \d+ (s|min) on 2 cores", said)
     jobs = json.loads((folder / ".snakemake/jobs.json").read_text())
     assert len(jobs) == 4 + 1 + 3  # shards, the noise floor, fits
     assert all((folder / job["log"]).is_file() for job in jobs)
@@ -223,8 +224,8 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(option, refused, tmp_pa
     )
 
 
-def test_a_cost_that_cannot_be_told_is_one_sentence(monkeypatch, capsys):
-    asked = ["cost.py", "--configfile", str(SMOKE), "--cores", "two"]
+def test_a_cost_that_cannot_be_told_is_one_sentence(monkeypatch, capsys, tmp_path):
+    asked = ["cost.py", "--configfile", str(SMOKE), "--directory", str(tmp_path / "nothing")]
     monkeypatch.setattr(sys, "argv", asked)
     from cost import main
 
@@ -232,6 +233,21 @@ def test_a_cost_that_cannot_be_told_is_one_sentence(monkeypatch, capsys):
     told = capsys.readouterr().out
     assert told.startswith("What this run will cost cannot be told: ")
     assert told.count("\n") == 1
+
+
+def test_of_a_wrong_option_the_cost_says_nothing_as_planning_does(monkeypatch, capsys, tmp_path):
+    config = changed(tmp_path, lambda document: document["fits"][0].update(options={"branchs": 3}))
+    monkeypatch.setattr(sys, "argv", ["cost.py", "--configfile", str(config)])
+    from cost import main
+
+    main()
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("cores", ["two", "0", "-1", "1.5", ""])
+def test_what_is_no_number_of_cores_is_refused(cores, refused, tmp_path):
+    told = refused(tmp_path, SMOKE, f"--cores={cores}")
+    assert told == f"error: the number of cores is {cores!r}; give 1 or more, or 'all'\n"
 
 
 def test_a_dry_run_is_one_however_it_is_asked_for():

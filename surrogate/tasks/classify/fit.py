@@ -117,8 +117,11 @@ class ClassTask:
 
     def told(self, columns: Columns | None) -> str:
         """The latest accuracy."""
-        found = f"{columns['valid_accuracy']:.4f}" if columns else "undefined"
-        return f"validation accuracy {found}"
+        return (
+            f"validation accuracy {columns['valid_accuracy']:.4f}"
+            if columns
+            else "not validated yet"
+        )
 
 
 def predicted(
