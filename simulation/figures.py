@@ -80,10 +80,8 @@ def plot_comparison(comparison: Comparison, path: str | Path) -> list[Path]:
         _differences(layout["rms"], comparison)
         (a, b), trials = comparison.n_spikes, len(comparison.trials)
         paths = comparison.path_a, comparison.path_b
-        if paths[0].name == paths[1].name:
-            names = ["/".join(path.absolute().parts[-2:]) for path in paths]
-        else:
-            names = [path.name for path in paths]
+        alike = paths[0].name == paths[1].name
+        names = ["/".join(path.absolute().parts[-2 if alike else -1 :]) for path in paths]
         runs = f"a: {names[0]}, {a} spikes    b: {names[1]}, {b} spikes"
         figure.suptitle(f"{runs}    trials: {trials}", fontsize=9)
         return figure

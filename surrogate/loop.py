@@ -68,8 +68,8 @@ class Task(Protocol):
     def validate(self, model: Surrogate) -> tuple[Columns, float | None]:
         """Columns of the history, with `valid_loss`, and what the best weights make least."""
 
-    def told(self, columns: Columns | None) -> str:
-        """A few words of the latest validation, or that there was none, for the progress."""
+    def told(self, columns: Columns) -> str:
+        """A few words of the latest validation, for the progress."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ def train(run: Run, progress: Report) -> None:
                 state.history.append(row)
                 save_checkpoint(run.out, run.model, run.optimizer, state)
                 measured, began, waited = [], time.perf_counter(), feed.waited_s
-            latest = state.history[-1] if state.history else None
-            progress(state.step, plan.steps, f"loss {loss:.4f}, {run.task.told(latest)}")
+            told = run.task.told(state.history[-1]) if state.history else "not validated yet"
+            progress(state.step, plan.steps, f"loss {loss:.4f}, {told}")
 
 
 def finish(run: Run) -> Columns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -14,6 +14,8 @@ BETAS = (0.95, 0.95)
 # Steps between two turns of the eigenbases, each one power iteration.
 TURN_EVERY = 10
 EPS = 1e-8
+# Axes of a weight as a matrix: of what its covariance and its basis are in the state.
+SIDES = ("rows", "columns")
 
 
 class Soap(torch.optim.Optimizer):
@@ -43,8 +45,8 @@ class Soap(torch.optim.Optimizer):
         self.turn_every, self.longest = turn_every, longest
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """One step by the gradients that are there."""
+    def step(self, closure: Any = None) -> Any:
+        """One step by the gradients that are there; takes no closure."""
         assert closure is None
         for group in self.param_groups:
             for weight in group["params"]:
@@ -59,13 +61,14 @@ class Soap(torch.optim.Optimizer):
         """What is taken from a weight, by its gradient as a matrix."""
         if not state:
             state.update(step=0, mean=torch.zeros_like(gradient), square=torch.zeros_like(gradient))
-            for side, length in zip(("rows", "columns"), gradient.shape, strict=True):
+            for side, length in zip(SIDES, gradient.shape, strict=True):
                 if 1 < length <= self.longest:
                     state[side] = gradient.new_zeros(length, length)
             self._measure(gradient, state, beta2)
-            for side in self._turned(state):
-                # In order of falling eigenvalues, as `_turn` keeps them.
-                state[f"{side}_basis"] = torch.linalg.eigh(state[side])[1].flip(1)
+            for side in SIDES:
+                if side in state:
+                    # In order of falling eigenvalues, as `_turn` keeps them.
+                    state[f"{side}_basis"] = torch.linalg.eigh(state[side])[1].flip(1)
             return torch.zeros_like(gradient)
         state["step"] += 1
         mean, square, step = state["mean"], state["square"], state["step"]
@@ -80,16 +83,11 @@ class Soap(torch.optim.Optimizer):
             self._turn(state)
         return move
 
-    @staticmethod
-    def _turned(state: dict[str, Any]) -> list[str]:
-        return [side for side in ("rows", "columns") if side in state]
-
     def _measure(self, gradient: Tensor, state: dict[str, Any], beta2: float) -> None:
         """Add to the covariances over rows and columns."""
-        if "rows" in state:
-            state["rows"].lerp_(gradient @ gradient.T, 1.0 - beta2)
-        if "columns" in state:
-            state["columns"].lerp_(gradient.T @ gradient, 1.0 - beta2)
+        for side, along in zip(SIDES, (gradient, gradient.T), strict=True):
+            if side in state:
+                state[side].lerp_(along @ along.T, 1.0 - beta2)
 
     def _project(self, matrix: Tensor, state: dict[str, Any], back: bool = False) -> Tensor:
         """A matrix, or several, in the bases; or back from there."""
@@ -100,7 +98,7 @@ class Soap(torch.optim.Optimizer):
 
     def _turn(self, state: dict[str, Any]) -> None:
         """One power iteration of each basis, its vectors in order of falling eigenvalues."""
-        for axis, side in enumerate(("rows", "columns")):
+        for axis, side in enumerate(SIDES):
             if side in state:
                 basis = state[f"{side}_basis"]
                 moved = state[side] @ basis

@@ -85,10 +85,8 @@ class TrialTask:
         trials = range(min(len(self.valid), t.validation_trials))
         return predictions(model, self.valid, trials, self.spec.protocol, t.device)
 
-    def told(self, columns: Columns | None) -> str:
+    def told(self, columns: Columns) -> str:
         """The latest AUC."""
-        if columns is None:
-            return "not validated yet"
         auc = columns["valid_auc"]
         return f"validation AUC {'undefined' if auc is None else f'{auc:.4f}'}"
 

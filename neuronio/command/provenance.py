@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from neuronio.data.sequence_summary import is_sequence_set
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
-from neuronio.made import RECEIPT, changed_file
+from neuronio.made import MADE, RECEIPT, changed_file
 from neuronio.recipe import file_sha256
 from neuronio.sections import key_value_options
 from neuronio.training import FOLLOWS
@@ -98,9 +97,9 @@ def of_shard(path: Path, trial: int | None) -> Facts:
             if trial is not None and trial not in shard.trial_index:
                 raise NeuronIOError(f"{path} does not hold trial {trial}")
             facts["recipe"] = {k: v for k, v in info.items() if k != "content_sha256"}
-        if folder := re.fullmatch(r".+-[0-9a-f]{16}", path.resolve().parent.name):
-            # Its name also says how many trials a split has.
-            facts["folder"] = folder[0]
+        folder = path.resolve().parent
+        if folder.parent.name == MADE:
+            facts["folder"] = folder.name  # whose recipe also says how many trials a split has
         facts["git_revision"] = info.get("git_revision")
         facts["machine"] = {key: info.get(key) for key in ("cpu", "vector_bits")}
         facts["trials"] = ", ".join(map(str, shard.trial_index))

@@ -7,8 +7,6 @@ import torch
 
 from neuronio.surrogate.soap import Soap
 
-torch.set_num_threads(1)
-
 
 def orthogonal(n, seed):
     generator = torch.Generator().manual_seed(seed)

@@ -145,7 +145,7 @@ def shard_threads(wildcards):
     At a shard's end lanes are idle, on each of its cores (docs/ensemble.md, "No lane idle").
     """
     cores = workflow.cores or 1
-    share = -(-4 * cores // max(1, sum(not there(path) for path in SHARDS)))
+    share = -(-4 * cores // max(1, MISSING_SHARDS))
     return min(PLAN.run.engine.threads or min(cores, share), -(-trials_of(wildcards) // LANES))
 
 
@@ -189,6 +189,7 @@ UNTRUSTED = untrusted()
 FITS = of_fit(PLAN.fits)
 EVALUATIONS = of_fit(PLAN.evaluations)
 SHARDS = [path for split in SPLITS for path in PLAN.shards[split]]
+MISSING_SHARDS = sum(not there(path) for path in SHARDS)
 RECEIPTS = [made.receipt for made in PLAN.products if made not in PLAN.splits.values()]
 
 

@@ -115,13 +115,9 @@ class ClassTask:
             return columns, columns["valid_loss"]
         return columns, 1.0 - columns["valid_accuracy"]
 
-    def told(self, columns: Columns | None) -> str:
+    def told(self, columns: Columns) -> str:
         """The latest accuracy."""
-        return (
-            f"validation accuracy {columns['valid_accuracy']:.4f}"
-            if columns
-            else "not validated yet"
-        )
+        return f"validation accuracy {columns['valid_accuracy']:.4f}"
 
 
 def predicted(
