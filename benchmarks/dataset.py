@@ -37,7 +37,7 @@ from neuronio.simulation.queue import Draw
 ENGINES = ("ensemble", "neuron")
 GENERATORS = ("published", "ergodic")
 SHARD_TRIALS = 128
-# Trials and cores of the dry runs: a shard, a study and NeuronIO's own dataset.
+# Trials and cores of the dry runs: a shard, some thousand trials and NeuronIO's own dataset.
 DRY_RUNS = ((128, 1), (128, 2), (2816, 2), (2816, 16), (11520, 16))
 
 

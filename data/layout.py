@@ -55,7 +55,7 @@ class SegmentTable:
 
 
 # What h5py raises, beside OSError, where a file's structure is damaged.
-DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
+DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError)
 
 
 def content_sha256(file: h5py.File) -> str:

@@ -59,9 +59,12 @@ def sequence_problems(path: str | Path) -> list[str]:
         SequenceSet.read(path)
     except NeuronIOError as error:
         return [str(error)]
-    with h5py.File(path, "r") as file:
-        if content_sha256(file) != decode(file.attrs.get("content_sha256")):
-            return [f"{path}: its content does not match its checksum"]
+    try:
+        with h5py.File(path, "r") as file:
+            if content_sha256(file) != decode(file.attrs.get("content_sha256")):
+                return [f"{path}: its content does not match its checksum"]
+    except DAMAGE as error:
+        return [f"{path} is damaged: {error}"]
     return []
 
 

@@ -48,6 +48,7 @@ from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 
 TrialName = tuple[str, int]
+CHUNK_CACHE_BYTES = 1 << 18
 
 
 class Shard:
@@ -60,12 +61,14 @@ class Shard:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
+        self._datasets: dict[str, h5py.Dataset] = {}
         if self.path.is_dir():
             raise NeuronIOError(f"{self.path} is a folder; give the .h5 files in it")
         if not self.path.is_file():
             raise NeuronIOError(f"{self.path} does not exist; give the path of an HDF5 shard")
         try:
-            self.file = h5py.File(self.path, "r")
+            # Datasets stay open, and with them their caches of chunks, of which none is read twice.
+            self.file = h5py.File(self.path, "r", rdcc_nbytes=CHUNK_CACHE_BYTES)
         except OSError as error:
             raise NeuronIOError(f"{self.path} is not a readable HDF5 file: {error}") from error
         try:
@@ -89,6 +92,11 @@ class Shard:
         missing = [name for name in REQUIRED if name not in self.file]
         if missing:
             raise NeuronIOError(f"{self.path} is damaged: it lacks {', '.join(missing)}")
+        for name, axes in {"soma_mV": 2, "segments/type": 1}.items():
+            if (found := len(self.file[name].shape)) != axes:
+                raise NeuronIOError(
+                    f"{self.path} is damaged: {name} has {found} dimensions in place of {axes}"
+                )
 
     def __enter__(self) -> Shard:
         return self
@@ -103,17 +111,17 @@ class Shard:
     def __len__(self) -> int:
         return self.n_trials
 
-    @property
+    @cached_property
     def n_trials(self) -> int:
         """Number of trials in the shard."""
         return self.file["soma_mV"].shape[0]
 
-    @property
+    @cached_property
     def duration_ms(self) -> int:
         """Length of each trial, ms."""
         return self.file["soma_mV"].shape[1]
 
-    @property
+    @cached_property
     def n_segments(self) -> int:
         """Number of dendritic segments."""
         return self.file["segments/type"].shape[0]
@@ -172,10 +180,9 @@ class Shard:
         Raises:
             NeuronIOError: they are damaged, or there is no such trial; names file and trial.
         """
-        start, stop = self._read("inputs/trial_offset", self._two(i))
         counts = self._read("inputs/events_per_ms", i)
         offset = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-        synapse = self._read("inputs/synapse", slice(start, stop))
+        synapse = self._read("inputs/synapse", self._span("inputs/trial_offset", i))
         try:
             return InputEvents(self.n_segments, self.duration_ms, synapse, offset)
         except NeuronIOError as error:
@@ -208,12 +215,13 @@ class Shard:
         if stored.dtype == np.float16:
             return stored.astype(np.float32)
         counts = np.cumsum(stored, axis=0, dtype=np.int16)
-        return counts * np.float32(self.file["segments_mV"].attrs["scale_mV"])
+        if (scale := self.file["segments_mV"].attrs.get("scale_mV")) is None:
+            raise NeuronIOError(f"{self.path} is damaged: segments_mV lacks scale_mV")
+        return counts * np.float32(scale)
 
     def spike_ms(self, i: int) -> np.ndarray:
         """Output spike times of the i-th trial, (spikes,) float64, ms."""
-        start, stop = self._read("spikes/trial_offset", self._two(i))
-        return self._read("spikes/time_ms", slice(start, stop))
+        return self._read("spikes/time_ms", self._span("spikes/trial_offset", i))
 
     def recording(self, i: int) -> Recording:
         """Everything recorded of the i-th trial."""
@@ -225,10 +233,13 @@ class Shard:
             self.segments_mV(i) if self.has_segments else None,
         )
 
-    def _two(self, i: int) -> slice:
-        """Where the i-th trial begins and ends among offsets."""
+    def _span(self, name: str, i: int) -> slice:
+        """Where the i-th trial stands, by offsets."""
         self._check_there(i)
-        return slice(i, i + 2)
+        ends = self._read(name, slice(i, i + 2))
+        if len(ends) < 2:
+            raise NeuronIOError(f"{self.path} is damaged: {name} ends before trial {i}")
+        return slice(*ends)
 
     def _check_there(self, i: int) -> None:
         if not 0 <= i < self.n_trials:
@@ -239,10 +250,15 @@ class Shard:
     def _read(self, name: str, where: int | slice) -> np.ndarray:
         if not isinstance(where, slice):
             self._check_there(where)
-        if name not in self.file:
-            raise NeuronIOError(f"{self.path} holds no {name}: it was not recorded")
         try:
-            return self.file[name][where]
+            if name not in self._datasets:  # finding it takes as long as reading a trial of it
+                if name not in self.file:
+                    raise NeuronIOError(f"{self.path} holds no {name}: it was not recorded")
+                self._datasets[name] = self.file[name]
+            values = self._datasets[name][where]
+            if values.dtype.kind not in "iuf":
+                raise TypeError(f"it holds {values.dtype}, but wanted are numbers")
+            return values
         except DAMAGE as error:
             raise NeuronIOError(f"{self.path} is damaged in {name}: {error}") from error
 

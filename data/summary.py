@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from neuronio.data.shard import Shard
+from neuronio.sections import flattened
 
 SHOWN = (
     "cell",
@@ -50,4 +51,11 @@ def summary_lines(path: str | Path) -> list[str]:
             "failed": len(shard.info.get("failed") or {}),
             "retried": len(shard.info.get("retried") or {}),
         }
-    return [f"{key:<16}{value}" for key, value in facts.items()]
+    return [f"{key:<16}{_told(value)}" for key, value in facts.items()]
+
+
+def _told(value: object) -> str:
+    """A fact in words: settings by name, one after the other."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {setting}" for name, setting in flattened(value))
+    return str(value)

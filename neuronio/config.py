@@ -48,7 +48,7 @@ class CellConfig(Section):
 
     model: str = Field(
         "packaged",
-        description="A cell of simulation/cells (packaged, neuronio, hay2011) or a YAML file.",
+        description="A cell of docs/cells.md (packaged, neuronio, ...) or a YAML file.",
     )
     variant: Variant = Field(Variant(), description="Changes to the cell.")
 

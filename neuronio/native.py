@@ -166,7 +166,7 @@ def _knows(flag: str) -> bool:
 
 
 def _digest(flags: list[str], sources: Sequence[Path], include: Sequence[Path]) -> str:
-    digest = hashlib.sha256("\0".join([*flags, _compiler_version(), _cpu()]).encode())
+    digest = hashlib.sha256("\0".join([*flags, compiler_version(), _cpu()]).encode())
     headers = [p for d in include for p in sorted(Path(d).glob("*")) if p.suffix in {".h", ".hpp"}]
     for path in [*sources, *headers]:
         digest.update(path.name.encode() + path.read_bytes())
@@ -174,7 +174,8 @@ def _digest(flags: list[str], sources: Sequence[Path], include: Sequence[Path]) 
 
 
 @cache
-def _compiler_version() -> str:
+def compiler_version() -> str:
+    """What the compiler says of itself."""
     return subprocess.run([compiler(), "--version"], capture_output=True, text=True).stdout
 
 

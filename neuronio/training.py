@@ -16,6 +16,7 @@ PUBLISHED: dict[str, Any] = {
     "window_ms": 500,
     "burn_in_ms": 150,
     "learning_rate": 5e-4,
+    "optimizer": "adam",
     "gradient_clip": 1.0,
     "spike_weight": 0.5,
     "select_by": "soma_rmse",

@@ -7,7 +7,7 @@ import shlex
 from neuronio.config import EngineConfig, Variant
 from neuronio.data.shard import Shard
 from neuronio.errors import NeuronIOError
-from neuronio.sections import key_value_options
+from neuronio.sections import key_value_options, validate
 from neuronio.simulation.jobs import careful, engine_settings
 
 FLAGS = {
@@ -18,8 +18,8 @@ FLAGS = {
     "precision": "--precision",
 }
 
-NEEDED = {"attempts", "cell_given", "cell_model", "dataset_seed", "failed", "generator"}
-NEEDED |= {"generator_parameters", "retried", "split", "t0_artefact"}
+NEEDED = {"attempts", "cell_given", "cell_model", "dataset_seed", "engine", "failed", "generator"}
+NEEDED |= {"generator_parameters", "integrator", "retried", "split", "t0_artefact"}
 
 
 def trial_command(shard: Shard, index: int) -> str:
@@ -34,12 +34,14 @@ def trial_command(shard: Shard, index: int) -> str:
     if index not in shard.trial_index:
         failed = f": it failed because {info['failed'][name]}" if name in info["failed"] else ""
         raise NeuronIOError(f"{shard.path} does not hold trial {index}{failed}")
-    engine = EngineConfig(**engine_settings(info))
+    engine = validate(EngineConfig, engine_settings(info), f"the engine of {shard.path}")
     if name in info["retried"]:
         engine = careful(engine)
     variant, plain = info["cell_model"]["variant"], Variant().model_dump()
     command = ["neuronio", "trial", "--cell", info["cell_given"]]
-    command += key_value_options("--variant", {k: v for k, v in variant.items() if v != plain[k]})
+    command += key_value_options(
+        "--variant", {k: v for k, v in variant.items() if v != plain.get(k)}
+    )
     command += ["--engine", engine.name]
     for key, flag in FLAGS.items():
         command += [flag, str(getattr(engine, key))]

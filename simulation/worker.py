@@ -158,7 +158,9 @@ class WorkerPool:
         )
         theirs.close()
         connection = Connection(ours.detach())
-        connection.send(self._start_message)
+        # Where the process is gone, `_first_ready` and `_answers` say so.
+        with contextlib.suppress(OSError):
+            connection.send(self._start_message)
         return Worker(process, connection, errors)
 
 

@@ -163,7 +163,8 @@ def _step(run: Run, batch: Any, rate: float) -> torch.Tensor:
     loss.backward()
     norm = nn.utils.clip_grad_norm_(trained, run.schedule.gradient_clip)
     for parameter in trained:
-        # Of a norm that is not finite clipping leaves 0 and NaN: nothing is learned from the step.
+        # Of a norm that is not finite clipping leaves 0 and NaN. Nothing is learned from the step;
+        # weights go on by what the optimiser holds of those before.
         if parameter.grad is not None:
             parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
     run.optimizer.step()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -238,11 +238,16 @@ def shard_paths(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     """
     found = []
     for path in map(Path, [paths] if isinstance(paths, str | Path) else paths):
-        inside = sorted(path.glob("*.h5")) if path.is_dir() else [path]
+        inside = _in_order(path.glob("*.h5")) if path.is_dir() else [path]
         if not inside:
             raise NeuronIOError(f"the folder {path} holds no shard (.h5)")
         found += inside
     return found
+
+
+def _in_order(paths: Iterable[Path]) -> list[Path]:
+    """By number: shard-999 before shard-1000."""
+    return sorted(paths, key=lambda path: (len(path.name), path.name))
 
 
 def trials_named(data: Mapping[str, Any]) -> list[Any]:

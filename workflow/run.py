@@ -75,7 +75,7 @@ def refuse_config(rest: list[str]) -> None:
         NeuronIOError: it is there.
     """
     for option in rest:
-        if option == "--config" or option.startswith(("--config=", "-C")):
+        if option == "--config" or option.startswith(("--config=", "--configfiles", "-C")):
             raise NeuronIOError(
                 f"{option} is not taken here: change the key in a copy of the configuration, and "
                 "name that"

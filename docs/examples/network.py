@@ -5,9 +5,9 @@
 Both have the same connections and the same background: the inputs of a trial for every neuron, of
 the generator that the model's trials had. A fitted neuron's spike of ms t
 arrives at t + delay; it stands for a spike of NEURON's between t + 0.5 and t + 1.5 ms (the
-published rule), so that there the delay is 1 ms less. NEURON takes about 12 ms for each ms of a
-cell: 100 cells for 400 ms take ten minutes. What a fitted neuron says of the first 150 ms is not
-scored: it begins without a past, as it did in every training window.
+published rule), so that there the delay is 1 ms less. NEURON takes some 7 ms for each ms of a
+packaged cell on a quiet core: 100 cells for 400 ms take five minutes or more. What a fitted neuron
+says of the first 150 ms is not scored: it begins without a past, as in every training window.
 """
 
 from __future__ import annotations

@@ -58,10 +58,13 @@ def of_receipt(path: Path, folder: Path) -> Facts:
         raise NeuronIOError(f"{folder} is not what its {RECEIPT} speaks of: {fault}")
     facts = dict(receipt)
     configuration, recipe = facts["configuration"], facts["recipe"]
-    facts["seeds"] = {"dataset": configuration["seed"]}
-    if "seed" in recipe:
-        facts["seeds"]["fit"] = recipe["seed"]
-    facts["seeds"]["bootstrap"] = configuration["evaluation"]["seed"]
+    try:
+        facts["seeds"] = {"dataset": configuration["seed"]}
+        if "seed" in recipe:
+            facts["seeds"]["fit"] = recipe["seed"]
+        facts["seeds"]["bootstrap"] = configuration["evaluation"]["seed"]
+    except (KeyError, TypeError) as error:
+        raise NeuronIOError(f"{folder / RECEIPT} does not say its seeds: {error}") from error
     if path.is_file() and path.name != RECEIPT:
         name = str(path.relative_to(folder))
         if name not in receipt["files"]:

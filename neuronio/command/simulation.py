@@ -288,14 +288,18 @@ def with_overrides(config: RunConfig, engine: str | None, scale: float | None) -
 
 def fact_lines(facts: dict[str, Any]) -> list[str]:
     """A cell's facts as lines for a terminal."""
-    lines = [f"{key:<22}{value}" for key, value in facts.items() if key != "regions"]
+    lines = [
+        f"{key:<22}{f'{value:.6g}' if isinstance(value, float) else value}"
+        for key, value in facts.items()
+        if key != "regions"
+    ]
     for region, values in facts["regions"].items():
         lines.append(
-            f"{region}: {values['sections']} sections, {values['segments']} segments, "
-            f"{values['length_um']:.2f} um, {values['area_um2']:.4f} um2"
+            f"{region}: sections {values['sections']}, segments {values['segments']}, "
+            f"length {values['length_um']:.6g} um, area {values['area_um2']:.6g} um2"
         )
         lines += [
-            f"  sum of {name:<16}{value:.10g} S/cm2"
+            f"  sum of {name:<16}{value:.6g} S/cm2"
             for name, value in values["conductance_sum_S_cm2"].items()
         ]
     return lines

@@ -61,7 +61,7 @@ def accuracy_figure(
     """Accuracy against a cost: AUC (a), average precision (b), spike F1 (c) and soma RMSE (d).
 
     A marker is the mean over seeds of fits that differ in nothing else; the thin bar is the mean
-    of their bootstrap intervals over trials, the thick one the range over seeds. The broad grey
+    of their bootstrap intervals over trials, the thick one the range over seeds. The stepped grey
     line is the Pareto front: no fit left of it is as good. Horizontal lines are what chance, a
     constant voltage, the best linear model and a second integration of the same trials score.
 
@@ -179,7 +179,7 @@ def _front(axis: Axes, rows: Sequence[Row], column: str, score: str, more: bool)
             front.append((x, y))
     if len(front) > 1:
         x_front, y_front = zip(*front, strict=True)
-        style: dict[str, Any] = {"color": "0.88", "linewidth": 5, "solid_joinstyle": "miter"}
+        style: dict[str, Any] = {"color": "0.7", "linewidth": 1.2}
         x_front, y_front = (*x_front, max(x for x, _ in points)), (*y_front, y_front[-1])
         axis.step(x_front, y_front, where="post", zorder=0.5, label="Pareto front", **style)
 

@@ -147,7 +147,9 @@ def memory_recursion(
 
 def _is_compiled_for(tensor: torch.Tensor) -> bool:
     if tensor.device.type != "cpu":
-        _notice(f"on {tensor.device.type} the recursion runs in plain PyTorch, step by step")
+        _notice(
+            f"on {tensor.device.type} the recursion runs in plain PyTorch, without compiled kernels"
+        )
         return False
     return tensor.dtype in compiled.SUFFIXES and _compiles()
 

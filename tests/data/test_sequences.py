@@ -233,6 +233,9 @@ def test_a_changed_byte_is_noticed(tmp_path):
     with h5py.File(path, "r+") as file:
         file["value"][0] += 1
     assert "does not match its checksum" in sequence_problems(path)[0]
+    with h5py.File(path, "r+") as file:
+        file["more"] = 1  # whose length the checksum asks for
+    assert str(path) in sequence_problems(path)[0]
 
 
 def test_the_summary_says_what_a_set_is(tmp_path):

@@ -6,7 +6,7 @@ from neuronio.data.shard import SEGMENT_SCALE_MV, SegmentTable, Shard, content_s
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.data.verify import verify_shard
 from neuronio.errors import NeuronIOError
-from neuronio.surrogate.store import TrialStore
+from neuronio.surrogate.store import TrialStore, shard_paths
 
 S, T = 5, 40
 SEGMENTS = SegmentTable(
@@ -202,6 +202,47 @@ def test_a_trial_that_does_not_exist_is_one_sentence(tmp_path, read):
         for wrong in (-1, len(shard)):
             with pytest.raises(NeuronIOError, match=f"has no trial {wrong}: it holds"):
                 getattr(shard, read)(wrong)
+
+
+CHANGED = {
+    "gone": None,
+    "a number": lambda values: values.ravel()[:1][0],
+    "empty": lambda values: values[:0],
+    "short": lambda values: values[:1],
+    "flat": lambda values: values.ravel(),
+    "text": lambda values: np.full(values.shape, b"x"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_whatever_a_dataset_has_become_reading_it_is_one_sentence(tmp_path, change):
+    with h5py.File(write(tmp_path / "a.h5", full=True)) as file:
+        names = []
+        file.visititems(lambda name, item: names.append(name) if hasattr(item, "dtype") else None)
+    assert len(names) == 14
+    for name in names:
+        path = write(tmp_path / "a.h5", full=True)
+        with h5py.File(path, "r+") as file:
+            values = file.pop(name)[:] if CHANGED[change] else file.pop(name) and None
+            if values is not None:
+                file[name] = CHANGED[change](values)
+        assert all(str(path) in told for told in verify_shard(path))
+        said = [str(path)]
+        try:
+            with Shard(path) as shard:
+                for i in range(min(3, len(shard))):
+                    assert shard.inputs(i)
+                    assert shard.recording(i)
+        except NeuronIOError as error:
+            said.append(str(error))
+        assert all(str(path) in told for told in said), (name, said)
+
+
+def test_the_shards_of_a_folder_are_taken_by_number(tmp_path):
+    for name in ("shard-1000.h5", "shard-999.h5", "shard-101.h5"):
+        (tmp_path / name).touch()
+    names = [path.name for path in shard_paths(tmp_path)]
+    assert names == ["shard-101.h5", "shard-999.h5", "shard-1000.h5"]
 
 
 def test_other_files_are_refused_in_words(tmp_path):

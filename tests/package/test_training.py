@@ -27,6 +27,11 @@ def test_the_published_preset_sees_as_much_as_was_published():
     assert TrainingConfig(preset="published-best").exposure_s == 2_800_000
 
 
+def test_presets_say_the_same_keys_so_that_none_keeps_a_setting_of_another():
+    (said,) = {frozenset(preset) for preset in PRESETS.values()}
+    assert said >= {"steps", "learning_rate", "optimizer", "select_by"}
+
+
 def test_a_preset_of_one_model_comes_before_the_common_settings():
     fits = [
         {"model": "elm", "sizes": [1], "training": {"preset": "published", "batch_size": 2}},

@@ -113,7 +113,7 @@ def test_another_engine_at_the_same_step_and_the_first_trials_only(first, tmp_pa
     assert "what: test trials integrated again\n" in told
     assert "recipe.inputs_from: " in told
     assert main(["info", str(made)]) == 0
-    assert "inputs_from     {'recipe': " in capsys.readouterr().out
+    assert "inputs_from     recipe " in capsys.readouterr().out
 
 
 def test_what_is_finished_is_kept(first, second, tmp_path):

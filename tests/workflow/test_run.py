@@ -207,7 +207,10 @@ def test_a_wrong_key_is_one_sentence_before_anything_runs(refused, tmp_path):
     assert told.count("\n") == 1
 
 
-@pytest.mark.parametrize("options", [["--config", "seed=3"], ["--config=seed=3"], ["-Cseed=3"]])
+CHANGES_BEHIND = [["--config", "a=3"], ["--config=a=3"], ["-Ca=3"], ["--configfiles", "b.yaml"]]
+
+
+@pytest.mark.parametrize("options", CHANGES_BEHIND)
 def test_a_change_of_the_configuration_by_option_is_refused(options, refused, tmp_path):
     told = refused(tmp_path, SMOKE, *options)
     assert told.startswith(f"error: {options[0]} is not taken here")

@@ -105,6 +105,11 @@ def kernels_for(wildcards):
     return [] if there(path) else PLAN.kernels.receipt
 
 
+def recursion_for(wildcards):
+    """The same where a fit is to be made."""
+    return needed(PLAN.fits[FITS[wildcards.fit]], [PLAN.kernels.receipt])
+
+
 def of_fit(products):
     """For rules of one fit: its product, from the folder's name."""
     return {product.folder.name: name for name, product in products.items()}
@@ -162,8 +167,13 @@ def fit_minutes(wildcards, attempt):
 
 
 def memory(wildcards, attempt):
-    """MB of memory of any job."""
+    """MB of memory of any job but a fit."""
     return 4000 * attempt
+
+
+def fit_memory(wildcards, attempt):
+    """The same for a fit, which keeps the trials that it read."""
+    return attempt * (3500 + PLAN.training_of(FITS[wildcards.fit]).cache_mib)
 
 
 def report_and_tell():

@@ -3,6 +3,7 @@ rule fit:
     input:
         lambda wildcards: set_aside(f"{STORE}/{wildcards.fit}"),
         shards_for(PLAN.fits, "train", "valid"),
+        recursion_for,
     output:
         f"{STORE}/{{fit}}/recipe.json",
     log:
@@ -16,7 +17,7 @@ rule fit:
     resources:
         runtime=fit_minutes,
         gpu=lambda wildcards: int(fit_device(wildcards) == "cuda"),
-        mem_mb=memory,
+        mem_mb=fit_memory,
     params:
         recipe=lambda wildcards: wildcards.fit.rpartition("-")[2],
     message:

@@ -92,11 +92,12 @@ class DataPlan:
     def kernels(self) -> Product:
         """The mark that everything is compiled that jobs need."""
         job = self.jobs["train"]
+        recursion = ["neuronio.surrogate.recurrence.compiled"] if self.run.fits else []
         recipe = {
             "cell": job.spec.digest(),
             "morphology": job.morphology_sha256,
             "engine": job.engine.model_dump(mode="json", exclude={"threads"}),
-            "code": code("neuronio.simulation.mechanisms", ENGINES[job.engine.name][0]),
+            "code": code("neuronio.simulation.mechanisms", ENGINES[job.engine.name][0], *recursion),
         }
         return Product("kernels", recipe)
 

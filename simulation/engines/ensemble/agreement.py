@@ -12,7 +12,7 @@ from neuronio.conventions import SAMPLES_PER_MS
 from neuronio.data.trial import InputEvents, Recording, detect_spikes
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_atomic
-from neuronio.native import cache_dir
+from neuronio.native import cache_dir, compiler_version
 from neuronio.recipe import code, deciding_versions, digest, machine
 from neuronio.simulation.cell_spec import CellSpec
 from neuronio.simulation.engines.ensemble.export import CellModel
@@ -119,6 +119,7 @@ def _recipe(spec: CellSpec, settings: EngineConfig) -> str:
             "engine": settings.model_dump(mode="json"),
             "code": _code(),
             "machine": machine(),
+            "compiler": compiler_version(),
             "versions": deciding_versions(("neuron", "numpy")),
         }
     )
