@@ -17,7 +17,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 RECORDED = Path(__file__).with_suffix(".json")
 SCALE = "0.008"
-FITS = {"pooled_elm": 6, "linear": 4}
+FITS = {"pooled_elm": 8, "linear": 4}
 SCORES = ("auc", "average_precision", "soma_rmse_mV", "soma_explained_variance")
 DURATION_MS = 2000
 
