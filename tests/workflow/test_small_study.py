@@ -1,4 +1,4 @@
-"""`make study SCALE=...` gives everywhere what small_study.py recorded, within the intervals of either."""
+"""`make study SCALE=...` gives everywhere what small_study.py recorded, within either interval."""
 
 import json
 
