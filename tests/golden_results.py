@@ -24,7 +24,7 @@ import torch
 from neuronio.config import validate_config
 from neuronio.data.shard import SegmentTable, write_shard
 from neuronio.data.trial import InputEvents, Recording
-from neuronio.native import _compiler_version, _cpu
+from neuronio.native import _cpu, compiler_version
 from neuronio.simulation.dataset import simulate_shard
 from neuronio.surrogate.models import parse_options
 from neuronio.surrogate.train import FitSpec, fit
@@ -62,7 +62,7 @@ MODELS: dict[str, dict[str, Any]] = {
 
 def fingerprint() -> str:
     """Hash of what decides the last bits: processor, compiler and libraries."""
-    parts = [_cpu(), _compiler_version(), *(f"{name} {version(name)}" for name in PACKAGES)]
+    parts = [_cpu(), compiler_version(), *(f"{name} {version(name)}" for name in PACKAGES)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
