@@ -14,6 +14,10 @@ READY := .venv/.installed
 ROOMS := data simulation surrogate
 SMK_FILES := Snakefile workflow/Snakefile workflow/rules
 
+# Without the bytecode of what is installed, which is written as it is first used, every job spends
+# more time compiling what it imports than at work; container images often forbid it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := run
 .PHONY: run test test-cluster neuronio study longhorizon bench docs lint format clean
 

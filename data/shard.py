@@ -44,7 +44,7 @@ from neuronio.data.layout import (
     encode,
 )
 from neuronio.data.new_file import new_file
-from neuronio.data.trial import InputEvents, Recording
+from neuronio.data.trial import InputEvents, Recording, offsets
 from neuronio.errors import NeuronIOError
 
 TrialName = tuple[str, int]
@@ -306,8 +306,8 @@ def _write_trials(file: h5py.File, trials: Iterator, segments: SegmentTable) -> 
     if not indices:
         return 0
     _plain(file, "trial_index", np.array(indices, dtype=np.int64), "")
-    _plain(file, "inputs/trial_offset", _offsets(event_counts), "events")
-    _plain(file, "spikes/trial_offset", _offsets(spike_counts), "spikes")
+    _plain(file, "inputs/trial_offset", offsets(event_counts), "events")
+    _plain(file, "spikes/trial_offset", offsets(spike_counts), "spikes")
     _plain(file, "segments/type", np.asarray(segments.type, dtype="S6"), "")
     _plain(file, "segments/length_um", np.asarray(segments.length_um, dtype=float), "um")
     _plain(file, "segments/distance_um", np.asarray(segments.distance_um, dtype=float), "um")
@@ -370,7 +370,3 @@ def _extend(dataset: h5py.Dataset, rows: np.ndarray) -> None:
     size = dataset.shape[0]
     dataset.resize(size + len(rows), axis=0)
     dataset[size:] = rows
-
-
-def _offsets(counts: list[int]) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -100,7 +101,7 @@ class InputEvents:
             )
         order = np.lexsort((synapse, time_ms))
         counts = np.bincount(time_ms, minlength=duration_ms)
-        return cls(n_segments, duration_ms, synapse[order].astype(np.uint16), _offsets(counts))
+        return cls(n_segments, duration_ms, synapse[order].astype(np.uint16), offsets(counts))
 
     @classmethod
     def from_dense(cls, excitatory: np.ndarray, inhibitory: np.ndarray) -> InputEvents:
@@ -116,7 +117,7 @@ class InputEvents:
             excitatory.shape[0],
             excitatory.shape[1],
             synapse.astype(np.uint16),
-            _offsets(both.sum(axis=0)),
+            offsets(both.sum(axis=0)),
         )
 
     def dense(self) -> np.ndarray:
@@ -144,7 +145,7 @@ class InputEvents:
         """The same inputs with every event of the given synapses dropped."""
         keep = ~np.isin(self.synapse, synapses)
         counts = np.bincount(self.time_ms[keep], minlength=self.duration_ms)
-        return InputEvents(self.n_segments, self.duration_ms, self.synapse[keep], _offsets(counts))
+        return InputEvents(self.n_segments, self.duration_ms, self.synapse[keep], offsets(counts))
 
     def packed(self) -> dict[str, np.ndarray]:
         """The inputs as `excitatory`, `inhibitory` (numpy.packbits) and `shape` (segments, ms)."""
@@ -234,5 +235,6 @@ def _check_synapses(synapse: np.ndarray, n_synapses: int) -> None:
         )
 
 
-def _offsets(counts: np.ndarray) -> np.ndarray:
+def offsets(counts: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Where the things of each of several lie in one row of all, by how many each has: one more."""
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])

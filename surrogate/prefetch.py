@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 
@@ -16,7 +15,7 @@ class Prefetcher:
     Args:
         make: step -> batch; must not depend on the order of calls.
         steps: the steps to make, in this order.
-        workers: threads; 0 makes each batch when it is asked for.
+        workers: threads.
         ahead: batches that may wait.
 
     Attributes:
@@ -28,10 +27,6 @@ class Prefetcher:
         self.waited_s = 0.0
 
     def __iter__(self) -> Generator[Any]:
-        if self._workers == 0:
-            for step in self._steps:
-                yield self._timed(partial(self._make, step))
-            return
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="batches")
         try:
             waiting: deque = deque()

@@ -59,7 +59,7 @@ def test_batches_do_not_depend_on_workers_or_history(make_shard, workers):
     fed = list(Prefetcher(sampler().batch, range(12), workers, ahead=3))
     assert len(fed) == 12
     assert all(same(a, b) for a, b in zip(alone, fed, strict=True))
-    resumed = list(Prefetcher(sampler().batch, range(7, 12), 0))
+    resumed = list(Prefetcher(sampler().batch, range(7, 12)))
     assert all(same(a, b) for a, b in zip(alone[7:], resumed, strict=True))
 
 
