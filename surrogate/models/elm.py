@@ -45,7 +45,11 @@ class ElmOptions(ModelOptions):
         False, description="Recompute the hidden activity going back, and so hold less memory."
     )
     size_field: ClassVar[str] = "num_memory"
-    version: ClassVar[int] = 1
+
+    @property
+    def version(self) -> int:
+        """Of the memory gain: 1, lambda (1 - exp(-1 / tau)), or 2, 1 - exp(-lambda / tau)."""
+        return 1
 
     @model_validator(mode="after")
     def _ordered(self) -> ElmOptions:
@@ -84,7 +88,10 @@ class BranchElmOptions(ElmOptions):
 class BranchElmV2Options(BranchElmOptions):
     """Branch-ELM v2: as Branch-ELM with memory gain 1 - exp(-lambda / tau)."""
 
-    version: ClassVar[int] = 2
+    @property
+    def version(self) -> int:
+        """2."""
+        return 2
 
 
 @surrogate(

@@ -24,6 +24,14 @@ class PooledElmOptions(ElmOptions):
     weights: Literal["none", "synapse"] = Field(
         "none", description="All spikes count alike, or by a learned weight of their synapse."
     )
+    memory_gain: Literal["v1", "v2"] = Field(
+        "v1", description="As in Branch-ELM v1, or v2, where it is below 1 and fits explode less."
+    )
+
+    @property
+    def version(self) -> int:
+        """Of the memory gain."""
+        return int(self.memory_gain[1])
 
     @model_validator(mode="after")
     def _not_too_many(self) -> PooledElmOptions:

@@ -169,7 +169,7 @@ ELMS = {
     "branch_elm": ("branch_elm", BRANCHES),
     "branch_elm_v2": ("branch_elm_v2", BRANCHES),
     "pooled": ("pooled_elm", {"clusters": 7}),
-    "weighted": ("pooled_elm", {"clusters": 7, "weights": "synapse"}),
+    "weighted": ("pooled_elm", {"clusters": 7, "weights": "synapse", "memory_gain": "v2"}),
     "embedded": ("elm_embedded", {"embedding": 5}),
 }
 
@@ -214,8 +214,11 @@ def test_elm_equals_its_literal_form(name, extra, activation, learn_tau, mlp_lay
             assert (ours - theirs).norm() <= tolerance * theirs.norm().clamp(min=1e-6)
 
 
-def test_versions_differ_in_the_memory_gain_only():
-    first, second = (small_model(name) for name in ("branch_elm", "branch_elm_v2"))
+@pytest.mark.parametrize(
+    ("later", "options"), [("branch_elm_v2", {}), ("pooled_elm", {"memory_gain": "v2"})]
+)
+def test_versions_differ_in_the_memory_gain_only(later, options):
+    first, second = small_model(later.removesuffix("_v2")), small_model(later, **options)
     tau = first.tau_ms()
     decay, gain = first.decay_and_gain()
     torch.testing.assert_close(gain, 5 * (1 - torch.exp(-1 / tau)))
