@@ -16,7 +16,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 MOST_TRIALS = 10_000_000
 FINEST_MS = 5e-4
 """Least time step of a run, which trials that failed and the noise floor take half of."""
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 
 
 class Variant(Section):

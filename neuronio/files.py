@@ -77,6 +77,14 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file; also of what can be no path, such as a name of 5,000 letters."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def write_atomic(path: str | Path, content: bytes) -> None:
     """Write a file whole, flushed to the disk.
 

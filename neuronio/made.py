@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from neuronio.errors import NeuronIOError
-from neuronio.files import lock_file, read_json, write_json
+from neuronio.files import lock_file, read_json, write_atomic, write_json
+from neuronio.native import cache_dir
 from neuronio.recipe import (
     deciding_versions,
     differences,
@@ -99,6 +100,29 @@ class Product:
             return changed_file(self.folder, receipt)
         except (NeuronIOError, KeyError, TypeError, AttributeError) as error:
             return f"its receipt cannot be read ({error})"
+
+
+class CacheMark(Product):
+    """A product that says that something is in the cache, and has no files of its own.
+
+    It is said in the cache too, which on another machine is another.
+    """
+
+    @property
+    def mark(self) -> Path:
+        """The file in the cache that says so."""
+        return cache_dir() / "marks" / self.folder.name
+
+    def finish(self, files: Sequence[str | Path], configuration: dict[str, Any]) -> None:
+        """Write the receipt and the mark."""
+        write_atomic(self.mark, b"")
+        super().finish(files, configuration)
+
+    def fault(self) -> str | None:
+        """As of any product, or that the cache does not say so."""
+        if not self.receipt.exists() or self.mark.exists():
+            return super().fault()
+        return f"the cache of this machine ({cache_dir()}) lacks what it stands for"
 
 
 def changed_file(folder: Path, receipt: dict[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from neuronio.errors import NeuronIOError
+from neuronio.files import is_file
 from neuronio.sections import near_miss
 
 Entry = TypeVar("Entry")
@@ -46,11 +47,11 @@ def run_file(path: Path, what: str) -> ModuleType:
     Raises:
         NeuronIOError: there is no such file, or it fails.
     """
+    if not is_file(path):
+        raise NeuronIOError(f"there is no file {path} to take a {what} from")
     module = f"neuronio_user_{path.resolve().as_posix().replace('/', '_').replace('.', '_')}"
     if module in sys.modules:
         return sys.modules[module]
-    if not path.is_file():
-        raise NeuronIOError(f"there is no file {path} to take a {what} from")
     spec = importlib.util.spec_from_file_location(module, path)
     assert spec is not None
     assert spec.loader is not None
@@ -59,7 +60,7 @@ def run_file(path: Path, what: str) -> ModuleType:
     sys.path.insert(0, str(path.resolve().parent))  # it may import what lies beside it
     try:
         spec.loader.exec_module(loaded)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[module]
         reason = f"{type(error).__name__}: {error}"
         raise NeuronIOError(f"{path} cannot be loaded as a {what}: {reason}") from error

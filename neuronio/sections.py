@@ -24,6 +24,9 @@ class Section(BaseModel):
     @classmethod
     def _number(cls, value: Any, info: ValidationInfo) -> Any:
         """A number where another reader of YAML, such as Snakemake's, found text."""
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not _is_plain(text):
+                raise ValueError("no text may hold NUL or half a character")
         wanted = _types(cls.model_fields[info.field_name or ""].annotation)
         return value if str in wanted or not {int, float} & wanted else _numbers(value)
 
@@ -34,6 +37,11 @@ def _types(annotation: Any) -> set[Any]:
     if inside:
         return set().union(*map(_types, inside))
     return {annotation} if isinstance(annotation, type) else set()
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text can be a path: without NUL, and all of it Unicode."""
+    return "\0" not in text and text.encode(errors="ignore").decode() == text
 
 
 def _numbers(held: Any) -> Any:

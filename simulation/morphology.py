@@ -6,6 +6,7 @@ from pathlib import Path
 
 from neuronio.data.fetch import fetch, refuse_shadow, sources
 from neuronio.errors import NeuronIOError
+from neuronio.files import is_file
 from neuronio.recipe import file_sha256
 
 READERS = {".asc": "Import3d_Neurolucida3", ".swc": "Import3d_SWC_read"}
@@ -28,7 +29,7 @@ def find_morphology(name: str) -> Path:
     path = Path(name)
     if path.suffix.lower() not in READERS:
         raise NeuronIOError(f"the morphology {name} must be an .asc or .swc file")
-    if not path.is_file():
+    if not is_file(path):
         raise NeuronIOError(
             f"there is no morphology {name}: give the path of a file or one of "
             f"{', '.join(sources())}"

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from neuronio.config import InputsConfig, RunConfig
+from neuronio.errors import NeuronIOError
 
 SPLITS = ("train", "valid", "test")
+MOST_SHARDS = 10_000
 PURPOSES = ("inputs", "acceptance")
 
 
@@ -44,8 +46,17 @@ def trial_counts(config: RunConfig) -> dict[str, int]:
 
 
 def shard_trials(config: RunConfig, split: str) -> list[range]:
-    """Trial indices of each shard of a split."""
+    """Trial indices of each shard of a split.
+
+    Raises:
+        NeuronIOError: there are more than anyone can look after.
+    """
     n, size = trial_counts(config)[split], config.dataset.trials_per_shard
+    if n > MOST_SHARDS * size:
+        raise NeuronIOError(
+            f"{n:,} trials of {split} make more than {MOST_SHARDS:,} shards of {size:,}; raise "
+            "dataset.trials_per_shard, or ask for fewer trials"
+        )
     return [range(first, min(first + size, n)) for first in range(0, n, size)]
 
 

@@ -18,6 +18,7 @@ from neuronio.surrogate.models.registry import (
     build_model,
     option_values,
     parse_options,
+    refuse_too_large,
     sized_options,
     surrogate,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "parse_options",
     "pooled_elm",
     "recurrent",
+    "refuse_too_large",
     "sized_options",
     "ssm",
     "surrogate",

@@ -26,7 +26,9 @@ class ElmOptions(ModelOptions):
     num_memory: int = Field(
         20, ge=1, description="Memory units d_m; hidden layers have 2 d_m units."
     )
-    mlp_layers: int = Field(1, ge=1, description="Hidden layers; the compiled recursion needs 1.")
+    mlp_layers: int = Field(
+        1, ge=1, le=100, description="Hidden layers; the compiled recursion needs 1."
+    )
     activation: Literal["relu", "silu"] = Field("relu", description="Of the hidden layers.")
     learn_tau: bool = Field(
         False, description="Learn the memory time constants through a scaled sigmoid."

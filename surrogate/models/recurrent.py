@@ -18,7 +18,7 @@ class RecurrentOptions(ModelOptions):
     """Recurrent layers on the input spikes."""
 
     hidden: int = Field(64, ge=1, description="Units of a layer.")
-    layers: int = Field(1, ge=1, description="Number of layers.")
+    layers: int = Field(1, ge=1, le=100, description="Number of layers.")
     size_field: ClassVar[str] = "hidden"
 
 

@@ -57,13 +57,7 @@ def build_model(name: str, options: ModelOptions, *, seed: int = 0) -> Surrogate
         NeuronIOError: there is no such model, or it would be too large for any machine.
     """
     family = FAMILIES[name]
-    # Counting first takes seconds.
-    count = _parameters(family, options) if options.size > LARGE else 0
-    if count > MOST_PARAMETERS:
-        raise NeuronIOError(
-            f"a {name} of size {options.size} has {count:.3g} parameters, but at most "
-            f"{MOST_PARAMETERS:.0e} are built; take a smaller one"
-        )
+    refuse_too_large(name, options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
@@ -74,6 +68,24 @@ def build_model(name: str, options: ModelOptions, *, seed: int = 0) -> Surrogate
             raise NeuronIOError(
                 f"there is no memory for a {name} of size {options.size}; take a smaller one"
             ) from error
+
+
+def refuse_too_large(name: str, options: ModelOptions) -> None:
+    """Refuse a model that no machine would hold.
+
+    Raises:
+        NeuronIOError: it is one.
+    """
+    values = [value for key, value in option_values(options).items() if key != "inputs"]
+    numbers = [n for value in values for n in (value if isinstance(value, list) else [value])]
+    # Counting takes a while.
+    if not any(isinstance(number, int) and number > LARGE for number in numbers):
+        return
+    if (count := _parameters(FAMILIES[name], options)) > MOST_PARAMETERS:
+        raise NeuronIOError(
+            f"a {name} of size {options.size} has {count:.3g} parameters, but at most "
+            f"{MOST_PARAMETERS:.0e} are built; take a smaller one"
+        )
 
 
 def _parameters(family: Family, options: ModelOptions) -> int:

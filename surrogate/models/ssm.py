@@ -20,7 +20,7 @@ class SsmOptions(ModelOptions):
     """Layers of diagonal complex recurrences with gated units between them."""
 
     width: int = Field(32, ge=1, description="Channels between the layers.")
-    layers: int = Field(2, ge=1, description="Number of layers.")
+    layers: int = Field(2, ge=1, le=100, description="Number of layers.")
     states: int = Field(32, ge=1, description="Complex states of a layer.")
     tau_min_ms: float = Field(
         1.0, gt=0, allow_inf_nan=False, description="Shortest time constant to begin with, ms."

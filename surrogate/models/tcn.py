@@ -20,7 +20,7 @@ class TcnOptions(ModelOptions):
     """Causal convolutions without residuals (Beniaguev et al. 2021)."""
 
     width: int = Field(128, ge=1, description="Channels of every layer, unless `channels` is set.")
-    depth: int = Field(7, ge=1, description="Number of layers.")
+    depth: int = Field(7, ge=1, le=100, description="Number of layers.")
     kernels: Numbers = Field(
         (45, 19),
         min_length=1,

@@ -96,3 +96,16 @@ def test_environment_has_the_locked_version_of_every_direct_dependency():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     (pinned,) = (part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
     assert set(pinned) == {f"{name}=={LOCKED[name]}" for name in names}
+
+
+def test_every_job_that_is_sent_asks_for_more_time_and_memory_when_it_is_tried_again():
+    sent = []
+    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
+        for rule in re.split(r"(?m)^ *rule ", path.read_text())[1:]:
+            name = rule.partition(":")[0]
+            if "localrule: True" not in rule and name not in ("current", "set_aside"):
+                sent.append(name)
+                for resource in ("runtime", "mem_mb"):
+                    # A function, which is told the attempt; not a number or a text.
+                    assert re.search(rf"{resource}=[a-z]", rule), (name, resource)
+    assert {"simulate", "dataset", "fit", "report", "sequences", "ablation"} <= set(sent)

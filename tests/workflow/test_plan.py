@@ -1,5 +1,7 @@
 """What a configuration asks for: labels, parts of the training data, figures."""
 
+import re
+
 import pytest
 from plan import Plan
 from running import SMOKE
@@ -7,6 +9,7 @@ from snakemake.utils import update_config
 
 from neuronio.config import validate_config
 from neuronio.errors import NeuronIOError
+from neuronio.made import CacheMark
 from neuronio.sections import read_yaml
 
 BASE = {"model": "branch_elm", "sizes": [2]}
@@ -98,3 +101,35 @@ def test_what_is_wrong_is_told_before_anything_runs(change, named):
     update_config(document, change)
     with pytest.raises(NeuronIOError, match=named):
         _ = Plan(validate_config(document)).products
+
+
+def test_what_is_in_the_cache_is_put_there_again_where_the_cache_is_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NEURONIO_CACHE", str(tmp_path / "mine"))
+    mark = CacheMark("kernels", {"code": "some"})
+    mark.finish([], {})
+    assert mark.fault() is None
+    monkeypatch.setenv("NEURONIO_CACHE", str(tmp_path / "yours"))
+    assert re.search(r"the cache of this machine \(.*yours\) lacks", mark.fault())
+
+
+def test_what_is_too_much_for_one_run_is_refused_before_its_first_job(tmp_path):
+    ends = tmp_path / "ends.py"
+    ends.write_text("raise SystemExit(0)")
+    millions = {"trials": {"train": 10**7, "valid": 10**7, "test": 10**7}, "trials_per_shard": 128}
+    for changes, message in (
+        ({"dataset": millions}, "10,000,000 trials of train make more than 10,000 shards of 128"),
+        ({"fits": [BASE | {"seeds": list(range(2001))}]}, "asks for 2,001 fits"),
+        ({"fits": [{"model": "tcn", "sizes": [10**5]}]}, r"has 1\.15e\+12 parameters"),
+        ({"fits": [BASE | {"options": {"mlp_layers": 10**9}}]}, "less than or equal to 100"),
+        ({"fits": [{"model": "tcn", "sizes": [2], "options": {"kernels": [10**9]}}]}, "at most"),
+        ({"fits": [BASE | {"model": "a\0b.py:X"}]}, "no text may hold NUL"),
+        ({"fits": [BASE | {"model": f"{'a' * 5000}.py:X"}]}, "there is no file a"),
+        ({"fits": [BASE | {"model": f"{ends}:X"}]}, "cannot be loaded as a model: SystemExit"),
+        ({"inputs": {"generator": "a\ud800.py:X"}}, "no text may hold NUL or half a character"),
+        ({"cell": {"variant": {"morphology": f"{'a' * 5000}.swc"}}}, "there is no morphology a"),
+        ({"name": "n" * 101}, "at most 100 characters"),
+    ):
+        with pytest.raises(NeuronIOError, match=message) as error:
+            Plan(validate_config(read_yaml(SMOKE, "configuration") | changes)).products  # noqa: B018
+        assert "\n" not in str(error.value)

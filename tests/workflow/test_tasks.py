@@ -17,6 +17,7 @@ from neuronio.sections import read_yaml
 SMOKE_TASKS = ROOT / "config" / "smoke_tasks.yaml"
 
 
+GRU = {"model": "gru", "size": 9}
 MANY = {"train": 100, "valid": 100, "test": 9000}
 
 
@@ -52,6 +53,15 @@ def test_numbers_that_only_some_readers_of_yaml_take_for_numbers_are_numbers():
     assert [made.folder for made in text.products] == [made.folder for made in read.products]
     with pytest.raises(NeuronIOError, match="learning_rate"):
         plan(training=training | {"learning_rate": "0.01"})
+
+
+def test_what_jobs_take_from_the_cache_is_put_there_before_them():
+    assert plan().fetched is None
+    assert plan().kernels in plan().products
+    changes = changed_task(task="shd", bins_ms=[20], samples=dict.fromkeys(MANY, 9), fits=[GRU])
+    read = plan(**changes)
+    assert read.fetched.recipe["files"].keys() == {"shd/shd_test.h5", "shd/shd_train.h5"}
+    assert read.fetched in read.products
 
 
 def test_data_is_shared_and_scale_makes_other_data():
@@ -98,9 +108,7 @@ def test_what_decides_a_fit_is_in_its_name_and_what_does_not_is_not():
         ({"name": "made"}, "holds the products of every run"),
         (changed_task(recordings={"train": 9999}), "'listops-short' speaks no digits of its own"),
         (
-            changed_task(
-                task="shd", bins_ms=[20], samples=MANY, fits=[{"model": "gru", "size": 9}]
-            ),
+            changed_task(task="shd", bins_ms=[20], samples=MANY, fits=[GRU]),
             "shd has 2,264 recordings for test, but 9,000 are wanted",
         ),
         ({"tasks": document()["tasks"][:1] * 2}, "lists listops-short more than once"),

@@ -18,8 +18,8 @@ rule ablation:
     conda:
         "../../environment.yml"
     resources:
-        runtime="2h",
-        mem_mb=8000,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=lambda wildcards, attempt: 2 * memory(wildcards, attempt),
     params:
         recipe=lambda wildcards: wildcards.differences.rpartition("-")[2],
     message:

@@ -166,6 +166,11 @@ def fit_minutes(wildcards, attempt):
     return attempt * (30 + round(seen / SLOW_FIT_STEPS_PER_MINUTE))
 
 
+def hour(wildcards, attempt):
+    """Minutes of any job but those of `simulation_minutes` and `fit_minutes`."""
+    return 60 * attempt
+
+
 def memory(wildcards, attempt):
     """MB of memory of any job but a fit."""
     return 4000 * attempt

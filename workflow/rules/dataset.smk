@@ -17,6 +17,9 @@ rule dataset:
         f"{RESULTS}/times/dataset.tsv"
     conda:
         "../../environment.yml"
+    resources:
+        runtime=hour,
+        mem_mb=memory,
     params:
         recipe=PLAN.manifest.digest,
     message:
@@ -59,6 +62,9 @@ rule quality:
         f"{RESULTS}/times/quality.tsv"
     conda:
         "../../environment.yml"
+    resources:
+        runtime=hour,
+        mem_mb=memory,
     params:
         recipe=PLAN.quality.digest,
     message:

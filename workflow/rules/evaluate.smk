@@ -19,7 +19,7 @@ rule evaluate:
     conda:
         "../../environment.yml"
     resources:
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=hour,
         gpu=lambda wildcards: int(evaluation_device(wildcards) == "cuda"),
         mem_mb=memory,
     params:

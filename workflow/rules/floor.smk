@@ -46,7 +46,7 @@ rule score_floor:
     conda:
         "../../environment.yml"
     resources:
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=hour,
         mem_mb=memory,
     params:
         recipe=lambda wildcards: wildcards.floor_evaluation.rpartition("-")[2],

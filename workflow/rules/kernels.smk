@@ -1,7 +1,9 @@
 if PLAN.fetched:
 
     rule fetch:
-        """Fetch what the cell is made from, with its checksum; shown with its licence."""
+        """Fetch what the cell or a task is made from, with its checksum; shown with its licence."""
+        input:
+            set_aside(str(PLAN.fetched.folder)),
         output:
             PLAN.fetched.receipt,
         log:
@@ -10,7 +12,7 @@ if PLAN.fetched:
         conda:
             "../../environment.yml"
         message:
-            "Fetch the files of the cell"
+            "Fetch published files"
         script:
             "../scripts/fetch.py"
 
@@ -18,6 +20,7 @@ if PLAN.fetched:
 rule kernels:
     """Compile the mechanisms and every kernel, and hold the cell's against NEURON, once a machine."""
     input:
+        set_aside(str(PLAN.kernels.folder)),
         needed(PLAN.fetched, [PLAN.fetched.receipt] if PLAN.fetched else []),
     output:
         PLAN.kernels.receipt,

@@ -43,6 +43,9 @@ rule report:
         f"{RESULTS}/times/report.tsv"
     conda:
         "../../environment.yml"
+    resources:
+        runtime=hour,
+        mem_mb=memory,
     params:
         recipe=PLAN.table.digest,
         floor=PLAN.floor.recipe["trials"] if PLAN.floor else 0,

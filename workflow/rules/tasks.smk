@@ -17,10 +17,17 @@ def sequences_for(products, *splits):
     return inputs
 
 
+def fetched_for(wildcards):
+    """What is fetched, where samples are to be made."""
+    product = PLAN.data[PLAN.sequences[wildcards.sequences]]
+    return needed(product, [PLAN.fetched.receipt] if PLAN.fetched else [])
+
+
 rule sequences:
     """Make the samples of one split of a task."""
     input:
         lambda wildcards: set_aside(f"{STORE}/{wildcards.sequences}"),
+        fetched_for,
     output:
         f"{STORE}/{{sequences}}/recipe.json",
     log:
@@ -47,6 +54,7 @@ rule fit_task:
     input:
         lambda wildcards: set_aside(f"{STORE}/{wildcards.fit}"),
         sequences_for(PLAN.fits, "train", "valid"),
+        recursion_for,
     output:
         f"{STORE}/{{fit}}/recipe.json",
     log:
@@ -90,7 +98,7 @@ rule evaluate_task:
     conda:
         "../../environment.yml"
     resources:
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=hour,
         gpu=lambda wildcards: int(evaluation_device(wildcards) == "cuda"),
         mem_mb=memory,
     params:
@@ -144,6 +152,9 @@ rule report_tasks:
         f"{RESULTS}/times/report.tsv"
     conda:
         "../../environment.yml"
+    resources:
+        runtime=hour,
+        mem_mb=memory,
     params:
         recipe=PLAN.table.digest,
     message:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -10,7 +10,7 @@ from typing import Any, Self
 from neuronio.config import RunConfig, validate_config
 from neuronio.data.fetch import sources
 from neuronio.data.reference import REFERENCE
-from neuronio.made import Product
+from neuronio.made import CacheMark, Product
 from neuronio.recipe import code, deciding_versions, file_sha256, python_hash
 from neuronio.simulation.engines.registry import ENGINES
 from neuronio.simulation.inputs.splits import SPLITS, shard_path, shard_trials, trial_counts
@@ -30,13 +30,15 @@ class DataPlan:
         name: of the configuration, for errors.
 
     Raises:
-        NeuronIOError: the cell or a generator is wrong.
+        NeuronIOError: the cell or a generator is wrong, or there are too many shards.
     """
 
     def __init__(self, run: RunConfig, name: str = "the configuration"):
         self.run, self.name = run, name
         self.results = Path("results") / run.name
         self.jobs = {split: Job.of(run, split) for split in SPLITS}
+        for split in SPLITS:
+            shard_trials(run, split)  # refuses what is too many
         # What names a split's trials, however they are parted into shards.
         self._trials: dict[str, dict[str, Any]] = {
             split: {"trials": trials, "recipe": self.jobs[split].digest()}
@@ -80,16 +82,15 @@ class DataPlan:
                 yield path, self._trials[split]["recipe"], trials[0], len(trials)
 
     @cached_property
-    def fetched(self) -> Product | None:
+    def fetched(self) -> CacheMark | None:
         """The mark that what the cell needs of sources.tsv is at hand; None where it is nothing."""
         spec, known = self.jobs["train"].spec, sources()
         wanted = [spec.morphology, *spec.mod_files]
         names = [n for n in known for name in wanted if n == name or _is_in(n, name)]
-        files = {name: known[name].sha256 for name in names}
-        return Product("fetched", {"files": files}) if files else None
+        return fetched(names)
 
     @cached_property
-    def kernels(self) -> Product:
+    def kernels(self) -> CacheMark:
         """The mark that everything is compiled that jobs need."""
         job = self.jobs["train"]
         recursion = ["neuronio.surrogate.recurrence.compiled"] if self.run.fits else []
@@ -99,7 +100,7 @@ class DataPlan:
             "engine": job.engine.model_dump(mode="json", exclude={"threads"}),
             "code": code("neuronio.simulation.mechanisms", ENGINES[job.engine.name][0], *recursion),
         }
-        return Product("kernels", recipe)
+        return CacheMark("kernels", recipe)
 
     @cached_property
     def manifest(self) -> Product:
@@ -141,6 +142,12 @@ class DataPlan:
         trials = self.floor.recipe["trials"] if self.floor else 0
         pairs = zip(self.shards["test"], ranges, strict=True)
         return [path for path, indices in pairs if indices[0] < trials]
+
+
+def fetched(names: Iterable[str]) -> CacheMark | None:
+    """The mark that files of sources.tsv are at hand; None where there are none."""
+    files = {name: sources()[name].sha256 for name in names}
+    return CacheMark("fetched", {"files": files}) if files else None
 
 
 def _is_in(source: str, folder: str) -> bool:

@@ -20,9 +20,10 @@ from neuronio.surrogate.evaluate import DECIDING, evaluation_recipe
 from neuronio.surrogate.figures import accuracy_name
 from neuronio.surrogate.fit_directory import ONLY_SPEED, fit_recipe
 from neuronio.surrogate.fit_settings import fitted_options
-from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values
+from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values, refuse_too_large
 from neuronio.training import TrainingConfig
 
+MOST_FITS = 2000
 # Figures of the report: category and title.
 ACCURACY = {
     "parameters": "Accuracy against parameters",
@@ -69,6 +70,12 @@ class Plan(DataPlan, ShownPlan):
     def __init__(self, run: RunConfig, name: str = "the configuration"):
         super().__init__(run, name)
         self.asked: dict[str, Fit] = {}
+        count = sum(len(section.sizes) * len(section.seeds) for section in run.fits)
+        if count > MOST_FITS:
+            raise NeuronIOError(
+                f"{name}: 'fits' asks for {count:,} fits, but one run makes at most {MOST_FITS:,}; "
+                "make several of it"
+            )
         for fit in asked_fits(run):
             if fit.name in self.asked:
                 raise NeuronIOError(f"{name}: 'fits' asks for {fit.name} more than once")
@@ -98,6 +105,7 @@ class Plan(DataPlan, ShownPlan):
         training, ignore_ms = self.run.training_of(fit.section), self.run.evaluation.ignore_ms
         some = ModelOptions.model_fields["inputs"].default
         chosen = fitted_options(fit.section.model, fit.size, fit.section.options, training, some)
+        refuse_too_large(fit.section.model, chosen)
         options = option_values(chosen)
         options.pop("inputs")  # those of the data
         data = {split: self._trials[split] for split in ("train", "valid")}

@@ -3,6 +3,7 @@
 from data_plan import DataPlan
 
 from neuronio.errors import NeuronIOError
+from neuronio.long_horizon import is_long_horizon
 from neuronio.made import Product
 
 
@@ -19,6 +20,15 @@ def same(product: Product, snakemake) -> Product:
             "work; start it again"
         )
     return product
+
+
+def cached(snakemake):
+    """The plan of a run that is about to fill the cache, without torch where it is of a neuron."""
+    if is_long_horizon(snakemake.config):
+        from task_plan import TaskPlan
+
+        return TaskPlan.of(snakemake)
+    return DataPlan.of(snakemake)
 
 
 def configuration(plan: DataPlan) -> dict:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from data_plan import DRAWING, SPLITS, scripts
+from data_plan import DRAWING, SPLITS, fetched, scripts
 from plan import Plan
 from shown_plan import ShownPlan
 
@@ -22,7 +22,7 @@ from neuronio.long_horizon import (
     is_long_horizon,
     validate_long_horizon,
 )
-from neuronio.made import Product
+from neuronio.made import CacheMark, Product
 from neuronio.recipe import code, deciding_versions
 from neuronio.sections import near_miss
 from neuronio.surrogate.models import FAMILIES, ModelOptions, nearest_size, option_values
@@ -76,7 +76,7 @@ class TaskPlan(ShownPlan):
     """
 
     # What only runs on a neuron have.
-    floor = floor_evaluation = differences = fetched = None
+    floor = floor_evaluation = differences = None
 
     def __init__(self, run: LongHorizonConfig, name: str = "the configuration"):
         self.run, self.name = run, name
@@ -116,6 +116,16 @@ class TaskPlan(ShownPlan):
         fit = self.asked[name]
         samples = self.run.samples(fit.task)["train"]
         return self.training_of(name).epochs * samples * fit.data.facts().steps
+
+    @cached_property
+    def fetched(self) -> CacheMark | None:
+        """The mark that published recordings are at hand; None where none are read."""
+        return fetched(sorted({name for fit in self.asked.values() for name in fit.data.files()}))
+
+    @cached_property
+    def kernels(self) -> CacheMark:
+        """The mark that the recursion is compiled."""
+        return CacheMark("kernels", {"code": code("neuronio.surrogate.recurrence.compiled")})
 
     @cached_property
     def data(self) -> dict[tuple[str, str], Product]:
@@ -201,7 +211,14 @@ class TaskPlan(ShownPlan):
     def products(self) -> list[Product]:
         """Everything that is asked for."""
         data = {product.folder: product for product in self.data.values()}
-        return [*data.values(), *self.fits.values(), *self.evaluations.values(), self.table]
+        cached = [mark for mark in (self.fetched, self.kernels) if mark]
+        return [
+            *cached,
+            *data.values(),
+            *self.fits.values(),
+            *self.evaluations.values(),
+            self.table,
+        ]
 
     @cached_property
     def links(self) -> dict[str, Path]:

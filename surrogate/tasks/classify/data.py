@@ -34,6 +34,9 @@ class TaskData(Protocol):
     def together(self) -> int:
         """How many of them one process makes before it takes more."""
 
+    def files(self) -> list[str]:
+        """The files of sources.tsv that it is made from."""
+
     def make_few(self) -> int:
         """Make some of them, to see how long it takes; how many, 0 where they are only copied."""
 
@@ -75,6 +78,10 @@ class Generated:
     def together(self) -> int:
         """Rows of a part."""
         return self.task.part_rows
+
+    def files(self) -> list[str]:
+        """None."""
+        return []
 
     def make_few(self) -> int:
         """Samples of a split."""

@@ -43,6 +43,7 @@ SPOKEN = (PUBLISHED, SyntheticDigits.task, RealDigits.task)
 NAMES = tuple(name + end for name in SPOKEN for end in ("", ADDING))
 PUBLISHED_ROWS = {"train": 8156, "test": 2264}
 """Recordings in each file of SHD."""
+RECORDED = "fsdd/recordings.tar"
 EVENTS_PER_MS = 7.0
 """Spikes of all channels in a ms of a spoken digit, about."""
 
@@ -94,6 +95,12 @@ class Spoken:
     def together(self) -> int:
         """Recordings of a part."""
         return PART_ROWS
+
+    def files(self) -> list[str]:
+        """The recordings, where they were published."""
+        if self.kind == PUBLISHED:
+            return sorted({_published(split) for split in SPLITS})
+        return [RECORDED] if self.kind == RealDigits.task else []
 
     def make_few(self) -> int:
         """One recording; the published ones are only copied."""
@@ -166,9 +173,10 @@ class Spoken:
 
     def _check_enough(self, there: int, split: str, wanted: int) -> None:
         if wanted > there:
+            more = ", or speak more in tasks[].recordings"
             raise NeuronIOError(
-                f"{self.name} has {there:,} recordings for {split}, but {wanted:,} are "
-                "wanted; ask for fewer in tasks[].samples, or speak more in tasks[].recordings"
+                f"{self.name} has {there:,} recordings for {split}, but {wanted:,} are wanted; "
+                f"ask for fewer in tasks[].samples{more * (self.kind == SyntheticDigits.task)}"
             )
 
     def _speech(self) -> Speech:
@@ -180,7 +188,7 @@ class Spoken:
 @cache
 def _recorded() -> RealDigits:
     """The recordings, which are read and checked once for all fits."""
-    return RealDigits(fetch("fsdd/recordings.tar"))
+    return RealDigits(fetch(RECORDED))
 
 
 def spoken(name: str, bin_ms: float | None, recordings: Mapping[str, int]) -> Spoken:
