@@ -83,8 +83,8 @@ def fetch(name: str) -> Path:
         return _checked(path, source, f"the mirror's copy {path}")
     if source.url.startswith("mirror:"):
         raise NeuronIOError(
-            f"{name} is in no mirror: put it into a folder and set NEURONIO_MIRROR to that; its "
-            f"content is that of {source.url.removeprefix('mirror:')}"
+            f"{name} is in no mirror: put it into a folder as {name} and set NEURONIO_MIRROR to "
+            f"that folder; its content is that of {source.url.removeprefix('mirror:')}"
         )
     if source.url.startswith("package:"):
         return _checked(_packaged(source), source, f"the packaged copy of {name}")
@@ -175,5 +175,5 @@ def _download(source: Source, target: Path) -> None:
         reason = "what came had the wrong checksum"
     raise NeuronIOError(
         f"cannot fetch {source.name} from {source.url} after {ATTEMPTS} attempts ({reason}); put "
-        f"the file into a folder and set NEURONIO_MIRROR to that folder"
+        f"it into a folder as {source.name} and set NEURONIO_MIRROR to that folder"
     )

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from neuronio.classification import ONLY_SPEED
@@ -24,6 +25,15 @@ from neuronio.surrogate.tasks.classify.fit import TASK
 from neuronio.surrogate.tasks.classify.table import summary_rows, table_rows, write_rows
 
 FOLDER = Path(__file__).resolve().parent / "results" / "longhorizon"
+# Steps of all training rows of an epoch: of config/longhorizon.yaml, whose trees have 298 tokens on
+# average, and of each full task (1,035), beside the task whose fits tell what a step costs.
+FITTED_STEPS = {"listops-short": 8000 * 298, "pathfinder": 4000 * 32**2}
+FULL_STEPS = {
+    "ListOps, 501 to 1,999 tokens": (96_000 * 1035, "listops-short"),
+    "Pathfinder, 32 x 32": (160_000 * 32**2, "pathfinder"),
+    "Path-X, 128 x 128": (160_000 * 128**2, "pathfinder"),
+}
+FULL_MODELS = {"elm": "ELM", "ssm": "state space", "lstm": "LSTM", "gru": "GRU"}
 
 
 def keep(run: Path, folder: Path) -> None:
@@ -104,6 +114,30 @@ def results_table(rows: Sequence[dict[str, Any]]) -> str:
     return table(heads, lines)
 
 
+def costs_table(documents: Sequence[dict[str, Any]]) -> str:
+    """What an epoch of each full task costs one core, from the time that kept fits took."""
+    heads = ["full task", "million steps", "from the fits to", *FULL_MODELS.values()]
+    lines = []
+    for task, (steps, fitted) in FULL_STEPS.items():
+        costs = [_cost(documents, fitted, model, steps) for model in FULL_MODELS]
+        lines.append([task, f"{steps / 1e6:,.0f}", fitted, *costs])
+    return table(heads, lines)
+
+
+def _cost(documents: Sequence[dict[str, Any]], task: str, model: str, steps: int) -> str | None:
+    """Hours of a core for so many steps, and microseconds for one; nothing without a fit."""
+    fits = [d["model"] for d in documents if d["data"]["about"]["task"] == task and not d["label"]]
+    core_s = [
+        fit["training_seconds"] * fit["training"]["threads"] / fit["training"]["epochs"]
+        for fit in fits
+        if fit["name"] == model
+    ]
+    if not core_s:
+        return None
+    step_us = 1e6 * fmean(core_s) / FITTED_STEPS[task]
+    return f"{step_us * steps / 3.6e9:.1f} h ({step_us:.1f} µs)"
+
+
 def _accuracy(row: dict[str, Any]) -> str:
     """The mean, and its interval where there is one."""
     mean, low, high = (row[f"accuracy_{what}"] for what in ("mean", "low", "high"))
@@ -119,7 +153,7 @@ def write_results(folder: Path) -> int:
     """Write everything from the evaluations in a folder; returns how many there are.
 
     Raises:
-        NeuronIOError: an evaluation cannot be read, or the page has no place for the table.
+        NeuronIOError: an evaluation cannot be read, or the page has no place for a table.
     """
     documents = [read_json(path) for path in sorted((folder / "evaluations").glob("*.json"))]
     if not documents:
@@ -131,6 +165,7 @@ def write_results(folder: Path) -> int:
     save_figure(lambda: tasks_figure(rows), folder / "figures" / "accuracy")
     page = folder / "README.md"
     text = with_block(page.read_text(), "results", results_table(rows))
+    text = with_block(text, "costs", costs_table(documents))
     write_atomic(page, text.encode())
     return len(documents)
 

@@ -60,15 +60,24 @@ def read_wav(file: IO[bytes] | bytes, name: str) -> tuple[np.ndarray, int]:
 
     Returns:
         (n,) int16, and Hz.
+
+    Raises:
+        NeuronIOError: it is none, is cut off, or has another form.
     """
     try:
         with wave.open(io.BytesIO(file) if isinstance(file, bytes) else file) as wav:
             form = wav.getnchannels(), wav.getsampwidth()
             rate_hz, content = wav.getframerate(), wav.readframes(wav.getnframes())
+        if len(content) % form[1]:
+            raise EOFError
     except (wave.Error, EOFError, OSError, ValueError) as error:
-        raise NeuronIOError(f"{name} is no wav file: {error}") from error
-    if form != (1, SAMPLE_BYTES):
+        reason = str(error) or "it ends too early"
         raise NeuronIOError(
-            f"{name} has {form[0]} channels of {8 * form[1]} bits, where one of 16 bits is wanted"
+            f"{name} is no wav file ({reason}); replace it or take it out"
+        ) from error
+    if form != (1, SAMPLE_BYTES) or not rate_hz:
+        raise NeuronIOError(
+            f"{name} has {form[0]} channels of {8 * form[1]} bits at {rate_hz} Hz, where one of 16 "
+            "bits is wanted"
         )
     return np.frombuffer(content, dtype="<i2"), rate_hz

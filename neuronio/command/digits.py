@@ -7,17 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from neuronio.command.options import Quiet
+from neuronio.command.options import Quiet, refuse_beside
 from neuronio.errors import NeuronIOError
+from neuronio.long_horizon import MOST_SAMPLES
 from neuronio.progress import ProgressBar
 
 app = typer.Typer()
 
-Rows = typer.Option(help="Recordings of the split, of synthetic speech.", min=1)
+Rows = typer.Option(help="Recordings of the split, of synthetic speech.", min=1, max=MOST_SAMPLES)
 
 
 @app.command()
 def digits(
+    ctx: typer.Context,
     out: Annotated[
         Path,
         typer.Option(help="Folder for digits_train.h5, digits_test.h5; what is there is kept."),
@@ -43,6 +45,8 @@ def digits(
     from neuronio.data.digits.making import make_digits
     from neuronio.simulation.engines.base import available_cores
 
+    if recordings:
+        refuse_beside(ctx, "--recordings", ("train", "test"), "which are all taken")
     speech = _speech(recordings, train, test)
     with ProgressBar("Make digits", "recordings", quiet=quiet) as progress:
         paths = make_digits(

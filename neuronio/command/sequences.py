@@ -8,11 +8,15 @@ from typing import Annotated
 import typer
 
 from neuronio.command.options import Quiet, refuse_beside
+from neuronio.errors import NeuronIOError
+from neuronio.long_horizon import MOST_SAMPLES
 from neuronio.progress import ProgressBar
 
 app = typer.Typer()
 
-Rows = typer.Option(help="Rows of the split (as many as published).", min=1, show_default=False)
+Rows = typer.Option(
+    help="Rows of the split (as many as published).", min=1, max=MOST_SAMPLES, show_default=False
+)
 
 
 @app.command()
@@ -68,10 +72,13 @@ def _generate(
     workers: int | None,
     quiet: bool,
 ) -> dict[str, Path]:
+    from neuronio.data.lra import PUBLISHED
     from neuronio.data.sequence_making import make_sets
-    from neuronio.data.sequence_tasks import generated_task
+    from neuronio.data.sequence_tasks import TASKS, generated_task
     from neuronio.simulation.engines.base import available_cores
 
+    if name in PUBLISHED and name not in TASKS:
+        raise NeuronIOError(f"{name} has published files alone; name their folder with --published")
     task = generated_task(name)
     rows = {split: n or task.rows[split] for split, n in given.items()}
     workers = workers or available_cores()

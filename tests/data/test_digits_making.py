@@ -16,6 +16,7 @@ from neuronio.data.digits.cochlea import Cochlea
 from neuronio.data.digits.fsdd import RealDigits, contents
 from neuronio.data.digits.making import digits_path, make_digits
 from neuronio.data.digits.shd import read_shd
+from neuronio.data.digits.sound import read_wav
 from neuronio.data.digits.speak import SAMPLE_HZ, Utterance, speak
 from neuronio.data.digits.voices import (
     SPEAKERS,
@@ -207,5 +208,15 @@ def test_recordings_that_are_none_are_one_sentence(real, tmp_path):
     with pytest.raises(NeuronIOError, match="has no recordings for test"):
         RealDigits(real / ".")
     (real / "0_theo_0.wav").write_bytes(b"RIFF")
-    with pytest.raises(NeuronIOError, match=r"0_theo_0\.wav of .* is no wav file"):
+    with pytest.raises(NeuronIOError, match=r"0_theo_0\.wav of .* is no wav file \(it ends too "):
         RealDigits(real / ".." / "recordings").sound("test", 0, np.random.default_rng(0))
+
+
+def test_a_wav_file_that_is_cut_off_or_has_no_rate_is_one_sentence(real):
+    whole = (real / "0_theo_0.wav").read_bytes()
+    with pytest.raises(
+        NeuronIOError, match=r"x\.wav is no wav file \(it ends too early\); replace"
+    ):
+        read_wav(whole[:-3], "x.wav")
+    with pytest.raises(NeuronIOError, match=r"x\.wav has 1 channels of 16 bits at 0 Hz, where"):
+        read_wav(whole[:24] + bytes(4) + whole[28:], "x.wav")

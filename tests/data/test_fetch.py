@@ -137,3 +137,11 @@ def test_what_only_a_mirror_has_says_so(packed, monkeypatch):
     monkeypatch.setattr(module, "sources", lambda: {"a.tar": source})
     with pytest.raises(NeuronIOError, match=r"a\.tar is in no mirror: .*https://example\.org/a"):
         fetch("a.tar")
+
+
+def test_what_is_put_into_a_mirror_as_was_told_is_found(packed):
+    with pytest.raises(NeuronIOError, match=r"put it into a folder as shd/x\.h5 and"):
+        fetch("shd/x.h5")
+    told = packed / "mirror" / "shd/x.h5"
+    told.write_bytes(PACKED)
+    assert fetch("shd/x.h5") == told

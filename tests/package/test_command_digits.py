@@ -39,6 +39,11 @@ def test_digits_become_sequences_of_single_recordings_or_pairs(made, tmp_path, c
     [
         (["digits", "--hair-cell", "meddis"], "no hair cell is called 'meddis'"),
         (["digits", "--recordings", "nowhere"], "cannot read the recordings of nowhere"),
+        (
+            ["digits", "--recordings", "fsdd", "--train", "10"],
+            "--train cannot be given with --recordings, which are all taken",
+        ),
+        (["digits", "--test", "9" * 20], "Invalid value for '--test'"),
         (["digit-sequences", "nowhere"], "nowhere has neither shd_train.h5"),
         (["digit-sequences", "nowhere", "--bin-ms", "3"], "bins of 3 ms"),
     ],

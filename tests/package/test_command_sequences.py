@@ -52,5 +52,10 @@ def test_damaged_sets_are_told_and_what_is_unknown_is_named(made, tmp_path, caps
     broken.write_bytes(content)
     assert main(["verify", str(broken)]) == 1
     assert str(broken) in capsys.readouterr().err
-    assert main(["sequences", "maze", "--out", str(tmp_path)]) == 1
-    assert "listops, listops-short, pathfinder, pathx" in capsys.readouterr().err
+    for words, told in (
+        (["maze"], "listops, listops-short, pathfinder, pathx"),
+        (["text"], "text has published files alone; name their folder with --pub"),
+        (["pathfinder", "--train", "9" * 20], "Invalid value for '--train'"),
+    ):
+        assert main(["sequences", *words, "--out", str(tmp_path)]) == 1
+        assert told in capsys.readouterr().err

@@ -107,8 +107,10 @@ def test_what_cannot_be_is_one_sentence(name, bin_ms, said):
 
 def test_more_digits_than_there_are_is_one_sentence(folder):
     data = task_data("synthetic-digits", 20.0, RECORDINGS)
-    with pytest.raises(NeuronIOError, match="has 40 recordings for test, but 41 are wanted"):
+    with pytest.raises(NeuronIOError, match=r"has 40 recordings .*, or speak more in tasks\[\]\."):
         data.source(folder, "test", 41, 0)
+    with pytest.raises(NeuronIOError, match=r"9,999 are wanted; .* in tasks\[\]\.samples$"):
+        task_data("shd", 20.0, RECORDINGS).recipe("train", 9999, 0)
 
 
 def test_more_digits_than_will_be_spoken_are_refused_before_any_is():

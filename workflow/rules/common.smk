@@ -42,7 +42,8 @@ def planned(document):
         plan = plan_of(document, name)
         plan.products  # names every product, and so checks every option
     except NeuronIOError as error:
-        sys.exit(f"error: {error}")
+        said = str(error)
+        sys.exit(f"error: {said if name in said else f'{name}: {said}'}")
     return plan
 
 
