@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,15 @@ from typing import Any
 import jinja2
 import yaml
 from finish import ROOT
-from watch import in_words
+
+from neuronio.progress import in_words
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
-from plan import FIGURES
+from plan import FIGURES, FLOOR, asked_fits
 
-from neuronio.config import RunConfig
+from neuronio.config import RunConfig, Variant
 from neuronio.files import read_json, write_atomic
-from neuronio.simulation.cell_spec import load_cell
+from neuronio.simulation.cell_spec import CellSpec, load_cell
 from neuronio.surrogate.figures.marks import bracketed
 from neuronio.surrogate.models import FAMILIES
 from neuronio.surrogate.protocol import Protocol
@@ -39,13 +41,18 @@ NOT_FITTED = {
     "chance": "chance",
     "mean_voltage": "a constant voltage",
 }
+OPTIMIZERS = {"adam": "Adam", "soap": "SOAP"}
+
+
+class Failed(str):
+    """The name of a fit that is left out since it failed; others the configuration leaves out."""
 
 
 def write_page(results: Path, run: RunConfig) -> Path:
     """Write `report.html` of a finished run.
 
     Args:
-        results: results/NAME; run: the configuration, whose `leave_out` names what failed.
+        results: results/NAME; run: the configuration, whose `leave_out` tells what `Failed`.
 
     Returns:
         Its path.
@@ -56,8 +63,10 @@ def write_page(results: Path, run: RunConfig) -> Path:
     page = rendered(
         "page.html.j2",
         run=run,
-        missing=run.leave_out,
-        cell=load_cell(run.cell.model, run.cell.variant),
+        **missing(run.leave_out),
+        cell=(cell := load_cell(run.cell.model, run.cell.variant)),
+        changes=changes(cell.variant),
+        synapses=_synapses(cell),
         scores={name: title for name, (title, _) in SCORES.items()},
         rows=[_summary(row, families) for row in read_rows(results / "summary.csv")]
         if fitted
@@ -79,6 +88,12 @@ def write_page(results: Path, run: RunConfig) -> Path:
     path = results / "report.html"
     write_atomic(path, page.encode())
     return path
+
+
+def missing(left_out: Sequence[str]) -> dict[str, list[str]]:
+    """What is not in the report: what failed, and what the configuration leaves out."""
+    failed = [name for name in left_out if isinstance(name, Failed)]
+    return {"failed": failed, "left_out": [name for name in left_out if name not in failed]}
 
 
 def rendered(template: str, **values: Any) -> str:
@@ -165,28 +180,65 @@ def _short(text: str, digits: int) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"
 
 
+def changes(variant: Variant) -> list[str]:
+    """What a variant changes in a cell: words for every key that is not at its default."""
+    words = {
+        "synapses": "excitatory synapses of AMPA alone",
+        "nmda_ratio": f"{variant.nmda_ratio:g} times the NMDA conductance",
+        "passive_dendrites": "passive dendrites",
+        "sk_multiplier": f"{variant.sk_multiplier:g} times the SK conductance",
+        "ih_vshift_mV": f"Ih kinetics shifted by {variant.ih_vshift_mV:+g} mV",
+        "gaba_b": "a GABA_B component in inhibitory synapses",
+        "morphology": f"the morphology {Path(variant.morphology or '').name}",
+    }
+    default = Variant().model_dump()
+    return [words[key] for key, value in variant.model_dump().items() if value != default[key]]
+
+
+def _synapses(cell: CellSpec) -> str:
+    """The synapses on every dendritic segment, each with its components."""
+    kinds = {"excitatory": True, "inhibitory": False}
+    held = {
+        kind: [name for name, part in cell.synapses.items() if part.excitatory == wanted]
+        for kind, wanted in kinds.items()
+    }
+    said = [f"one {kind} synapse ({', '.join(names)})" for kind, names in held.items() if names]
+    return " and ".join(said)
+
+
 def _methods(run: RunConfig) -> dict[str, Any]:
-    """What the paragraph of methods needs beside the configuration."""
-    families: dict[str, list[int]] = {}
-    for fit in run.fits:
-        families.setdefault(FAMILIES[fit.model].label, []).extend(fit.sizes)
-    named = [f"{label} ({', '.join(map(str, sorted(set(n))))})" for label, n in families.items()]
-    trainings = [run.training_of(fit) for fit in run.fits]
+    """What the paragraph of methods says of the fits that are shown, and of their scores."""
+    fits = [fit for fit in asked_fits(run) if fit.name not in run.leave_out]
+    trainings = [run.training_of(fit.section) for fit in fits]
+    families: dict[str, set[int]] = {}
+    for fit in fits:
+        families.setdefault(FAMILIES[fit.section.model].label, set()).add(fit.size)
+    rates: dict[str, list[float]] = {}
+    for training in trainings:
+        rates.setdefault(OPTIMIZERS[training.optimizer], []).append(training.learning_rate)
+    seeds = Counter((fit.section.model, fit.section.label, fit.size) for fit in fits)
     return {
-        "families": "; ".join(named),
-        "seeds": max((len(fit.seeds) for fit in run.fits), default=0),
+        "families": "; ".join(
+            f"{label} ({', '.join(map(str, sorted(sizes)))})" for label, sizes in families.items()
+        ),
+        "seeds": max(seeds.values(), default=0),
         "steps": _span([training.steps for training in trainings]),
         "batch": _span([training.batch_size for training in trainings]),
         "window": _span([training.window_ms for training in trainings]),
+        "burn_in": _span([training.burn_in_ms for training in trainings]),
+        "optimizers": " or ".join(
+            f"{name} at a learning rate of {_span(found, 'g')}" for name, found in rates.items()
+        ),
         "protocol": Protocol.of(run.evaluation).words(),
+        "floor": 0 if FLOOR in run.leave_out else run.evaluation.floor_trials,
     }
 
 
-def _span(values: list[int]) -> str:
+def _span(values: Sequence[float], form: str = ",") -> str:
     if not values:
         return ""
-    low, high = min(values), max(values)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    low, high = f"{min(values):{form}}", f"{max(values):{form}}"
+    return low if low == high else f"{low} to {high}"
 
 
 def costs(folder: Path, rules: Sequence[str]) -> list[dict[str, Any]]:

@@ -158,7 +158,11 @@ def draw_without(
     rest: list[str],
     lock: BinaryIO,
 ) -> None:
-    """Draw the figures of what is there."""
+    """Draw the figures of what is there; the report tells what failed from what is left out."""
+    from page import Failed
+
+    named = [Failed(name) if name in missing else name for name in run.leave_out]
+    run = run.model_copy(update={"leave_out": named})
     print(f"Drawing the figures without {', '.join(missing)}", flush=True)
     if not snakemake(command, given, rest, lock) and not finish(command, run, given.directory):
         print(

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from finish import ROOT
-from page import bibtex, costs, image, read_rows, rendered
+from finish import ROOT, planned
+from page import bibtex, costs, image, missing, read_rows, rendered
 
 from neuronio.files import read_json, write_atomic
 from neuronio.long_horizon import LongHorizonConfig, TaskConfig
@@ -21,7 +21,7 @@ def write_task_page(results: Path, run: LongHorizonConfig) -> Path:
     """Write `report.html` of a finished run; returns its path.
 
     Args:
-        results: results/NAME; run: the configuration, whose `leave_out` names what failed.
+        results: results/NAME; run: the configuration, whose `leave_out` tells what `Failed`.
     """
     rows = read_rows(results / "summary.csv")
     facts = read_json(results / "provenance.json")
@@ -30,7 +30,7 @@ def write_task_page(results: Path, run: LongHorizonConfig) -> Path:
         "tasks.html.j2",
         run=run,
         own_training=_own_training(run),
-        missing=run.leave_out,
+        **missing(run.leave_out),
         tasks=[
             {
                 "name": task.task,
@@ -62,14 +62,15 @@ def _told(run: LongHorizonConfig, task: TaskConfig, about: dict[str, Any]) -> st
 
 def _own_training(run: LongHorizonConfig) -> str:
     """The training settings of tasks and of models on them that are not the common ones."""
-    own = [(task.task, task.training) for task in run.tasks]
-    own += [(f"{fit.model} on {t.task}", fit.training) for t in run.tasks for fit in t.fits]
+    shown = planned(run).asked.values()  # without the fits that are left out
+    own = [(fit.task.task, fit.task.training) for fit in shown]
+    own += [(f"{fit.section.model} on {fit.task.task}", fit.section.training) for fit in shown]
     words = (
         f"{name}: " + ", ".join(f"{k} {v}" for k, v in given.items())
         for name, given in own
         if given
     )
-    return "; ".join(words)
+    return "; ".join(dict.fromkeys(words))  # once for all seeds
 
 
 def _row(row: dict[str, str]) -> dict[str, Any]:

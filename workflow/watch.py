@@ -18,6 +18,7 @@ import psutil
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
+from neuronio.progress import in_words
 
 JOBS = Path(".snakemake") / "jobs.json"
 EVERY_S = 60.0
@@ -111,13 +112,6 @@ class Watch:
             return nothing
         first, share = (int(m[2]) / max(int(m[3]), 1) for m in (found[0], found[-1]))
         return found[-1][1], first, share, bool(ENDED.search(text))
-
-
-def in_words(seconds: float) -> str:
-    """A length of time, roughly."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 class Terminated(BaseException):
