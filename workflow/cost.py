@@ -20,11 +20,12 @@ from finish import ROOT, merged, planned
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 from plan import Fit, Plan
 from task_plan import TaskPlan
-from watch import JOBS, in_words
+from watch import JOBS
 
 from neuronio.data.shard import Shard, write_shard
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_json
+from neuronio.progress import in_words
 from neuronio.simulation.engines.base import available_cores
 from neuronio.simulation.queue import Draw
 from neuronio.surrogate.fit_settings import fitted_options

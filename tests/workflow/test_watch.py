@@ -13,7 +13,7 @@ import yaml
 from page import _published, bibtex, read_times
 from rule_log import RuleLog
 from running import ROOT
-from watch import Job, Watch, call, in_words
+from watch import Job, Watch, call
 
 
 @pytest.fixture
