@@ -15,6 +15,8 @@ from rule_log import RuleLog
 from running import ROOT
 from watch import Job, Watch, call
 
+from neuronio.progress import in_words
+
 
 @pytest.fixture
 def logs(tmp_path):
