@@ -146,9 +146,9 @@ def _compile(arguments: list[str], library: Path) -> None:
         result = subprocess.run(
             command, capture_output=True, text=True, errors="replace", env=environment
         )
+        log = keep_log(library, f"{' '.join(command)}\n{result.stderr}")
         if result.returncode:
             lines = [line for line in result.stderr.splitlines() if "error" in line]
-            log = keep_log(library, f"{' '.join(command)}\n{result.stderr}")
             raise NeuronIOError(
                 f"compiling {library.stem} failed: {(lines or [result.stderr.strip()])[0]} "
                 f"(all that the compiler said: {log})"

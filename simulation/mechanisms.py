@@ -160,9 +160,9 @@ def _build(files: list[Path], folder: Path, target: Path) -> None:
         text=True,
         env={**os.environ, "PATH": path, "TMPDIR": str(folder)},
     )
+    output = result.stdout + result.stderr
+    log = keep_log(target, output)
     if result.returncode:
-        output = result.stdout + result.stderr
-        log = keep_log(target, output)
         raise NeuronIOError(
             f"NEURON cannot compile {_complaint(output)} (all that was said: {log})"
         )

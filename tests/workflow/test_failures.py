@@ -5,7 +5,11 @@ import json
 import shutil
 
 import pytest
-from running import ROOT, changed, run
+from run import failed
+from running import ROOT, SMOKE, changed, run
+
+from neuronio.config import validate_config
+from neuronio.sections import read_yaml
 
 BROKEN = """
 import sys
@@ -18,6 +22,12 @@ class Broken(Toy):
     def advance(self, current_bc, state):
         raise ValueError("broken on purpose")
 """
+
+
+@pytest.mark.slow
+def test_where_every_fit_failed_the_data_are_still_shown(finished):
+    document = read_yaml(SMOKE, "configuration") | {"fits": [{"model": "branch_elm", "sizes": [3]}]}
+    assert failed(validate_config(document), finished[0]) == ["branch_elm-3-seed0"]
 
 
 @pytest.mark.slow
