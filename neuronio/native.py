@@ -102,8 +102,8 @@ def load_library(
     """Compile `sources` to a shared library unless that was done before, and load it.
 
     The library is kept in `cache_dir()` under a hash of the sources, the headers in the `include`
-    folders, the flags, the compiler's version and the CPU, so a change of any of them rebuilds it;
-    where they lie is not in it.
+    folders, the flags that were taken, the compiler's version and the CPU, so a change of any of
+    them rebuilds it; where they lie is not in it.
 
     Args:
         flags: of the compiler; those that it does not know are left out.
@@ -113,12 +113,12 @@ def load_library(
         NeuronIOError: the compiler is missing or refuses the source, the library cannot be loaded,
             or its structures are not ours.
     """
-    wished = (*WISHED_FLAGS, *flags)
     known = [*DEFAULT_FLAGS, *(f"-D{define}" for define in defines)]
-    library = cache_dir() / f"{name}-{_digest([*known, *wished], sources, include)}.so"
+    known += _known(compiler(), (*WISHED_FLAGS, *flags))
+    library = cache_dir() / f"{name}-{_digest(known, sources, include)}.so"
     if not library.exists():
         folders = [f"-I{folder}" for folder in include]
-        _compile([*known, *(f for f in wished if _knows(f)), *folders, *map(str, sources)], library)
+        _compile([*known, *folders, *map(str, sources)], library)
     try:
         loaded = ctypes.CDLL(str(library))
     except OSError as error:
@@ -157,12 +157,20 @@ def _compile(arguments: list[str], library: Path) -> None:
 
 
 @cache
-def _knows(flag: str) -> bool:
-    """Whether compiler and linker take a flag, on an empty source."""
+def _known(compiler: str, wished: tuple[str, ...]) -> list[str]:
+    """Those of some flags that a compiler and its linker take."""
+    if _takes(compiler, *wished):
+        return list(wished)
+    return [flag for flag in wished if _takes(compiler, flag)]
+
+
+def _takes(compiler: str, *flags: str) -> bool:
+    """Whether a compiler and its linker take flags, on an empty source."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [compiler(), "-Werror", flag, "-fPIC", "-shared", "-x", "c++", os.devnull]
+        command = [compiler, "-Werror", *flags, "-fPIC", "-shared", "-x", "c++", os.devnull]
         command += ["-o", str(Path(folder) / "empty.so")]
-        return subprocess.run(command, capture_output=True).returncode == 0
+        environment = {**os.environ, "TMPDIR": folder}
+        return subprocess.run(command, capture_output=True, env=environment).returncode == 0
 
 
 def _digest(flags: list[str], sources: Sequence[Path], include: Sequence[Path]) -> str:

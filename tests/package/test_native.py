@@ -9,7 +9,7 @@ import pytest
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import lock_file
-from neuronio.native import cache_dir, compiler, load_library
+from neuronio.native import _takes, cache_dir, compiler, load_library
 from neuronio.simulation.mechanisms import MOD
 
 
@@ -71,6 +71,19 @@ def test_structures_of_another_size_are_refused(plain):
         load_library("f", [plain], sizes={"bytes": 16})
 
 
+def test_other_flags_make_another_library(plain, tmp_path, monkeypatch):
+    """Of the same flags, a compiler may have taken fewer before: vectors are then narrower."""
+    load_library("f", [plain])
+    monkeypatch.setattr("neuronio.native._known", lambda compiler, wished: [])
+    load_library("f", [plain])
+    assert len(libraries(tmp_path)) == 2
+
+
+def test_flags_are_tried_where_there_is_no_folder_for_temporary_files(plain, monkeypatch):
+    monkeypatch.setenv("TMPDIR", "/nowhere")
+    assert _takes(compiler(), "-DNOTHING")
+
+
 def test_flags_that_the_compiler_does_not_know_are_left_out(plain):
     assert load_library("f", [plain], flags=["-fno-such-thing", "-mcpu=none"]).bytes() == 8
 
@@ -90,9 +103,9 @@ def test_a_compiler_that_refuses_openmp_and_native_code_is_told_neither(tmp_path
         "  for (int i = 0; i < 10; ++i) sum += i;\n  return sum;\n}\n"
     )
     code = (
-        "from pathlib import Path\nfrom neuronio.native import _knows, load_library\n"
+        "from pathlib import Path\nfrom neuronio.native import _takes, compiler, load_library\n"
         f"print(load_library('f', [Path({str(source)!r})], flags=['-fopenmp']).sum(2))\n"
-        "print(_knows('-fopenmp'), _knows('-march=native'))"
+        "print(_takes(compiler(), '-fopenmp'), _takes(compiler(), '-march=native'))"
     )
     env = {**os.environ, "CXX": str(refused), "NEURONIO_CACHE": str(tmp_path / "cache")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
@@ -157,7 +170,7 @@ def test_processes_that_start_together_compile_once(plain, tmp_path):
     fake.chmod(0o755)
     code = f"""
 from pathlib import Path
-from neuronio.native import load_library
+from neuronio.native import _takes, load_library
 print(load_library("f", [Path({str(plain)!r})]).bytes())
 """
     env = {**os.environ, "CXX": str(fake)}

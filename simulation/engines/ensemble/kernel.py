@@ -264,6 +264,10 @@ def _compiled(source: str, precision: str):
         flags=FLAGS,
         defines=[*DEFINES, f"LANE_REAL={real}"],
         include=[SOURCE, VECTOR_INCLUDE, folder],
-        sizes={"cell_bytes": ctypes.sizeof(cell), "span_bytes": ctypes.sizeof(span)},
+        sizes={
+            "cell_bytes": ctypes.sizeof(cell),
+            "span_bytes": ctypes.sizeof(span),
+            "vector_bytes": 8 * lane_count(np.dtype("float64")),
+        },
     )
     return found.ensemble_advance

@@ -116,7 +116,7 @@ using namespace ensemble;
 
 extern "C" {
 
-int ensemble_lanes(int bytes_per_value) { return kVectorBytes / bytes_per_value; }
+int vector_bytes() { return kVectorBytes; }
 
 int cell_bytes() { return sizeof(Cell<LANE_REAL>); }
 
