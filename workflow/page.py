@@ -60,11 +60,12 @@ def write_page(results: Path, run: RunConfig) -> Path:
     families = {made.name: made.label for made in (FAMILIES[fit.model] for fit in run.fits)}
     fitted = (results / "summary.csv").is_file()
     facts = read_json(results / "provenance.json") if fitted else {}
+    cell = load_cell(run.cell.model, run.cell.variant)
     page = rendered(
         "page.html.j2",
         run=run,
         **missing(run.leave_out),
-        cell=(cell := load_cell(run.cell.model, run.cell.variant)),
+        cell=cell,
         changes=changes(cell.variant),
         synapses=_synapses(cell),
         scores={name: title for name, (title, _) in SCORES.items()},

@@ -168,7 +168,7 @@ def fit_minutes(wildcards, attempt):
 
 
 def hour(wildcards, attempt):
-    """Minutes of any job but those of `simulation_minutes` and `fit_minutes`."""
+    """Minutes of a job that takes few of them."""
     return 60 * attempt
 
 
