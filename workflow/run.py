@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 import watch
 import yaml
@@ -22,9 +22,9 @@ from neuronio.files import lock_file, write_atomic
 from neuronio.made import RUN_LOCK
 
 CHANGES = Path(".snakemake") / "changes.yaml"
-STOPPED = (
-    "Stopped; the same command goes on from here. What is above of errors is of the jobs it ended."
-)
+STOPPED = "Stopped; the same command goes on from here."
+# Where what Snakemake says goes past us.
+ENDED = "What is above of errors is of the jobs it ended."
 PROFILE = ROOT / "workflow" / "profiles" / "local"
 # Alone, or among Snakemake's other letters without a value: -n, -np, ...
 DRY = re.compile(r"-[npqrkFfi]*n[npqrkFfi]*|--dry-?run")
@@ -215,10 +215,15 @@ def take_lock(path: Path, command: list[str]) -> BinaryIO:
     return lock
 
 
-if __name__ == "__main__":
+def begin() -> NoReturn:
+    """Run, and say in one sentence that it was stopped where it was."""
     watch.end_when_asked()
     try:
         sys.exit(main())
     except (KeyboardInterrupt, watch.Terminated) as asked:
-        print(STOPPED, file=sys.stderr)
+        print(STOPPED if sys.stderr.isatty() else f"{STOPPED} {ENDED}", file=sys.stderr)
         sys.exit(130 if isinstance(asked, KeyboardInterrupt) else 143)
+
+
+if __name__ == "__main__":
+    begin()

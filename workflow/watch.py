@@ -27,6 +27,13 @@ SURE_AFTER_S = 30.0
 END_WITHIN_S = 30.0
 PROGRESS = re.compile(r"^\d\d:\d\d:\d\d (.*) \[[#-]+\] (\d+) of (\d+) ")
 ENDED = re.compile(r"^error: ", re.MULTILINE)
+# What Snakemake's own log says of its jobs.
+SNAKEMAKES = Path(".snakemake") / "log"
+BEGUN = re.compile(r"^Job (\d+): (.+)")
+OVER = re.compile(r"^(?:Finished jobid:|    jobid:) (\d+)")
+STEPS = re.compile(r"^(\d+) of (\d+) steps ")
+DIGEST = re.compile(r"(-evaluation)?-[0-9a-f]{16}\b")
+NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -44,18 +51,60 @@ class Look:
     Attributes:
         done: share of the work, 0 to 1; None where nothing long is to be done.
         left_s: what is left, s; None where it cannot be told yet.
-        at_work: jobs that have begun and not ended, with their share.
+        at_work: jobs that have begun and not ended, with their share; None of a short one.
+        steps: how many of Snakemake's jobs have ended, and of how many; None before the first.
     """
 
     done: float | None
     left_s: float | None
-    at_work: list[tuple[str, float]]
+    at_work: list[tuple[str, float | None]]
+    steps: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         parts = [f"{100 * self.done:.0f}% of the work is done"] if self.done is not None else []
         parts += [f"about {in_words(self.left_s)} left"] if self.left_s is not None else []
-        jobs = ", ".join(f"{name} ({100 * share:.0f}%)" for name, share in self.at_work)
-        return ", ".join(parts) + (f"; at work: {jobs}" if jobs else "")
+        if not parts and self.steps:
+            parts = [f"{self.steps[0]} of {self.steps[1]} jobs are done"]
+        jobs = [n if s is None else f"{n} ({100 * s:.0f}%)" for n, s in self.shown()]
+        at_work = [f"at work: {', '.join(jobs)}"] if jobs else []
+        return "; ".join([", ".join(parts)] * bool(parts) + at_work) or "begun"
+
+    def shown(self) -> list[tuple[str, float | None]]:
+        """The jobs at work that there is room for, and how many there are besides."""
+        rest = len(self.at_work) - NAMED
+        return [*self.at_work[:NAMED], *([(f"{rest} more", None)] if rest > 0 else [])]
+
+
+class Steps:
+    """The jobs of a run as Snakemake's log tells them, short ones too.
+
+    Args:
+        logs: the folder of Snakemake's logs.
+        started: time of the run's start, s since the epoch; older logs say nothing of it.
+    """
+
+    def __init__(self, logs: Path, started: float):
+        self._logs, self._started = logs, started
+        self._file: IO[str] | None = None
+        self._begun: dict[str, str] = {}
+        self.done: tuple[int, int] | None = None
+
+    def at_work(self) -> list[str]:
+        """What the jobs are called that have begun and not ended, by what is new in the log."""
+        if self._file is None:
+            logs = [p for p in self._logs.glob("*.log") if p.stat().st_mtime >= self._started]
+            if not logs:
+                return []
+            # The first, as jobs on other machines have logs of their own.
+            self._file = min(logs).open(errors="replace")
+        for line in self._file:
+            if begun := BEGUN.match(line):
+                self._begun[begun[1]] = DIGEST.sub("", begun[2])
+            elif over := OVER.match(line):
+                self._begun.pop(over[1], None)
+            elif steps := STEPS.match(line):
+                self.done = int(steps[1]), int(steps[2])
+        return list(self._begun.values())
 
 
 class Watch:
@@ -64,10 +113,12 @@ class Watch:
     Args:
         jobs: what takes long.
         started: time of the run's start, s since the epoch; older logs say nothing of it.
+        folder: the run's, where Snakemake's log says which short jobs are at work too.
     """
 
-    def __init__(self, jobs: Sequence[Job], started: float):
+    def __init__(self, jobs: Sequence[Job], started: float, folder: Path | None = None):
         self._jobs, self._started = jobs, started
+        self._steps = Steps(folder / SNAKEMAKES, started) if folder else None
 
     @classmethod
     def of(cls, folder: Path) -> Watch:
@@ -76,12 +127,12 @@ class Watch:
             held = read_json(folder / JOBS)
         except NeuronIOError:
             held = []
-        return cls([Job(folder / job["log"], job["core_s"]) for job in held], time.time())
+        return cls([Job(folder / job["log"], job["core_s"]) for job in held], time.time(), folder)
 
     def look(self) -> Look:
         """Where the run is."""
         total = done = begun_with = 0.0
-        at_work = []
+        at_work: list[tuple[str, float | None]] = []
         for job in self._jobs:
             name, first, share, ended = self._progress(job.log)
             total += job.core_s
@@ -89,11 +140,17 @@ class Watch:
             begun_with += job.core_s * first
             if name and not ended and share < 1:
                 at_work.append((name, share))
+        steps = None
+        if self._steps:
+            shares = dict(at_work)
+            at_work = [(name, shares.get(name)) for name in self._steps.at_work()]
+            steps = self._steps.done
         if not total:
-            return Look(None, None, at_work)
+            return Look(None, None, at_work, steps)
         spent_s, made = time.time() - self._started, done - begun_with
         sure = spent_s > SURE_AFTER_S and made > 0
-        return Look(done / total, (total - done) * spent_s / made if sure else None, at_work)
+        left_s = (total - done) * spent_s / made if sure else None
+        return Look(done / total, left_s, at_work, steps)
 
     def _progress(self, log: Path) -> tuple[str, float, float, bool]:
         """What a job is called, its shares then and now, and whether it ended in an error.
@@ -184,22 +241,27 @@ def _call_live(command: Sequence[str], watch: Watch, **options: Any) -> int:
     )
     assert process.stdout is not None
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        copier = threading.Thread(target=_copy, args=(process.stdout, console), daemon=True)
+        stopped = threading.Event()
+        copied = (process.stdout, console, stopped)
+        copier = threading.Thread(target=_copy, args=copied, daemon=True)
         copier.start()
         try:
             while process.poll() is None:
                 live.update(_view(watch.look()), refresh=True)
                 time.sleep(LOOK_S)
         except (KeyboardInterrupt, Terminated) as asked:
+            stopped.set()
             _end(process, itself=isinstance(asked, KeyboardInterrupt))
             raise
         copier.join(timeout=5)
     return process.returncode
 
 
-def _copy(lines: IO[str], console: Any) -> None:
+def _copy(lines: IO[str], console: Any, stopped: threading.Event) -> None:
+    """Print what Snakemake says, but for its errors of the jobs that it ends when it is stopped."""
     for line in lines:
-        console.print(line.rstrip("\n"), markup=False, highlight=False, soft_wrap=True)
+        if not stopped.is_set():
+            console.print(line.rstrip("\n"), markup=False, highlight=False, soft_wrap=True)
 
 
 def _view(look: Look) -> Any:
@@ -208,8 +270,15 @@ def _view(look: Look) -> Any:
     from rich.table import Table
 
     table = Table.grid(padding=(0, 1))
-    rows = [("whole run", look.done)] if look.done is not None else []
-    for name, share in [*rows, *look.at_work]:
+    rows: list[tuple[str, float | None]] = []
+    if look.done is not None:
+        rows = [("whole run", look.done)]
+    elif look.steps:
+        rows = [("whole run", look.steps[0] / look.steps[1])]
+    for name, share in [*rows, *look.shown()]:
+        if share is None:
+            table.add_row(name)
+            continue
         left = look.left_s if name == "whole run" else None
         words = f"about {in_words(left)} left" if left is not None else ""
         bar = ProgressBar(total=1.0, completed=share, width=30)

@@ -2,9 +2,12 @@
 
 import contextlib
 import errno
+import fcntl
 import os
+import pty
 import subprocess
 import sys
+import termios
 import time
 
 import psutil
@@ -63,6 +66,41 @@ def test_old_logs_and_failed_jobs_are_not_at_work(logs):
     assert look.at_work == []
     assert look.done == pytest.approx(0.2)
     assert Watch([], time.time()).look().done is None
+
+
+SAID = """
+[Sun Nov 29 12:46:52 2026]
+Job 1: Simulate train-d41940c9ba0b5e79 shard 000
+Job 2: Compile the mechanisms and kernels
+Job 7: Evaluate tcn-2-seed0-evaluation-c746650f349ebe60
+Job 8: Draw the quality of the data
+[Sun Nov 29 12:46:53 2026]
+Finished jobid: 2 (Rule: kernels)
+3 of 19 steps (16%) done
+Error in rule quality:
+    message: None
+    jobid: 8
+"""
+
+
+def test_short_jobs_are_named_too_from_snakemakes_log(logs, tmp_path):
+    said = tmp_path / ".snakemake" / "log" / "1.snakemake.log"
+    said.parent.mkdir(parents=True)
+    watch = Watch([], time.time() - 5, tmp_path)
+    assert str(watch.look()) == "begun"
+    said.write_text(SAID)
+    (said.parent / "2.snakemake.log").write_text("Job 9: Of a job on another machine\n")
+    assert str(watch.look()) == (
+        "3 of 19 jobs are done; at work: Simulate train shard 000, Evaluate tcn-2-seed0"
+    )
+    job = Job(logs("a.log", "Simulate train shard 000 [##---] 1 of 4 trials"), 30.0)
+    look = Watch([job], time.time() - 5, tmp_path).look()
+    assert look.at_work == [("Simulate train shard 000", 0.25), ("Evaluate tcn-2-seed0", None)]
+    with said.open("a") as file:
+        file.writelines(f"Job {n}: Fit elm-{n}\n" for n in range(20, 40))
+        file.write("Finished jobid: 1 (Rule: simulate)\n")
+    assert watch.look().at_work[0] == ("Evaluate tcn-2-seed0", None)
+    assert str(watch.look()).endswith("Fit elm-26, 13 more")
 
 
 def test_a_line_is_said_every_so_often_and_the_exit_code_kept(logs, monkeypatch, capfd):
@@ -172,3 +210,33 @@ def test_a_failure_is_told_in_one_sentence_where_the_log_is_full_too(tmp_path, m
             full.flush()
         os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())  # so that it can be closed
     assert capsys.readouterr().err == "error: OSError: [Errno 28] No space left on device\n"
+
+
+def test_ctrl_c_on_a_terminal_leaves_one_sentence(tmp_path):
+    """Snakemake's account of the jobs that it ends then is not shown."""
+    begins = "import time\ntry:\n    print('begun', flush=True)\n    time.sleep(600)\n"
+    begins += "except KeyboardInterrupt:\n    print('Error in rule fit', flush=True)\n"
+    script = tmp_path / "live.py"
+    script.write_text(
+        "import sys; sys.path[:0] = ['workflow']\n"
+        "import run, watch\n"
+        f"run.main = lambda: watch.call([sys.executable, '-c', {begins!r}], watch.Watch([], 0.0))\n"
+        "run.begin()\n"
+    )
+    main, side = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, str(script)], cwd=ROOT, stdin=side, stdout=side, stderr=side,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"}, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(side)
+    seen = b""
+    while b"begun" not in seen:
+        seen += os.read(main, 1000)
+    os.write(main, b"\x03")
+    assert process.wait(timeout=60) == 130
+    with contextlib.suppress(OSError):  # a terminal that nobody holds any more
+        while more := os.read(main, 1000):
+            seen += more
+    assert b"Stopped; the same command goes on from here." in seen
+    assert b"Error" not in seen

@@ -10,13 +10,13 @@ from neuronio.simulation.dataset import simulate_shard
 
 log = RuleLog(snakemake.log[0])
 plan, folder = DataPlan.of(snakemake), snakemake.wildcards.split
-shard = int(snakemake.wildcards.shard)
+shard = snakemake.wildcards.shard
 split = folder.rpartition("-")[0]
 product = same(plan.splits[split], snakemake)
 simulate_shard(
     plan.run,
     split,
-    shard,
+    int(shard),
     snakemake.output[0],
     workers=snakemake.threads,
     reuse=sorted(Path(product.store).glob(f"{split}-*/shard-*.h5")),
