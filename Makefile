@@ -1,4 +1,4 @@
-# make run | test | test-cluster | neuronio | study | longhorizon | bench | docs | lint | format | clean
+# make run | test | slurm | test-cluster | neuronio | study | longhorizon | bench | docs | lint | format | clean
 # Variables: CORES=4, CONFIG=config/demo.yaml, SCALE=0.01 (of the dataset), ARGS="options for snakemake or pytest", PYTHON=python3.12
 
 PYTHON ?= python3
@@ -19,7 +19,7 @@ SMK_FILES := Snakefile workflow/Snakefile workflow/rules
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := run
-.PHONY: run test test-cluster neuronio study longhorizon bench docs lint format clean
+.PHONY: run test slurm test-cluster neuronio study longhorizon bench docs lint format clean
 
 run: $(READY)
 	@$(BIN)/python workflow/run.py --cost --configfile $(CONFIG) $(if $(SCALE),--scale $(SCALE)) \
@@ -40,9 +40,12 @@ study: $(READY) # goes on from the fits that are kept in $(KEPT); STUDY=study_da
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-cluster: $(READY) # through a Slurm of two nodes, which root on Debian gets installed
+slurm: $(READY) # Snakemake's plugin, and Slurm itself where this is root on Debian
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
+		--no-build-isolation --editable '.[slurm]'
 	$(BIN)/python tests/cluster/slurm.py install
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[slurm]'
+
+test-cluster: slurm # through a Slurm of two nodes
 	$(BIN)/python -m pytest tests/cluster $(ARGS)
 
 bench: $(READY) # WRITE=1 stores the figures and writes the speed tables

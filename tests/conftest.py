@@ -24,7 +24,13 @@ settings.load_profile("neuronio")
 # What takes longest, which processes should begin with: the first of them makes the run that all of
 # workflow looks at, while the others are at work on the rest. (NEURON integrates every cell that a
 # process holds: the one test that does so by hand comes before any other has built one.)
-LONGEST = ("workflow/test_run.py", "simulation/test_bac_firing.py", "simulation", "workflow")
+LONGEST = (
+    "workflow/test_run.py",
+    "simulation/test_bac_firing.py",
+    "cluster/test_slurm.py",
+    "simulation",
+    "workflow",
+)
 
 MIRROR = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -10,9 +10,9 @@ the page are written from what is kept.
 """
 
 import argparse
+import contextlib
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +104,9 @@ def make(document: dict[str, Any], keeper: Keeper, rest: list[str]) -> int:
     command = [sys.executable, str(ROOT / "workflow" / "run.py"), "--configfile", str(config)]
     run = subprocess.Popen([*command, *rest])
     try:
-        while run.poll() is None:
-            time.sleep(POLL_S)
+        while run.returncode is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                run.wait(timeout=POLL_S)
             keep()
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt):  # which the run has had too

@@ -1,6 +1,8 @@
-"""The pages of reference that are written from the code: public interface and command line."""
+"""The pages of reference that are written from the code: interface, command line and formats."""
 
 import atexit
+import importlib
+import inspect
 import re
 import tempfile
 import tomllib
@@ -21,6 +23,18 @@ PYTHON = """# Python
 
 The names below are the public interface: `import neuronio`. Everything else may change.
 """
+FORMATS = """# Formats of files
+
+What the modules that write each of them say. How to read them and what else is read:
+[data](../data.md), [formats of others](../formats.md).
+"""
+WRITERS = {
+    "Shards of trials": "neuronio.data.shard",
+    "Sequence sets": "neuronio.data.sequences",
+    "Recordings of spoken digits": "neuronio.data.digits.shd",
+    "Fits": "neuronio.surrogate.checkpoint",
+    "Results of a run": "neuronio.made",
+}
 COMMAND = """
 What `neuronio COMMAND --help` says, too. An option of a list takes several values:
 `--data a.h5 b.h5`. `python -m neuronio` is the same command.
@@ -47,9 +61,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages."""
     names = "\n".join(f"::: neuronio.{name}" for name in neuronio.__all__)
     pages = {"python": f"{PYTHON}\n{names}\n", "command": command_page()}
+    pages["formats"] = formats_page()
     for name, text in pages.items():
         files.append(File.generated(config, f"reference/{name}.md", content=text))
     return files
+
+
+def formats_page() -> str:
+    """The layout of each kind of file, as the module that writes it tells it."""
+    told = {title: inspect.getdoc(importlib.import_module(m)) for title, m in WRITERS.items()}
+    return FORMATS + "".join(f"\n## {title}\n\n{text}\n" for title, text in told.items())
 
 
 def command_page() -> str:

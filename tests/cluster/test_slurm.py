@@ -10,17 +10,23 @@ from pathlib import Path
 
 import h5py
 import pytest
-from running import ROOT, SMOKE, command
+from running import ROOT, changed, command
 
 from tests.cluster.slurm import NODES, Slurm, missing, wait_for
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(bool(missing()), reason=missing() or "Slurm can be started"),
 ]
 PROFILE = ROOT / "workflow" / "profiles" / "slurm"
-JOBS = {"simulate": 4, "dataset": 1, "quality": 1, "floor": 1, "score_floor": 1}
-JOBS |= {"fit": 3, "evaluate": 3, "report": 1}
+JOBS = {"simulate": 4, "dataset": 1, "quality": 1, "fit": 1, "evaluate": 1, "report": 1}
+
+
+def one_fit(document: dict) -> None:
+    """The smoke run's data with one fit: every kind of job, but few of them."""
+    document["fits"] = [{**document["fits"][0], "seeds": [0]}]
+    document["evaluation"]["floor_trials"] = 0
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +46,7 @@ def data(folder: Path) -> dict[str, str]:
     return found
 
 
-def test_smoke_through_slurm_survives_a_cancelled_job_and_a_lost_node(slurm, finished, tmp_path):
+def test_smoke_through_slurm_survives_a_cancelled_job_and_a_lost_node(slurm, request, tmp_path):
     home = tmp_path / "home of a user"
     home.mkdir()
     environment = slurm.environment | {"HOME": str(home)}
@@ -48,7 +54,7 @@ def test_smoke_through_slurm_survives_a_cancelled_job_and_a_lost_node(slurm, fin
     options = ["--workflow-profile", str(PROFILE), "--jobs", "4"]
     options += ["--slurm-init-seconds-before-status-checks", "3"]
     process = subprocess.Popen(
-        [*command(tmp_path / "run", SMOKE), *options],
+        [*command(tmp_path / "run", changed(tmp_path, one_fit)), *options],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -77,7 +83,7 @@ def test_smoke_through_slurm_survives_a_cancelled_job_and_a_lost_node(slurm, fin
         lost = node_at_work()
         slurm.kill_node(lost)
         slurm.start_node(lost)
-        process.wait(timeout=700)
+        process.wait(timeout=1200)
     finally:
         process.kill()
         reader.join(timeout=10)
@@ -86,8 +92,10 @@ def test_smoke_through_slurm_survives_a_cancelled_job_and_a_lost_node(slurm, fin
     submitted = set(re.findall(r"SLURM jobid (\d+)", text))
     assert len(submitted) >= sum(JOBS.values()) + 1  # and the one that was cancelled, again
     assert cancelled in submitted
-    assert data(tmp_path / "run") == data(finished[0])
-    assert len(data(finished[0])) == 5
+    made = data(tmp_path / "run")
+    assert len(made) == JOBS["simulate"]
+    # Asked for at last: other tests make it meanwhile.
+    assert made.items() <= data(request.getfixturevalue("finished")[0]).items()
     assert (tmp_path / "run/results/smoke/report.html").is_file()
     # Nodes with another home compiled nothing.
     assert list(home.rglob("*.so"))
