@@ -214,7 +214,9 @@ def test_a_failure_is_told_in_one_sentence_where_the_log_is_full_too(tmp_path, m
 
 def test_ctrl_c_on_a_terminal_leaves_one_sentence(tmp_path):
     """Snakemake's account of the jobs that it ends then is not shown."""
-    begins = "import time\ntry:\n    print('begun', flush=True)\n    time.sleep(600)\n"
+    # Short sleeps: a signal that comes just before a long one is heard after it.
+    begins = "import time\ntry:\n    print('begun', flush=True)\n"
+    begins += "    for _ in range(6000):\n        time.sleep(0.1)\n"
     begins += "except KeyboardInterrupt:\n    print('Error in rule fit', flush=True)\n"
     script = tmp_path / "live.py"
     script.write_text(
