@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import re
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from neuronio.progress import in_words
 
 JOBS = Path(".snakemake") / "jobs.json"
 EVERY_S = 60.0
-LOOK_S = 1.0
+LOOK_S = 0.5
 SURE_AFTER_S = 30.0
 END_WITHIN_S = 30.0
 PROGRESS = re.compile(r"^\d\d:\d\d:\d\d (.*) \[[#-]+\] (\d+) of (\d+) ")
@@ -239,29 +240,32 @@ def _call_live(command: Sequence[str], watch: Watch, **options: Any) -> int:
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
     )
-    assert process.stdout is not None
+    said = queue.SimpleQueue[str]()
+    reader = threading.Thread(target=_read, args=(process.stdout, said), daemon=True)
+    reader.start()
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        stopped = threading.Event()
-        copied = (process.stdout, console, stopped)
-        copier = threading.Thread(target=_copy, args=copied, daemon=True)
-        copier.start()
         try:
             while process.poll() is None:
+                _show(said, console)
                 live.update(_view(watch.look()), refresh=True)
                 time.sleep(LOOK_S)
+            reader.join(timeout=5)
+            _show(said, console)
         except (KeyboardInterrupt, Terminated) as asked:
-            stopped.set()
+            # What Snakemake says from now on, of the jobs that it ends, is not shown.
             _end(process, itself=isinstance(asked, KeyboardInterrupt))
             raise
-        copier.join(timeout=5)
     return process.returncode
 
 
-def _copy(lines: IO[str], console: Any, stopped: threading.Event) -> None:
-    """Print what Snakemake says, but for its errors of the jobs that it ends when it is stopped."""
+def _read(lines: Any, said: queue.SimpleQueue[str]) -> None:
     for line in lines:
-        if not stopped.is_set():
-            console.print(line.rstrip("\n"), markup=False, highlight=False, soft_wrap=True)
+        said.put(line)
+
+
+def _show(said: queue.SimpleQueue[str], console: Any) -> None:
+    while not said.empty():
+        console.print(said.get().rstrip("\n"), markup=False, highlight=False, soft_wrap=True)
 
 
 def _view(look: Look) -> Any:
