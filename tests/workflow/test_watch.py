@@ -5,6 +5,7 @@ import errno
 import fcntl
 import os
 import pty
+import signal
 import subprocess
 import sys
 import termios
@@ -226,10 +227,15 @@ def test_ctrl_c_on_a_terminal_leaves_one_sentence(tmp_path):
         "run.begin()\n"
     )
     main, side = pty.openpty()
+
+    def take_terminal():
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which is ignored in the background
+
     process = subprocess.Popen(
         [sys.executable, str(script)], cwd=ROOT, stdin=side, stdout=side, stderr=side,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "100"}, start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=take_terminal,
     )  # fmt: skip
     os.close(side)
     seen = b""
