@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from statistics import fmean
 from typing import Any
 
+from neuronio.errors import NeuronIOError
 from neuronio.surrogate.fit_directory import ONLY_SPEED, SAID_OTHERWISE
+from neuronio.surrogate.models import FAMILIES, option_values, parse_options
 from neuronio.surrogate.reference_scores import COSTS
 from neuronio.surrogate.store import trials_named
 
@@ -41,11 +44,22 @@ def _identity(document: dict[str, Any]) -> str:
     training = model.get("training") or {}
     training = {k: v for k, v in training.items() if k not in (*ONLY_SPEED, *SAID_OTHERWISE)}
     made_of = [model[key] for key in ("name", "source", "size")]
-    made_of += [model.get(key) for key in ("options", "train_trials", "fitted_to")] + [training]
+    made_of += [model.get(key) for key in ("train_trials", "fitted_to")] + [training]
+    made_of += [_all_options(model)]
     # Published weights and other fits without a seed are each one of a kind.
     alone = document["name"] if model["seed"] is None else None
     scored = [trials_named({"files": data.get("files", ())}), data["trials_scored"]]
     return json.dumps([made_of, alone, document["settings"], scored], sort_keys=True)
+
+
+def _all_options(model: dict[str, Any]) -> dict[str, Any] | None:
+    """The options of a fit, those too that its family had none of when it was made."""
+    options = model.get("options")
+    if not options or model["name"] not in FAMILIES:
+        return options
+    with suppress(NeuronIOError):  # of a family that has lost one of them
+        return option_values(parse_options(model["name"], options))
+    return options
 
 
 def _row(documents: Sequence[dict[str, Any]]) -> Row:

@@ -16,7 +16,7 @@ from neuronio.surrogate.figures.learning import learning_figure
 from neuronio.surrogate.figures.marks import fit_words, representatives
 from neuronio.surrogate.figures.scales import scored_words
 from neuronio.surrogate.figures.traces import traces_figure
-from neuronio.surrogate.models import FAMILIES
+from neuronio.surrogate.models import FAMILIES, option_values, sized_options
 from neuronio.surrogate.results_table import read_evaluations, table_rows, write_table
 from neuronio.surrogate.summary import summary_rows
 
@@ -168,6 +168,20 @@ def test_a_mean_is_over_nothing_but_seeds(where, change):
     for same in ({"threads": 7}, {"preset": "demo"}):
         other = {"model": second["model"] | {"training": same}}
         assert len(summary_rows([first, second | other])) == 1
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_seeds_fitted_before_a_family_had_an_option_are_of_one_mean(name):
+    """What was made then is what the option's default makes now."""
+    first, second = (made_up_evaluation(name, 2, seed, 0.9) for seed in (0, 1))
+    options = option_values(sized_options(name, 2, {}))
+    needed = {key for key, f in FAMILIES[name].options.model_fields.items() if f.is_required()}
+    for new in options.keys() - needed:
+        first["model"] |= {"options": {k: v for k, v in options.items() if k != new}}
+        default = FAMILIES[name].options.model_fields[new].get_default(call_default_factory=True)
+        same = json.loads(json.dumps(default)) == options[new]
+        second["model"] |= {"options": options}
+        assert len(summary_rows([first, second])) == (1 if same else 2), new
 
 
 def test_seeds_scored_on_another_processor_or_with_other_shards_are_of_one_mean():
