@@ -18,6 +18,11 @@ SMK_FILES := Snakefile workflow/Snakefile workflow/rules
 # more time compiling what it imports than at work; container images often forbid it.
 unexport PYTHONDONTWRITEBYTECODE
 
+# An environment that was copied or moved with its clone has the paths of where it was.
+ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+.PHONY: $(READY)
+endif
+
 .DEFAULT_GOAL := run
 .PHONY: run test slurm test-cluster neuronio study longhorizon bench docs lint format clean
 
@@ -76,10 +81,11 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "error: $(PYTHON) is missing or older than 3.11; install Python 3.11 or later," \
 		"or name it: make PYTHON=python3.12" >&2; exit 1; }
+	@test ! -e $@ || test "$$(cat $@)" = "$(CURDIR)" || rm -rf .venv
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the locked dependencies into .venv (some minutes the first time) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
 		--requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--no-deps --no-build-isolation --editable .
-	@touch $@
+	@echo "$(CURDIR)" > $@

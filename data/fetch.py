@@ -81,6 +81,8 @@ def fetch(name: str) -> Path:
     mirror = os.environ.get("NEURONIO_MIRROR")
     if mirror and (path := Path(mirror) / name).is_file():
         return _checked(path, source, f"the mirror's copy {path}")
+    if mirror and not Path(mirror).is_dir():
+        raise NeuronIOError(f"NEURONIO_MIRROR names the folder {mirror}, which is not there")
     if source.url.startswith("mirror:"):
         raise NeuronIOError(
             f"{name} is in no mirror: put it into a folder as {name} and set NEURONIO_MIRROR to "

@@ -36,6 +36,9 @@ DRAWS = 1.4
 TRIAL_RUN_MS = 1000
 # Jobs of every run beside shards, fits and evaluations: manifest, quality, report, what is current.
 OTHERS = 4
+# What a job takes that does little, in times of what Python takes to load what it needs: measured on
+# config/smoke.yaml, with the planning and the report of the run.
+JOB_LOADS = 2.5
 STEPS = 4
 
 
@@ -204,8 +207,9 @@ def told(parts: Sequence[Cost], cores: int, start_s: float) -> str:
         disk = f", {part.bytes_on_disk / 1e9:.2f} GB on disk" if part.bytes_on_disk else ""
         lines.append(f"  {part.what}: {in_words(part.core_s)} of one core{disk}")
     n_jobs = OTHERS + sum(len(part.jobs) + part.more_jobs for part in parts)
-    lines.append(f"  {n_jobs} jobs to start: {in_words(n_jobs * start_s)} of one core")
-    total = sum(part.core_s for part in parts) + n_jobs * start_s
+    jobs_s = n_jobs * JOB_LOADS * start_s
+    lines.append(f"  {n_jobs} jobs to start and end: {in_words(jobs_s)} of one core")
+    total = sum(part.core_s for part in parts) + jobs_s
     lines.append(
         f"  all: {in_words(total)} of one core, {in_words(total / cores)} on {cores} cores"
     )

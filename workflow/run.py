@@ -24,7 +24,7 @@ from neuronio.made import RUN_LOCK
 CHANGES = Path(".snakemake") / "changes.yaml"
 STOPPED = "Stopped; the same command goes on from here."
 # Where what Snakemake says goes past us.
-ENDED = "What is above of errors is of the jobs it ended."
+ENDED = "Errors above are those of the jobs that were ended with it."
 PROFILE = ROOT / "workflow" / "profiles" / "local"
 # Alone, or among Snakemake's other letters without a value: -n, -np, ...
 DRY = re.compile(r"-[npqrkFfi]*n[npqrkFfi]*|--dry-?run")
@@ -93,10 +93,15 @@ def refuse_cores(cores: str) -> None:
 
 
 def scaled(run: AnyRun, scale: float | None) -> dict[str, Any]:
-    """What changes a configuration to another scale; nothing without one."""
+    """What changes a configuration to another scale; nothing without one.
+
+    Its results have a folder of their own, as those of a study: none is replaced by a smaller one.
+    """
     if scale is None:
         return {}
-    return {"dataset": {"scale": scale}} if isinstance(run, RunConfig) else {"scale": scale}
+    name = {"name": f"{run.name}-{scale:g}"}
+    is_neuron = isinstance(run, RunConfig)
+    return name | ({"dataset": {"scale": scale}} if is_neuron else {"scale": scale})
 
 
 def asked(given: argparse.Namespace, changes: dict[str, Any]) -> tuple[AnyRun, list[str]]:
@@ -207,7 +212,7 @@ def take_lock(path: Path, command: list[str]) -> BinaryIO:
             f"another run is at work in {path.parents[1].resolve()}; wait until it ends"
         )
     if path.stat().st_size:
-        print("The last run was killed; going on where it was", file=sys.stderr)
+        print("The last run did not come to its end; going on where it was", file=sys.stderr)
         unlock = [*command, "--cores", "1", "--unlock", "--quiet", "all"]
         subprocess.run(unlock, check=False, capture_output=True)
     lock.truncate(0)

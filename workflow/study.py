@@ -97,12 +97,22 @@ def make(document: dict[str, Any], keeper: Keeper, rest: list[str]) -> int:
     plan = Plan(validate_config(document, name=str(config)), str(config))
 
     def keep() -> None:
-        for name in [] if is_dry(rest) else keeper.keep_finished(plan):
+        for name in keeper.keep_finished(plan):
             print(f"Kept {name} in {keeper.folder}", flush=True)
 
+    command = [
+        sys.executable,
+        str(ROOT / "workflow" / "run.py"),
+        "--configfile",
+        str(config),
+        *rest,
+    ]
+    if is_dry(rest):
+        code = subprocess.run(command).returncode
+        config.unlink()
+        return code
     keep()  # what an interrupted run left
-    command = [sys.executable, str(ROOT / "workflow" / "run.py"), "--configfile", str(config)]
-    run = subprocess.Popen([*command, *rest])
+    run = subprocess.Popen(command)
     try:
         while run.returncode is None:
             with contextlib.suppress(subprocess.TimeoutExpired):

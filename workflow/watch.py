@@ -148,6 +148,8 @@ class Watch:
             steps = self._steps.done
         if not total:
             return Look(None, None, at_work, steps)
+        if steps and done >= total and steps[0] < steps[1]:
+            return Look(None, None, at_work, steps)  # what takes long is made, others are not
         spent_s, made = time.time() - self._started, done - begun_with
         sure = spent_s > SURE_AFTER_S and made > 0
         left_s = (total - done) * spent_s / made if sure else None

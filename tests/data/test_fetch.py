@@ -39,6 +39,12 @@ def test_a_damaged_cache_is_fetched_again(origin):
     assert fetch("x.asc").read_bytes() == CONTENT
 
 
+def test_a_mirror_that_is_not_there_is_told(origin, tmp_path, monkeypatch):
+    monkeypatch.setenv("NEURONIO_MIRROR", str(tmp_path / "nowhere"))
+    with pytest.raises(NeuronIOError, match=r"names the folder .*nowhere, which is not there"):
+        fetch("x.asc")
+
+
 def test_a_mirror_comes_first(origin, tmp_path, monkeypatch):
     (tmp_path / "mirror").mkdir()
     copy = tmp_path / "mirror" / "x.asc"

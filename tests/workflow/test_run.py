@@ -16,6 +16,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from finish import merged
 from plan import Plan
 from running import ROOT, SMOKE, changed, command, plain, run
 from scripts import load_script
@@ -52,7 +53,7 @@ def test_what_a_run_costs_is_said_before_it_begins(finished):
     said = result.stdout.partition("Building DAG")[0]
     assert "7 trials of 0.4 s, 2 again with half the step: " in said
     assert "3 fits: " in said
-    assert re.search(r"15 jobs to start: \d+ (s|min) of one core", said)
+    assert re.search(r"15 jobs to start and end: \d+ (s|min) of one core", said)
     assert re.search(r"all: \d+ (s|min) of one core, \d+ (s|min) on 2 cores", said)
     jobs = json.loads((folder / ".snakemake/jobs.json").read_text())
     assert len(jobs) == 4 + 1 + 3  # shards, the noise floor, fits
@@ -247,6 +248,14 @@ def test_of_a_wrong_option_the_cost_says_nothing_as_planning_does(monkeypatch, c
     assert capsys.readouterr().out == ""
 
 
+def test_another_scale_has_results_of_its_own():
+    scaled = load_script(ROOT / "workflow" / "run.py").scaled
+    assert scaled(merged([SMOKE]), None) == {}
+    assert scaled(merged([SMOKE]), 0.5) == {"name": "smoke-0.5", "dataset": {"scale": 0.5}}
+    tasks = merged([ROOT / "config" / "smoke_tasks.yaml"])
+    assert scaled(tasks, 2.0) == {"name": f"{tasks.name}-2", "scale": 2.0}
+
+
 @pytest.mark.parametrize("cores", ["two", "0", "-1", "1.5", ""])
 def test_what_is_no_number_of_cores_is_refused(cores, refused, tmp_path):
     told = refused(tmp_path, SMOKE, f"--cores={cores}")
@@ -295,7 +304,7 @@ def test_killed_simulation_keeps_its_trials_and_ends_with_the_same_content(tmp_p
     assert shard.parent.name not in {p.name for p in unused(tmp_path / "killed" / "results")}
     result = run(tmp_path / "killed", config, str(shard))
     assert result.returncode == 0, result.stderr
-    assert "The last run was killed; going on where it was" in result.stderr
+    assert "The last run did not come to its end; going on where it was" in result.stderr
     assert f"{kept} of 10 trials" in result.stderr
     assert "Done with what was asked for." in result.stdout
     whole = plain(tmp_path / "whole", config, str(shard))

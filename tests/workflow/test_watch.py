@@ -97,6 +97,8 @@ def test_short_jobs_are_named_too_from_snakemakes_log(logs, tmp_path):
     job = Job(logs("a.log", "Simulate train shard 000 [##---] 1 of 4 trials"), 30.0)
     look = Watch([job], time.time() - 5, tmp_path).look()
     assert look.at_work == [("Simulate train shard 000", 0.25), ("Evaluate tcn-2-seed0", None)]
+    ended = Job(logs("b.log", "Fit tcn [#####] 4 of 4 steps"), 1.0)
+    assert str(Watch([ended], time.time() - 5, tmp_path).look()).startswith("3 of 19 jobs are done")
     with said.open("a") as file:
         file.writelines(f"Job {n}: Fit elm-{n}\n" for n in range(20, 40))
         file.write("Finished jobid: 1 (Rule: simulate)\n")
