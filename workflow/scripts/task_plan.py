@@ -192,7 +192,7 @@ class TaskPlan(ShownPlan):
     @cached_property
     def table(self) -> Product:
         """The table of all fits and the figures."""
-        excluded = {"training": set(ONLY_SPEED)}
+        excluded = {"training": set(ONLY_SPEED), "tasks": {"__all__": {"published"}}}
         recipe = {
             "run": self.run.model_dump(mode="json", exclude=excluded),
             "evaluations": {name: made.digest for name, made in self.evaluations.items()},
@@ -237,7 +237,7 @@ def asked_fits(run: LongHorizonConfig) -> Iterator[TaskFit]:
     """Every fit that a configuration asks for."""
     for task in run.tasks:
         for bin_ms in task.bins_ms or [None]:
-            data = task_data(task.task, bin_ms, run.recordings(task))
+            data = task_data(task.task, bin_ms, run.recordings(task), task.published)
             if "recordings" in task.model_fields_set and not speaks(task.task):
                 raise NeuronIOError(
                     f"task '{task.task}' speaks no digits of its own; leave 'recordings' out"
