@@ -32,11 +32,12 @@ def text(folder, each=20):
     return folder
 
 
-def retrieval(folder):
+def retrieval(folder, each=1):
+    """So many pairs of each class in every file."""
     folder.mkdir()
     line = '1\tP1\tP2\tb"first"\t"a ""quoted"" one"\n0.0\tP3\tP4\t\tb\n'
     for split in ("train", "eval", "test"):
-        (folder / f"new_aan_pairs.{split}.tsv").write_text(line)
+        (folder / f"new_aan_pairs.{split}.tsv").write_text(each * line)
     return folder
 
 

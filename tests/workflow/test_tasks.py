@@ -8,13 +8,15 @@ import shutil
 import pytest
 import yaml
 from cost import tasks_cost
-from made_up_published import text
+from made_up_published import retrieval, text
 from running import ROOT, run
+from task_cost import row_step_s
 from task_plan import TaskPlan, plan_of
 
 from neuronio.errors import NeuronIOError
 from neuronio.long_horizon import validate_long_horizon
 from neuronio.sections import read_yaml
+from neuronio.surrogate.tasks.classify.pairs import build_classifier
 
 SMOKE_TASKS = ROOT / "config" / "smoke_tasks.yaml"
 
@@ -74,6 +76,25 @@ def published_text(folder, **samples):
     return {"name": "reviews", "tasks": [task | {"parameters": 900, "training": {"epochs": 1}}]}
 
 
+def published_pairs(folder):
+    """A task: pairs of texts in a folder, for two families."""
+    counts = dict.fromkeys(("train", "valid", "test"), 16)
+    fits = [{"model": "lstm"}, {"model": "elm_embedded", "options": {"outputs": 4}}]
+    task = {"task": "retrieval", "published": str(folder), "samples": counts, "fits": fits}
+    return task | {"parameters": 9000, "training": {"epochs": 1}}
+
+
+def test_a_model_of_pairs_is_counted_and_costed_with_its_head(tmp_path):
+    asked = plan(tasks=[published_pairs(retrieval(tmp_path / "pairs", each=8))])
+    for fit in asked.asked.values():
+        assert fit.data.facts().rows_per_label == 2
+        model = build_classifier(fit.section.model, fit.options, 2, 2)
+        assert abs(model.count_parameters() - 9000) < 900
+        assert row_step_s(fit, asked.training_of(fit.name)) > 0
+        assert asked.steps_seen(fit.name) == 16 * 2 * 4000
+    assert [fit.options.outputs for fit in asked.asked.values()] == [32, 4]
+
+
 def test_published_files_name_what_is_made_of_them_wherever_they_lie(tmp_path):
     folder = text(tmp_path / "published")
     shutil.copytree(folder, tmp_path / "elsewhere")
@@ -95,10 +116,11 @@ def test_published_files_name_what_is_made_of_them_wherever_they_lie(tmp_path):
 @pytest.mark.slow
 def test_published_files_are_fitted_to_and_no_more_of_them_than_there_are(tmp_path):
     folder = text(tmp_path / "published", each=80)
+    pairs = published_pairs(retrieval(tmp_path / "pairs", each=30))
 
     def asked(**samples):
-        path = tmp_path / "config.yaml"
-        path.write_text(yaml.safe_dump(document(**published_text(folder, **samples))))
+        path, changes = tmp_path / "config.yaml", published_text(folder, **samples)
+        path.write_text(yaml.safe_dump(document(**changes | {"tasks": [*changes["tasks"], pairs]})))
         return run(tmp_path, path)
 
     result = asked(train=145)
@@ -108,8 +130,9 @@ def test_published_files_are_fitted_to_and_no_more_of_them_than_there_are(tmp_pa
     result = asked()
     assert result.returncode == 0, result.stdout + result.stderr
     results = tmp_path / "results" / "reviews"
-    (row,) = json.loads((results / "table.json").read_text())
-    assert (row["task"], row["samples"]) == ("text", 100)
+    rows = json.loads((results / "table.json").read_text())
+    found = [(row["task"], row["samples"], round(row["parameters"], -2)) for row in rows]
+    assert found == [("text", 100, 900), ("retrieval", 16, 9000), ("retrieval", 16, 9000)]
     (path,) = (results / "data").glob("text-train/recipe.json")
     receipt = json.loads(path.read_text())
     assert re.fullmatch("[0-9a-f]{16}", receipt["recipe"]["content"])

@@ -28,7 +28,14 @@ class Published:
     def facts(self) -> Facts:
         """As published."""
         task = self.task
-        return Facts(task.name, task.channels, task.classes, 1.0, task.longest)
+        return Facts(
+            task.name,
+            task.channels,
+            task.classes,
+            1.0,
+            task.longest,
+            rows_per_label=task.rows_per_label,
+        )
 
     def product(self, split: str) -> str:
         """Of the task and the split."""
