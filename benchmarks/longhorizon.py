@@ -72,10 +72,13 @@ def random_batch(steps: int, rows: int) -> tuple[EventBatch, torch.Tensor]:
 def classifier(name: str, parameters: int | None = None, **options: Any) -> Surrogate:
     """A model of the size of the ELM, or of a number of parameters."""
     given = {"inputs": CHANNELS, "outputs": CLASSES, "signed": False, **options}
-    size = MEMORY_UNITS
-    if parameters is not None:
-        size = nearest_size(name, lambda size: sized_options(name, size, given), parameters)
-    return build_model(name, sized_options(name, size, given))
+
+    def sized(size: int) -> Surrogate:
+        return build_model(name, sized_options(name, size, given))
+
+    if parameters is None:
+        return sized(MEMORY_UNITS)
+    return sized(nearest_size(name, lambda size: sized(size).count_parameters(), parameters))
 
 
 def training_step(

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +35,19 @@ from neuronio.data.lra_files import (
     text_files,
 )
 from neuronio.data.pathfinder.sets import pixel_arrays
+from neuronio.data.sequence_draw import drawn_samples
 from neuronio.data.sequence_making import Part, Task, write_parts
 from neuronio.data.sequences import SPLITS, read_about
 from neuronio.errors import NeuronIOError
+from neuronio.files import looks, write_atomic
+from neuronio.native import cache_dir
 from neuronio.progress import Report, silent
-from neuronio.recipe import file_sha256
+from neuronio.recipe import code, deciding_versions, digest, file_sha256
 
 RELEASE = "lra_release.gz of https://github.com/google-research/long-range-arena"
 LONGEST_TEXT = 4000
+LONGEST_TREE = 1999
+IMAGE_PIXELS = 32**2
 PART_SAMPLES = 1000
 
 
@@ -49,12 +56,14 @@ class PublishedTask(Task):
     """A task whose rows are published.
 
     Attributes:
+        longest: steps of the longest row.
         expected: files that the folder has, and where they are published, for a reader.
         files: those that a split is read from, in the order of reading.
         read: gives the samples of a split, in the order of the files.
         part: a part of some samples.
     """
 
+    longest: int
     expected: str
     files: Callable[[Path, str], list[Path]]
     read: Callable[[Path, str], Iterator[Any]]
@@ -85,53 +94,136 @@ def import_published(
     paths = {split: Path(out) / f"{split}.h5" for split in SPLITS}
     for n, (split, path) in enumerate(paths.items()):
         progress(n, len(paths), split)
-        there = read_about(path).made_from if path.exists() else None
-        if there is not None and there.get("published") != task.expected:
-            raise NeuronIOError(f"{path} is another set already; choose another folder")
-        made_from = {"published": task.expected, "content": _content(task, Path(folder), split)}
-        if there is None:
-            write_parts(path, task, split, made_from, _parts(task, Path(folder), split))
-        elif there != made_from:
-            raise NeuronIOError(
-                f"{path} was made from other files than those in {folder}; choose another folder"
-            )
+        import_split(task, Path(folder), split, path)
     progress(len(paths), len(paths), "")
     return paths
 
 
-def _content(task: PublishedTask, folder: Path, split: str) -> str:
-    """Checksum of the files that a split is read from.
+def import_split(
+    task: PublishedTask,
+    folder: Path,
+    split: str,
+    path: Path,
+    samples: int | None = None,
+    seed: int = 0,
+    *,
+    progress: Report = silent,
+) -> Path:
+    """Turn the published files of a split into a sequence set; one that is there is kept.
+
+    Args:
+        folder: has the files that the task expects.
+        path: of the set.
+        samples: how many of those that are published, drawn by the seed and in their order; all
+            where left out.
+        progress: told the samples that are read, and of how many, where that is known.
+
+    Returns:
+        The path.
+
+    Raises:
+        NeuronIOError: as `import_published`; or there are fewer samples.
+    """
+    there = read_about(path).made_from if path.exists() else None
+    if there is not None and there.get("published") != task.expected:
+        raise NeuronIOError(f"{path} is another set already; choose another folder")
+    drawn = {} if samples is None else {"samples": samples, "seed": seed}
+    made_from = {"published": task.expected, "content": content(task, folder, split), **drawn}
+    if there is None:
+        parts = _parts(task, folder, split, samples, seed, progress)
+        write_parts(path, task, split, made_from, parts)
+    elif there != made_from:
+        raise NeuronIOError(
+            f"{path} was made from other files than those in {folder}, or has other samples of "
+            "them; choose another folder"
+        )
+    return path
+
+
+def recipe(
+    task: PublishedTask, checksum: str, split: str, samples: int, seed: int
+) -> dict[str, Any]:
+    """Everything that decides what `import_split` writes.
+
+    Args:
+        checksum: `content` of the files.
+    """
+    facts = {"task": task.name, "published": task.expected, "content": checksum, "split": split}
+    made = {"code": code(__name__), "versions": deciding_versions(["numpy"])}
+    return {**facts, "samples": samples, "seed": seed, **made}
+
+
+def content(task: PublishedTask, folder: Path, split: str) -> str:
+    """Checksum of the files that a split is read from, wherever they lie.
+
+    It is kept in the cache: files that nobody has written to since are not read again.
 
     Raises:
         NeuronIOError: one is missing or cannot be read, or the metadata is damaged.
     """
-    checksum = hashlib.sha256()
     try:
-        for file in task.files(folder, split):
-            checksum.update(f"{file.parent.name}/{file.name} {file_sha256(file)}\n".encode())
+        if not (files := task.files(folder, split)):
+            raise MissingFileError(f"{folder} has no sample for {split}")
+        known = _known(files)
+        if known.is_file():
+            return known.read_text()
+        checksum, root = hashlib.sha256(), os.path.commonpath([file.parent for file in files])
+        for file in files:
+            checksum.update(f"{os.path.relpath(file, root)} {file_sha256(file)}\n".encode())
     except MissingFileError as error:
         raise NeuronIOError(f"{error}; wanted are {task.expected}") from error
     except OSError as error:
         raise NeuronIOError(f"cannot read the files of {folder}: {error}") from error
-    return checksum.hexdigest()[:16]
+    found = checksum.hexdigest()[:16]
+    with suppress(NeuronIOError):  # a cache that cannot be written to only costs time
+        write_atomic(known, found.encode())
+    return found
 
 
-def _parts(task: PublishedTask, folder: Path, split: str) -> Iterator[Part]:
+def _known(files: list[Path]) -> Path:
+    """Where the cache has the checksum of files that look like this."""
+    seen = [[str(file.absolute()), *looks(file)] for file in files]
+    return cache_dir() / "published" / f"{digest(seen)}.txt"
+
+
+def _parts(
+    task: PublishedTask,
+    folder: Path,
+    split: str,
+    wanted: int | None,
+    seed: int,
+    progress: Report,
+) -> Iterator[Part]:
     """The samples of a split, some at a time.
 
     Raises:
-        NeuronIOError: as the readers; or there is no sample.
+        NeuronIOError: as the readers; or there are too few samples, or none.
     """
-    samples = task.read(folder, split)
     try:
-        some = list(islice(samples, PART_SAMPLES))
-        if not some:
-            raise MissingFileError(f"{folder} has no sample for {split}")
-        while some:
+        samples, done = _samples(task, folder, split, wanted, seed), 0
+        while some := list(islice(samples, PART_SAMPLES)):
             yield task.part(some)
-            some = list(islice(samples, PART_SAMPLES))
+            done += len(some)
+            progress(done, wanted or done, split)
+        if not done:
+            raise MissingFileError(f"{folder} has no sample for {split}")
     except MissingFileError as error:
         raise NeuronIOError(f"{error}; wanted are {task.expected}") from error
+
+
+def _samples(
+    task: PublishedTask, folder: Path, split: str, wanted: int | None, seed: int
+) -> Iterator[Any]:
+    """The samples of a split, or so many of them."""
+    if wanted is None:
+        return task.read(folder, split)
+    there = sum(1 for _ in task.read(folder, split))
+    if wanted > there:
+        raise NeuronIOError(
+            f"the published files of {task.name} have {there:,} samples for {split}, but "
+            f"{wanted:,} are wanted; ask for fewer in tasks[].samples"
+        )
+    return compress(task.read(folder, split), drawn_samples(there, wanted, seed, split))
 
 
 def _listops_part(samples: list[tuple[str, np.ndarray, str]]) -> Part:
@@ -168,6 +260,7 @@ def _pathfinder(name: str, window: int) -> PublishedTask:
         channels=1,
         classes=2,
         step_unit="pixel",
+        longest=window**2,
         expected=f"pathfinder{window}/curv_contour_length_14/imgs and /metadata of {RELEASE}",
         files=partial(pathfinder_files, window=window),
         read=partial(read_pathfinder, window=window),
@@ -182,6 +275,7 @@ _TASKS = (
         classes=DIGITS,
         step_unit="token",
         scores=listops_scores,
+        longest=LONGEST_TREE,
         expected=f"{', '.join(LISTOPS_FILES.values())}, which are in listops-1000 of {RELEASE}",
         files=listops_files,
         read=read_listops,
@@ -192,6 +286,7 @@ _TASKS = (
         channels=256,
         classes=2,
         step_unit="byte",
+        longest=LONGEST_TEXT,
         expected="aclImdb/train and aclImdb/test with neg and pos, which are in "
         "aclImdb_v1.tar.gz of https://ai.stanford.edu/~amaas/data/sentiment",
         files=text_files,
@@ -203,6 +298,7 @@ _TASKS = (
         channels=256,
         classes=2,
         step_unit="byte",
+        longest=LONGEST_TEXT,
         rows_per_label=2,
         expected=f"{', '.join(AAN_FILES.values())}, which are in tsv_data of {RELEASE}",
         files=retrieval_files,
@@ -214,6 +310,7 @@ _TASKS = (
         channels=1,
         classes=10,
         step_unit="pixel",
+        longest=IMAGE_PIXELS,
         expected="cifar-10-batches-py with data_batch_1 to data_batch_5 and test_batch, which are "
         "in cifar-10-python.tar.gz of https://www.cs.toronto.edu/~kriz/cifar.html",
         files=image_files,

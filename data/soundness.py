@@ -1,8 +1,7 @@
 """Whether shards on disk are the ones that are wanted, without reading them all every time.
 
-What a file looked like when it was last found sound (size, times, inode) is kept in a small file
-beside the folders. Any write changes the time of the last change, which no program can set back,
-and then the file is read again.
+What a file looked like when it was last found sound (`looks`) is kept in a small file beside the
+folders; after any write it looks otherwise, and is read again.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 from neuronio.data.shard import Shard
 from neuronio.data.verify import verify_shard
 from neuronio.errors import NeuronIOError
-from neuronio.files import write_json
+from neuronio.files import looks, write_json
 
 SEEN = ".sound.json"
 
@@ -45,31 +44,26 @@ class Soundness:
         path = Path(path)
         if not path.exists():
             return None
-        looks = [*_looks(path), recipe, first_trial, trials]
+        now = [*looks(path), recipe, first_trial, trials]
         key = str(path.relative_to(self.store))
-        if self._seen.get(key) == looks:
+        if self._seen.get(key) == now:
             return None
         fault = _fault(path, recipe, first_trial, trials)
         if fault is None:
-            self._seen[key] = looks
+            self._seen[key] = now
         return fault
 
     def vouch(self, path: str | Path, recipe: str, first_trial: int, trials: int) -> None:
         """Take a shard for the wanted one: whoever calls has just verified it."""
         path = Path(path)
         key = str(path.relative_to(self.store))
-        self._seen[key] = [*_looks(path), recipe, first_trial, trials]
+        self._seen[key] = [*looks(path), recipe, first_trial, trials]
 
     def remember(self) -> None:
         """Keep what was found; a folder that cannot be written to is read again next time."""
         if self._seen != self._known:
             with suppress(NeuronIOError):
                 write_json(self.store / SEEN, self._seen)
-
-
-def _looks(path: Path) -> list[int]:
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
 def _fault(path: Path, recipe: str, first_trial: int, trials: int) -> str | None:

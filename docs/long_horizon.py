@@ -78,7 +78,10 @@ def _but_seed(name: str) -> str:
 
 def _judged(document: dict[str, Any], name: str) -> dict[str, Any]:
     """What results that are shown together have in common: those of a task in bins of one width,
-    and beside that the seeds of a fit, whose name without its seed this is."""
+    and beside that the seeds of a fit, whose name without its seed this is.
+
+    Samples are told apart by checksums of what was made, not by the code that made it.
+    """
     about, training = document["data"]["about"], document["model"]["training"]
     settings = {k: v for k, v in document["settings"].items() if k != "input_dropout"}
     width = f" in bins of {about['bin_ms']:g} ms" if about["bin_ms"] else ""

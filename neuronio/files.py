@@ -85,6 +85,15 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def looks(path: Path) -> list[int]:
+    """What tells whether a file was written to: size, times, inode.
+
+    Any write changes the time of the last change, which no program can set back.
+    """
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+
+
 def write_atomic(path: str | Path, content: bytes) -> None:
     """Write a file whole, flushed to the disk.
 

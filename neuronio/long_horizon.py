@@ -57,11 +57,21 @@ class TaskFitConfig(Section):
 class TaskConfig(Section):
     """One task: its data and what is fitted to it."""
 
-    task: Name = Field(description="Of the tasks that can be made: listops, pathfinder, ...")
+    task: Name = Field(
+        description="Of the tasks that can be made (listops, pathfinder, ...), or are published."
+    )
+    published: str | None = Field(
+        None,
+        min_length=1,
+        description="Folder of the published files of a task of the Long Range Arena, of which "
+        "`samples` are drawn by the seed; null: samples are made.",
+    )
     bins_ms: list[BinWidth] = Field(
         [], description="Bin widths, ms, of a task of spikes: all is fitted at each of them."
     )
-    samples: SampleCounts = Field(description="How many samples.")
+    samples: SampleCounts = Field(
+        description="How many samples; of published files, no more than they hold."
+    )
     recordings: RecordingCounts = Field(
         RecordingCounts(),
         description="How many digits are spoken, of a task of synthetic ones.",

@@ -8,13 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scripts import load_script
 
 import neuronio
 from neuronio.command.app import app
+from neuronio.data.digits.adding import Pairs
+from neuronio.data.sequence_making import make_sets
+from neuronio.data.sequence_tasks import TASKS
+from neuronio.data.sequences import About, SequenceSet
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
+from neuronio.surrogate.tasks.classify import FixedSource
 
 ROOT = Path(__file__).parents[1]
 tables = load_script(ROOT / "benchmarks" / "tables.py")
@@ -168,6 +174,48 @@ def test_long_horizon_results_are_written_from_the_evaluations_that_are_kept(tmp
     assert nothing.returncode == 1
     assert nothing.stderr.startswith("error: ")
     assert nothing.stderr.count("\n") == 1
+
+
+def kept_evaluations(pattern="*"):
+    """Documents of the long-horizon evaluations that are kept with the code."""
+    folder = ROOT / "docs" / "results" / "longhorizon" / "evaluations"
+    return [json.loads(path.read_text()) for path in sorted(folder.glob(f"{pattern}.json"))]
+
+
+def test_results_of_other_code_on_the_same_samples_stand_beside_those_that_are_kept(tmp_path):
+    results = load_script(ROOT / "docs" / "long_horizon.py")
+    (document,) = kept_evaluations("*-adding-2ms-elm-49-seed0")
+    where = tmp_path / "run/evaluations/synthetic-digits-adding-2ms-elm-49-seed7.json"
+    where.parent.mkdir(parents=True)
+    results.keep(ROOT / "docs/results/longhorizon", tmp_path)
+    before = len(list((tmp_path / "evaluations").iterdir()))
+    made_from = document["data"]["about"]["made_from"]
+    made_from["code"] = dict.fromkeys(made_from["code"], "another hash")
+    made_from["sha256"] = "of a file that holds them"
+    for part in ("recordings", "pairs", "count", "seed"):
+        other = json.loads(json.dumps(document))
+        other["data"]["name"][part] = 17
+        where.write_text(json.dumps(other))
+        with pytest.raises(NeuronIOError, match="seed7 with other samples of synthetic-digits-ad"):
+            results.keep(tmp_path / "run", tmp_path)
+    where.write_text(json.dumps(document))
+    results.keep(tmp_path / "run", tmp_path)
+    assert len(list((tmp_path / "evaluations").iterdir())) == before + 1
+
+
+def test_kept_evaluations_are_of_the_samples_that_the_code_makes(tmp_path):
+    """The digits' 400 recordings take minutes: of them which are paired is seen here."""
+    for task in ("listops-short", "pathfinder"):
+        path = make_sets(TASKS[task], tmp_path / task, {"test": 2000}, seed=1)["test"]
+        names = {document["data"]["name"] for document in kept_evaluations(f"{task}-*")}
+        assert names == {FixedSource.read(path).name()}
+    about = About("digits", "test", 1, 20, "bin", 20.0)
+    silence = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    recordings = SequenceSet.from_rows(about, np.zeros(400), [silence] * 400, 50)
+    pairs = Pairs(recordings, seed=1, count=4000).name()
+    names = [document["data"]["name"] for document in kept_evaluations("synthetic-*")]
+    assert {name.pop("recordings") for name in names} == {"59062238eefe1aa8", "75c9898ef6497e9d"}
+    assert all(name | {"recordings": pairs["recordings"]} == pairs for name in names)
 
 
 def test_results_of_tests_with_inputs_left_out_have_rows_of_their_own(tmp_path):

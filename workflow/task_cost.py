@@ -10,9 +10,10 @@ from torch.nn.functional import cross_entropy
 
 from neuronio.classification import ClassifierTraining
 from neuronio.data.sequences import About, SequenceSet
-from neuronio.surrogate.models import build_model, option_values
+from neuronio.surrogate.models import option_values
 from neuronio.surrogate.tasks.classify.batches import BatchSampler
 from neuronio.surrogate.tasks.classify.data import TaskData
+from neuronio.surrogate.tasks.classify.pairs import build_classifier
 from neuronio.surrogate.tasks.classify.source import FixedSource
 
 MOST_STEPS = 256
@@ -64,17 +65,18 @@ def row_step_s(fit: TaskFit, training: ClassifierTraining) -> float:
     """Core seconds of training for a step of a sequence, batch included, from noise."""
     facts, rows = fit.data.facts(), training.batch_size
     steps, rng = min(facts.steps, MOST_STEPS), np.random.default_rng(0)
-    about = About(facts.task, "train", facts.channels, facts.classes, "bin", bin_ms=facts.step_ms)
+    shape, per = (facts.channels, facts.classes), facts.rows_per_label
+    about = About(facts.task, "train", *shape, "bin", bin_ms=facts.step_ms, rows_per_label=per)
     per_step = max(1, round(facts.events))
     step = np.repeat(np.arange(steps), per_step)
-    noise = [(step, rng.integers(facts.channels, size=len(step))) for _ in range(rows)]
+    noise = [(step, rng.integers(facts.channels, size=len(step))) for _ in range(rows * per)]
     source = FixedSource(SequenceSet.from_rows(about, np.zeros(rows), noise, steps))
     sampler = BatchSampler(source, rows, 0, training.input_dropout)
-    model = build_model(fit.section.model, fit.options)
+    model = build_classifier(fit.section.model, fit.options, per, facts.classes)
     times = []
     for number in range(1 + REPEATS):
         started = time.process_time()
         batch = sampler.batch(number)
         cross_entropy(model.at_last(batch.events), batch.label).backward()
         times.append(time.process_time() - started)
-    return min(times[1:]) / (rows * steps)
+    return min(times[1:]) / (rows * per * steps)

@@ -7,8 +7,9 @@ every epoch; those of valid and test follow from the seed.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -100,13 +101,14 @@ class Pairs:
         return self.drawn()
 
     def name(self) -> dict[str, Any]:
-        """What decides the pairs, as JSON."""
-        of = {"recordings": asdict(self.recordings.about), "content": self._content}
-        return {**of, "seed": self.seed, "count": self.count}
+        """The pairs as JSON: checksums of the recordings and of which are paired, and what those of
+        later epochs follow from. No code: it may change and make the same."""
+        return {**self._checksums, "seed": self.seed, "count": self.count}
 
     @cached_property
-    def _content(self) -> str:
-        return content_checksum(self.recordings)
+    def _checksums(self) -> dict[str, str]:
+        pairs = hashlib.sha256(self.drawn().tobytes()).hexdigest()[:16]
+        return {"recordings": content_checksum(self.recordings), "pairs": pairs}
 
     def write(self, path: Path, epoch: int = 0) -> Path:
         """Write the pairs of an epoch as a set, a copy of a recording for every pair.

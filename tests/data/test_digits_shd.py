@@ -247,11 +247,17 @@ def test_sums_have_the_distribution_of_two_digits(folder):
     assert scores["always 9"] == pytest.approx(0.1, abs=5 * 0.3 / np.sqrt(n))
 
 
-def test_pairs_are_named_by_what_their_recordings_hold(folder):
+def test_pairs_are_named_by_what_they_hold_and_not_by_what_made_it(folder):
     test = read_splits(folder, 20)["test"]
     other = replace(test, channel=test.channel[::-1].copy())
-    names = [Pairs(recordings, 5, 40).name() for recordings in (test, replace(test), other)]
+    code = replace(test.about, made_from={**test.about.made_from, "code": {"a.module": "1"}})
+    names = [Pairs(r, 5, 40).name() for r in (test, replace(test, about=code), other)]
     assert names[0] == names[1] != names[2]
+    valid = replace(test, about=replace(test.about, split="valid"))  # other pairs of the same
+    for pairs in (Pairs(test, 6, 40), Pairs(test, 5, 41), Pairs(valid, 5, 40)):
+        name = pairs.name()
+        assert name["pairs"] != names[0]["pairs"]
+        assert name["recordings"] == names[0]["recordings"]
 
 
 def test_pairs_of_nothing_are_refused(folder):

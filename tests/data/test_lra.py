@@ -1,88 +1,17 @@
-"""Small made-up files in the layouts that are published, and damaged ones."""
+"""The published files of the Long Range Arena: small made-up ones, and damaged ones."""
 
 import pickle
+import shutil
 
 import numpy as np
 import pytest
+from made_up_published import MAKERS
 from PIL import Image
 
-from neuronio.data.lra import LONGEST_TEXT, PUBLISHED, _content, import_published
-from neuronio.data.lra_files import CIFAR_BATCHES
+from neuronio.data import lra
+from neuronio.data.lra import LONGEST_TEXT, PUBLISHED, content, import_published, import_split
 from neuronio.data.sequences import SPLITS, SequenceSet
 from neuronio.errors import NeuronIOError
-
-
-def listops(folder):
-    rows = {
-        "basic_train.tsv": ["( ( ( [MAX 4 ) 3 ) ] )\t4", "( ( ( [SM 9 ) ( ( [MIN 2 ) X ) ) X )\t1"],
-        "basic_val.tsv": ["[MED 1 5 ]\t3"],
-        "basic_test.tsv": ["[MIN 1 5 ]\t1"],
-    }
-    folder.mkdir()
-    for name, lines in rows.items():
-        (folder / name).write_text("\n".join(["Source\tTarget", *lines, ""]))
-    return folder
-
-
-def text(folder):
-    for split in ("train", "test"):
-        for name in ("neg", "pos"):
-            of = folder / "aclImdb" / split / name
-            of.mkdir(parents=True)
-            for i in range(20):
-                said = "é " * 3000 if (split, i) == ("test", 0) else f"{split} {name} {i}"
-                (of / f"{i}_7.txt").write_text(said, encoding="utf-8")
-    return folder
-
-
-def retrieval(folder):
-    folder.mkdir()
-    line = '1\tP1\tP2\tb"first"\t"a ""quoted"" one"\n0.0\tP3\tP4\t\tb\n'
-    for split in ("train", "eval", "test"):
-        (folder / f"new_aan_pairs.{split}.tsv").write_text(line)
-    return folder
-
-
-def image(folder):
-    root = folder / "cifar-10-batches-py"
-    root.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for name in (*CIFAR_BATCHES, "test_batch"):
-        n = 2000 if name in CIFAR_BATCHES else 3
-        data = rng.integers(0, 256, (n, 3072)).astype(np.uint8)
-        data[0] = np.repeat([255, 0, 0], 1024)
-        batch = {"batch_label": name, "labels": list(rng.integers(0, 10, n).tolist()), "data": data}
-        (root / name).write_bytes(pickle.dumps(batch, protocol=2))
-    return folder
-
-
-def images(window):
-    def make(folder):
-        root = folder / f"pathfinder{window}" / "curv_contour_length_14"
-        (root / "metadata").mkdir(parents=True)
-        rng = np.random.default_rng(0)
-        for batch in (0, 10, 2):
-            (root / "imgs" / str(batch)).mkdir(parents=True)
-            lines = []
-            for i in range(10):
-                pixels = np.zeros((window, window), np.uint8)
-                pixels[1, 2], pixels[3, 4] = batch + 1, rng.integers(1, 256)
-                Image.fromarray(pixels).save(root / "imgs" / str(batch) / f"sample_{i}.png")
-                lines.append(f"imgs/{batch} sample_{i}.png {i} {i % 2} 1.0 14 4 2 0.5 1 2")
-            (root / "metadata" / f"{batch}.npy").write_text("\n".join([*lines, ""]))
-        return folder
-
-    return make
-
-
-MAKERS = {
-    "listops": listops,
-    "text": text,
-    "retrieval": retrieval,
-    "image": image,
-    "pathfinder": images(32),
-    "pathx": images(128),
-}
 
 
 @pytest.fixture
@@ -112,6 +41,7 @@ def test_every_task_gives_its_splits(read, task):
         often = np.bincount(found.label).max() / len(found)
         assert found.about.trivial_scores["one answer"] == pytest.approx(often)
         assert found.about.made_from["published"] == PUBLISHED[task].expected
+        assert found.longest <= PUBLISHED[task].longest
 
 
 def test_listops_has_its_tokens_with_or_without_brackets(read):
@@ -266,13 +196,70 @@ def test_the_content_of_every_file_is_told(tmp_path, task, name, of):
     folder = MAKERS[task](tmp_path / "published")
 
     def told():
-        return {split: _content(PUBLISHED[task], folder, split) for split in SPLITS}
+        return {split: content(PUBLISHED[task], folder, split) for split in SPLITS}
 
     before = told()
     # A line of the metadata must stay one.
     edit(name, lambda c: c.replace(b" 1.0 ", b" 1.5 ") if name == META else c + b"\n")(folder)
     after = told()
     assert {split for split in SPLITS if before[split] != after[split]} == of
+
+
+def test_files_are_read_for_their_checksum_once_until_somebody_writes_to_them(
+    tmp_path, monkeypatch
+):
+    folder, read = MAKERS["retrieval"](tmp_path / "published"), []
+    sha256 = lra.file_sha256
+    monkeypatch.setenv("NEURONIO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(lra, "file_sha256", lambda path: read.append(path.name) or sha256(path))
+
+    def told(where=folder):
+        return content(PUBLISHED["retrieval"], where, "test")
+
+    before = told()
+    assert told() == before
+    assert len(read) == 1
+    shutil.copytree(folder, tmp_path / "elsewhere")
+    assert told(tmp_path / "elsewhere") == before
+    edit("new_aan_pairs.test.tsv", lambda c: c.replace(b"b", b"d"))(folder)
+    assert told() != before
+    assert len(read) == 3
+
+
+def test_some_samples_are_drawn_from_all_classes_and_more_are_the_same_and_others(tmp_path):
+    folder, task = MAKERS["text"](tmp_path / "published"), PUBLISHED["text"]
+
+    def drawn(samples, seed=0):
+        path = tmp_path / f"{samples}-{seed}.h5"
+        found = SequenceSet.read(import_split(task, folder, "train", path, samples, seed))
+        rows = (found.rows([i]) for i in range(len(found)))
+        return [(int(r.label[0]), bytes(r.channel.astype(np.uint8)).decode()) for r in rows]
+
+    every, some, few = drawn(36), drawn(20), drawn(6)
+    assert every == [
+        (k, f"train {kind} {i}") for k, kind in enumerate(("neg", "pos")) for i in range(18)
+    ]
+    assert some == [sample for sample in every if sample in some]  # in their order
+    assert few == [sample for sample in some if sample in few]
+    assert 4 < sum(label for label, _ in some) < 16
+    assert drawn(20, seed=1) != some
+    whole = import_published("text", folder, tmp_path / "all")["train"]
+    assert SequenceSet.read(whole).label.tolist() == [label for label, _ in every]
+
+
+def test_more_samples_than_there_are_and_others_than_were_drawn_are_one_sentence(tmp_path):
+    folder, task = MAKERS["text"](tmp_path / "published"), PUBLISHED["text"]
+    path = tmp_path / "set.h5"
+    told = r"published files of text have 4 samples for valid, but 5 are wanted; ask for fewer"
+    with pytest.raises(NeuronIOError, match=told):
+        import_split(task, folder, "valid", path, 5)
+    assert not path.exists()
+    seen = []
+    import_split(task, folder, "valid", path, 4, progress=lambda *told: seen.append(told))
+    assert seen == [(4, 4, "valid")]
+    for samples, seed in ((3, 0), (4, 1), (None, 0)):
+        with pytest.raises(NeuronIOError, match="or has other samples of them"):
+            import_split(task, folder, "valid", path, samples, seed)
 
 
 def test_an_image_of_another_size_is_refused(read):

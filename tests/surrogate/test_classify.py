@@ -283,14 +283,12 @@ def test_families_of_equal_parameters(model):
     values = {"tcn": {"kernels": (5, 3), "depth": 2}, "branch_elm": {"num_branch": 3}}
     values["branch_elm_v2"] = values["branch_elm"]
 
-    def options_of(size):
-        return classifier_options(model, size, values.get(model, {}), Facts.of(train))
+    def count(size):
+        options = classifier_options(model, size, values.get(model, {}), Facts.of(train))
+        return build_model(model, options).count_parameters()
 
-    size = nearest_size(model, options_of, 5000)
-    below, here, above = (
-        abs(build_model(model, options_of(s)).count_parameters() - 5000)
-        for s in (size - 1, size, size + 1)
-    )
+    size = nearest_size(model, count, 5000)
+    below, here, above = (abs(count(s) - 5000) for s in (size - 1, size, size + 1))
     assert below > here <= above
 
 
@@ -318,9 +316,10 @@ def test_what_does_not_fit_is_one_sentence(make_spec, tmp_path):
         evaluate_classifier(tmp_path, source("test"), ClassifierEvaluation())
     two = replace(sequences("train").about, rows_per_label=2)
     paired = FixedSource(replace(sequences("train"), about=two, label=np.zeros(48, np.int16)))
-    with pytest.raises(NeuronIOError, match="only samples of one"):
+    told = "rows_per_label is 1, but of the training samples it is 2"
+    with pytest.raises(NeuronIOError, match=told):
         fit_classifier(make_spec("two", train=paired))
-    with pytest.raises(NeuronIOError, match="only samples of one"):
+    with pytest.raises(NeuronIOError, match="rows_per_label is 2, but the model"):
         evaluate_classifier(spec.out, paired, ClassifierEvaluation())
 
 

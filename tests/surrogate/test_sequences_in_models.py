@@ -6,36 +6,14 @@ import sys
 import numpy as np
 import pytest
 import torch
+from small_classifiers import CHANNELS, CLASSES, MODELS, batch_of, classifier
 
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models import FAMILIES, build_model, parse_options, sized_options
+from neuronio.surrogate.models import FAMILIES, build_model, parse_options
 from neuronio.surrogate.recurrence import compiled, reference
 
-CHANNELS, CLASSES = 15, 7
-PAIRED = {"pooled_elm"}  # knows excitation and inhibition
-MODELS = [name for name in FAMILIES if name not in PAIRED]
 TIMED = ["elm", "branch_elm_v2", "elm_embedded", "linear", "lif", "lif2", "lif_network", "ssm"]
-SMALL = {
-    "tcn": {"kernels": "5,3"},
-    "branch_elm": {"num_branch": 3, "synapses_per_branch": 5},
-    "branch_elm_v2": {"num_branch": 3, "synapses_per_branch": 5},
-}
-
-
-def classifier(name, **options):
-    given = {"inputs": CHANNELS, "outputs": CLASSES, "signed": False, **SMALL.get(name, {})}
-    return build_model(name, sized_options(name, 6, given | options))
-
-
-def batch_of(*lengths, valued=True, seed=0, per_step=2):
-    """Rows of the given lengths: some events a step, some of them twice, with values or without."""
-    rng = np.random.default_rng(seed)
-    row = np.repeat(np.arange(len(lengths)), [per_step * n for n in lengths])
-    step = np.concatenate([np.repeat(np.arange(n), per_step) for n in lengths])
-    channel = rng.integers(CHANNELS, size=len(row))
-    value = rng.uniform(0.2, 2.0, len(row)) if valued else np.ones(len(row))
-    return EventBatch.from_rows(CHANNELS, np.array(lengths), row, step, channel, value)
 
 
 @pytest.mark.parametrize("implementation", [compiled, reference])

@@ -3,16 +3,20 @@
 import csv
 import json
 import re
+import shutil
 
 import pytest
 import yaml
 from cost import tasks_cost
+from made_up_published import retrieval, text
 from running import ROOT, run
+from task_cost import row_step_s
 from task_plan import TaskPlan, plan_of
 
 from neuronio.errors import NeuronIOError
 from neuronio.long_horizon import validate_long_horizon
 from neuronio.sections import read_yaml
+from neuronio.surrogate.tasks.classify.pairs import build_classifier
 
 SMOKE_TASKS = ROOT / "config" / "smoke_tasks.yaml"
 
@@ -64,6 +68,77 @@ def test_what_jobs_take_from_the_cache_is_put_there_before_them():
     assert read.fetched in read.products
 
 
+def published_text(folder, **samples):
+    """Changes: reviews in a folder are the only task, for one fit."""
+    counts = {"train": 100, "valid": 16, "test": 100, **samples}
+    fits = [{"model": "elm_embedded", "options": {"embedding": 2}}]
+    task = {"task": "text", "published": str(folder), "samples": counts, "fits": fits}
+    return {"name": "reviews", "tasks": [task | {"parameters": 900, "training": {"epochs": 1}}]}
+
+
+def published_pairs(folder):
+    """A task: pairs of texts in a folder, for two families."""
+    counts = dict.fromkeys(("train", "valid", "test"), 16)
+    fits = [{"model": "lstm"}, {"model": "elm_embedded", "options": {"outputs": 4}}]
+    task = {"task": "retrieval", "published": str(folder), "samples": counts, "fits": fits}
+    return task | {"parameters": 9000, "training": {"epochs": 1}}
+
+
+def test_a_model_of_pairs_is_counted_and_costed_with_its_head(tmp_path):
+    asked = plan(tasks=[published_pairs(retrieval(tmp_path / "pairs", each=8))])
+    for fit in asked.asked.values():
+        assert fit.data.facts().rows_per_label == 2
+        model = build_classifier(fit.section.model, fit.options, 2, 2)
+        assert abs(model.count_parameters() - 9000) < 900
+        assert row_step_s(fit, asked.training_of(fit.name)) > 0
+        assert asked.steps_seen(fit.name) == 16 * 2 * 4000
+    assert [fit.options.outputs for fit in asked.asked.values()] == [32, 4]
+
+
+def test_published_files_name_what_is_made_of_them_wherever_they_lie(tmp_path):
+    folder = text(tmp_path / "published")
+    shutil.copytree(folder, tmp_path / "elsewhere")
+    here, there = (plan(**published_text(tmp_path / n)) for n in ("published", "elsewhere"))
+    named = [made.folder for made in here.products]
+    assert [made.folder for made in there.products] == named
+    train = here.data["text-elm_embedded-9-seed0", "train"]
+    assert train.what == "text-train"
+    assert {here.parts(folder) for folder in here.sequences} == {1}
+    (folder / "aclImdb/train/neg/0_7.txt").write_text("another review")
+    again = [made.folder for made in plan(**published_text(folder)).products]
+    changed = {path.name.rpartition("-")[0] for path in set(again) - set(named)}
+    fit = "text-elm_embedded-9-seed0"
+    assert changed == {"text-train", fit, f"{fit}-evaluation", "table"}
+    fewer = plan(**published_text(folder, train=99)).data[fit, "train"]
+    assert fewer.folder not in named
+
+
+@pytest.mark.slow
+def test_published_files_are_fitted_to_and_no_more_of_them_than_there_are(tmp_path):
+    folder = text(tmp_path / "published", each=80)
+    pairs = published_pairs(retrieval(tmp_path / "pairs", each=30))
+
+    def asked(**samples):
+        path, changes = tmp_path / "config.yaml", published_text(folder, **samples)
+        path.write_text(yaml.safe_dump(document(**changes | {"tasks": [*changes["tasks"], pairs]})))
+        return run(tmp_path, path)
+
+    result = asked(train=145)
+    assert result.returncode == 1
+    told = "error: the published files of text have 144 samples for train, but 145 are wanted; ask"
+    assert told in result.stderr
+    result = asked()
+    assert result.returncode == 0, result.stdout + result.stderr
+    results = tmp_path / "results" / "reviews"
+    rows = json.loads((results / "table.json").read_text())
+    found = [(row["task"], row["samples"], round(row["parameters"], -2)) for row in rows]
+    assert found == [("text", 100, 900), ("retrieval", 16, 9000), ("retrieval", 16, 9000)]
+    (path,) = (results / "data").glob("text-train/recipe.json")
+    receipt = json.loads(path.read_text())
+    assert re.fullmatch("[0-9a-f]{16}", receipt["recipe"]["content"])
+    assert str(folder) not in json.dumps(receipt["recipe"])
+
+
 def test_data_is_shared_and_scale_makes_other_data():
     whole, half = plan(), plan(scale=2.0)
     folders = {made.folder for made in whole.data.values()}
@@ -91,6 +166,12 @@ def test_what_decides_a_fit_is_in_its_name_and_what_does_not_is_not():
     ("changes", "message"),
     [
         (changed_task(task="listop-short"), "no task 'listop-short'; did you mean 'listops-short'"),
+        (changed_task(task="image"), "'image' has published files alone; name their folder"),
+        (changed_task(published="here"), "'listops-short' is not read from a folder"),
+        (
+            changed_task(task="pathx", published="none"),
+            "none/curv_contour.* does not exist; wanted",
+        ),
         (changed_task(bins_ms=[5.0]), "'listops-short' has steps of its own"),
         (changed_task(fits=[{"model": "elmo"}]), "no model 'elmo'; did you mean 'elm'"),
         (changed_task(fits=[{"model": "lstm", "options": {"inputs": 3}}]), "follows from the data"),

@@ -29,6 +29,7 @@ from neuronio.surrogate.models import FAMILIES, ModelOptions, nearest_size, opti
 from neuronio.surrogate.tasks.classify.data import TaskData, speaks, task_data
 from neuronio.surrogate.tasks.classify.evaluate import evaluation_recipe
 from neuronio.surrogate.tasks.classify.fit import classifier_options, classifier_recipe
+from neuronio.surrogate.tasks.classify.pairs import build_classifier
 
 FIGURES = {
     "accuracy": ("Accuracy", "Accuracy of every model on every task"),
@@ -115,7 +116,8 @@ class TaskPlan(ShownPlan):
         """Steps of sequences that a fit sees, the longest as many as there may be."""
         fit = self.asked[name]
         samples = self.run.samples(fit.task)["train"]
-        return self.training_of(name).epochs * samples * fit.data.facts().steps
+        facts = fit.data.facts()
+        return self.training_of(name).epochs * samples * facts.rows_per_label * facts.steps
 
     @cached_property
     def fetched(self) -> CacheMark | None:
@@ -192,7 +194,7 @@ class TaskPlan(ShownPlan):
     @cached_property
     def table(self) -> Product:
         """The table of all fits and the figures."""
-        excluded = {"training": set(ONLY_SPEED)}
+        excluded = {"training": set(ONLY_SPEED), "tasks": {"__all__": {"published"}}}
         recipe = {
             "run": self.run.model_dump(mode="json", exclude=excluded),
             "evaluations": {name: made.digest for name, made in self.evaluations.items()},
@@ -237,7 +239,7 @@ def asked_fits(run: LongHorizonConfig) -> Iterator[TaskFit]:
     """Every fit that a configuration asks for."""
     for task in run.tasks:
         for bin_ms in task.bins_ms or [None]:
-            data = task_data(task.task, bin_ms, run.recordings(task))
+            data = task_data(task.task, bin_ms, run.recordings(task), task.published)
             if "recordings" in task.model_fields_set and not speaks(task.task):
                 raise NeuronIOError(
                     f"task '{task.task}' speaks no digits of its own; leave 'recordings' out"
@@ -255,7 +257,11 @@ def _of_section(
     def options_of(size: int) -> ModelOptions:
         return classifier_options(section.model, size, section.options, facts)
 
-    size = section.size or nearest_size(section.model, options_of, task.parameters)
+    def count(size: int) -> int:
+        shape = facts.rows_per_label, facts.classes
+        return build_classifier(section.model, options_of(size), *shape).count_parameters()
+
+    size = section.size or nearest_size(section.model, count, task.parameters)
     family = FAMILIES[section.model].name
     parts = [task.task, *([f"{bin_ms:g}ms"] if bin_ms else []), f"{family}-{size}"]
     parts += [section.label] if section.label else []

@@ -27,7 +27,7 @@ class SequenceBatch:
     """Sequences with their labels.
 
     Attributes:
-        events: B rows of T steps.
+        events: rows of T steps, B or, of samples of two rows, 2 B.
         label: (B,) int64.
     """
 
@@ -109,12 +109,12 @@ def in_turn(
 ) -> Iterator[tuple[np.ndarray, SequenceBatch]]:
     """All samples of epoch 0 once, the short ones first: (samples, batch)."""
     length = source.lengths(0)
-    order, first = np.argsort(length, kind="stable"), 0
+    order, first, per = np.argsort(length, kind="stable"), 0, source.about.rows_per_label
     rng = np.random.default_rng(seed)
     while first < len(order):
         size = 1
         while first + size < len(order):
-            if (size + 1) * int(length[order[first + size]]) > STEPS_AT_ONCE:
+            if (size + 1) * per * int(length[order[first + size]]) > STEPS_AT_ONCE:
                 break
             size += 1
         part = order[first : first + size]

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from neuronio.data.digits.voices import SyntheticDigits
+from neuronio.data.lra import PUBLISHED
 from neuronio.data.sequence_making import GeneratedTask, make_sets
 from neuronio.data.sequence_tasks import TASKS
 from neuronio.errors import NeuronIOError
 from neuronio.progress import Report
 from neuronio.sections import near_miss
+from neuronio.surrogate.tasks.classify.published import Published
 from neuronio.surrogate.tasks.classify.source import Facts, FixedSource, Source
 from neuronio.surrogate.tasks.classify.spoken import ADDING, NAMES, spoken
 
@@ -115,21 +117,35 @@ def speaks(name: str) -> bool:
     return name.removesuffix(ADDING) == SyntheticDigits.task
 
 
-def task_data(name: str, bin_ms: float | None, recordings: Mapping[str, int]) -> TaskData:
+def task_data(
+    name: str, bin_ms: float | None, recordings: Mapping[str, int], published: str | None = None
+) -> TaskData:
     """A task's data.
 
     Args:
         bin_ms, recordings: of spoken digits.
+        published: folder of published files to read the samples from.
 
     Raises:
-        NeuronIOError: there is no such task, or it has no bins, or needs their width.
+        NeuronIOError: there is no such task, or it has no bins, or needs their width, or has no
+            published files, or needs their folder.
     """
-    if name in NAMES:
-        return spoken(name, bin_ms, recordings)
-    if name not in TASKS:
-        known = (*TASKS, *NAMES)
+    if name not in (known := dict.fromkeys((*TASKS, *PUBLISHED, *NAMES))):
         listed = f": {', '.join(known)}"
         raise NeuronIOError(f"there is no task '{name}'{near_miss(name, known, listed)}")
+    if published is not None and name not in PUBLISHED:
+        raise NeuronIOError(
+            f"task '{name}' is not read from a folder; leave 'published' out, or take one of "
+            f"{', '.join(PUBLISHED)}"
+        )
+    if name in NAMES:
+        return spoken(name, bin_ms, recordings)
     if bin_ms is not None:
         raise NeuronIOError(f"task '{name}' has steps of its own; leave bins_ms out")
+    if published is not None:
+        return Published(PUBLISHED[name], Path(published))
+    if name not in TASKS:
+        raise NeuronIOError(
+            f"task '{name}' has published files alone; name their folder in tasks[].published"
+        )
     return Generated(TASKS[name])

@@ -15,14 +15,14 @@ from neuronio.recipe import code, deciding_versions, made_with, module_of
 from neuronio.surrogate.bootstrap import Resamples
 from neuronio.surrogate.checkpoint import load_weights, read_record, read_tensors
 from neuronio.surrogate.device import check_device
-from neuronio.surrogate.models import FAMILIES, Surrogate, build_model, parse_options
+from neuronio.surrogate.models import FAMILIES, Surrogate, parse_options
 from neuronio.surrogate.tasks.classify.fit import (
     PACKAGES,
     TASK,
     of_samples,
     predicted,
-    refuse_pairs,
 )
+from neuronio.surrogate.tasks.classify.pairs import PairClassifier, build_classifier
 from neuronio.surrogate.tasks.classify.source import Source
 
 DECIDING = ("torch", "numpy", "scipy")
@@ -67,9 +67,14 @@ def load_classifier(folder: Path) -> tuple[Surrogate, dict[str, Any], dict[str, 
     config, summary = (read_record(folder / f"{name}.json") for name in ("config", "summary"))
     if config.get("task") != TASK or config.get("format") != 1:
         raise NeuronIOError(f"{folder} is a fit to something else than classes of sequences")
-    if missing := [key for key in ("model", "options", "size", "seed") if key not in config]:
+    if missing := [
+        key for key in ("about", "model", "options", "size", "seed") if key not in config
+    ]:
         raise NeuronIOError(f"{folder / 'config.json'} lacks {', '.join(missing)}; fit again")
-    model = build_model(config["model"], parse_options(config["model"], config["options"]))
+    options, about = parse_options(config["model"], config["options"]), config["about"]
+    # A fit from before there were samples of two rows does not say so.
+    rows, classes = about.get("rows_per_label", 1), about.get("classes", options.outputs)
+    model = build_classifier(config["model"], options, rows, classes)
     load_weights(model, read_tensors(folder / "best.pt"), folder / "best.pt")
     return model.eval(), config, summary
 
@@ -176,13 +181,16 @@ def confusion(called_s: np.ndarray, label_s: np.ndarray, classes: int) -> np.nda
 
 def _check(model: Surrogate, test: Source, folder: Path) -> None:
     about, options = test.about, model.options
-    refuse_pairs(about)
-    step_ms = about.bin_ms or 1.0
-    found = {"channels": about.channels, "classes": about.classes, "step_ms": step_ms}
-    wanted = dict(zip(found, (options.inputs, options.outputs, options.step_ms), strict=True))
-    for key, value in wanted.items():
-        if found[key] != value:
+    pairs = isinstance(model, PairClassifier)
+    wanted = {
+        "rows_per_label": (about.rows_per_label, 2 if pairs else 1),
+        "channels": (about.channels, options.inputs),
+        "classes": (about.classes, model.classes if pairs else options.outputs),
+        "step_ms": (about.bin_ms or 1.0, options.step_ms),
+    }
+    for key, (found, value) in wanted.items():
+        if found != value:
             raise NeuronIOError(
-                f"{about.task}, {about.split}: {key} is {found[key]}, but the model in {folder} "
+                f"{about.task}, {about.split}: {key} is {found}, but the model in {folder} "
                 f"was fitted to {value}; give data of one kind"
             )

@@ -14,7 +14,6 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from neuronio.classification import ONLY_SPEED, ClassifierTraining
-from neuronio.data.sequences import About
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_json
 from neuronio.progress import Report, silent
@@ -26,17 +25,18 @@ from neuronio.surrogate.models import (
     FAMILIES,
     ModelOptions,
     Surrogate,
-    build_model,
     option_values,
     sized_options,
 )
 from neuronio.surrogate.tasks.classify.batches import BatchSampler, SequenceBatch, in_turn
+from neuronio.surrogate.tasks.classify.pairs import ENCODING, build_classifier
 from neuronio.surrogate.tasks.classify.source import Facts, Source
 
 PACKAGES = ("torch", "numpy", "neuronio")
 DECIDING = ("torch", "numpy")
-FOLLOWS = ("inputs", "outputs", "step_ms", "signed")
 TASK = "classify"
+ABOUT = ("task", "bin_ms", "classes", "rows_per_label")
+"""What config.json says of the samples."""
 
 
 @dataclass(frozen=True)
@@ -67,18 +67,21 @@ def classifier_options(
     """Options of a model for sequences.
 
     Inputs, outputs, step width and signs follow from them, and the longest time constants, where
-    they are not given, from the longest of them.
+    they are not given, from the longest of them. Of samples of two sequences the outputs are an
+    encoding, of any width (`pairs.py`).
 
     Raises:
         NeuronIOError: an option is wrong, or says what follows from the data.
     """
-    if given := [key for key in FOLLOWS if key in values]:
+    of_data = {"inputs": facts.channels, "step_ms": facts.step_ms, "signed": False}
+    if facts.rows_per_label == 1:
+        of_data["outputs"] = facts.classes
+    if given := [key for key in of_data if key in values]:
         raise NeuronIOError(
             f"'{given[0]}' of model '{model}' follows from the data of {facts.task}; leave it out"
         )
-    of_data = {"inputs": facts.channels, "outputs": facts.classes, "step_ms": facts.step_ms}
     reach = FAMILIES[model].options.reaching(facts.steps, facts.step_ms)
-    return sized_options(model, size, {**reach, **values, **of_data, "signed": False})
+    return sized_options(model, size, {"outputs": ENCODING, **reach, **values, **of_data})
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,10 @@ def fit_classifier(spec: ClassifierSpec, *, progress: Report = silent) -> dict[s
 
 def _fit(spec: ClassifierSpec, config: dict[str, Any], progress: Report) -> dict[str, Any]:
     t = spec.training
-    model = build_model(spec.model, spec.options, seed=spec.seed).to(t.device)
+    about = spec.train.about
+    model = build_classifier(
+        spec.model, spec.options, about.rows_per_label, about.classes, seed=spec.seed
+    ).to(t.device)
     kind = torch.optim.Adam if t.optimizer == "adam" else torch.optim.Adamax
     optimizer = kind(model.parameters(), lr=t.learning_rate)
     per_epoch = -(-len(spec.train) // t.batch_size)  # the last step may have fewer samples
@@ -218,12 +224,18 @@ def _check(spec: ClassifierSpec) -> None:
     check_device(spec.training.device)
     if spec.seed < 0:
         raise NeuronIOError(f"seed is {spec.seed}; give 0 or more")
-    for source in (spec.train, spec.valid):
-        about, options = source.about, spec.options
-        where = f"{about.task}, {about.split}"
-        refuse_pairs(about)
-        wanted: dict[str, float] = {"inputs": about.channels, "outputs": about.classes}
+    train, valid = spec.train.about, spec.valid.about
+    for key in ("rows_per_label", "classes"):
+        if getattr(valid, key) != getattr(train, key):
+            raise NeuronIOError(
+                f"{valid.task}, {valid.split}: {key} is {getattr(valid, key)}, but of the training "
+                f"samples it is {getattr(train, key)}; give samples of one kind"
+            )
+    for about in (train, valid):
+        options, where = spec.options, f"{about.task}, {about.split}"
+        wanted: dict[str, float] = {"inputs": about.channels}
         wanted |= {"signed": False, "step_ms": about.bin_ms or 1.0}
+        wanted |= {"outputs": about.classes} if about.rows_per_label == 1 else {}
         for key, value in wanted.items():
             if getattr(options, key) != value:
                 raise NeuronIOError(
@@ -235,26 +247,13 @@ def _check(spec: ClassifierSpec) -> None:
         )
 
 
-def refuse_pairs(about: About) -> None:
-    """Refuse samples of several sequences, which no model here takes.
-
-    Raises:
-        NeuronIOError: they are.
-    """
-    if about.rows_per_label != 1:
-        raise NeuronIOError(
-            f"{about.task}, {about.split}: a sample has {about.rows_per_label} sequences, but only "
-            "samples of one can be fitted to"
-        )
-
-
 def _claim(spec: ClassifierSpec) -> dict[str, Any]:
     options = option_values(spec.options)
     data = {split: getattr(spec, split).name() for split in ("train", "valid")}
     document = {
         "format": 1,
         "task": TASK,
-        "about": {"task": spec.train.about.task, "bin_ms": spec.train.about.bin_ms},
+        "about": {key: getattr(spec.train.about, key) for key in ABOUT},
         "model": spec.model,
         "size": spec.options.size,
         "options": options,

@@ -29,7 +29,7 @@ class Source(Protocol):
         """Samples of an epoch."""
 
     def lengths(self, epoch: int) -> np.ndarray:
-        """Steps of each sample of an epoch, (S,)."""
+        """Steps of each sample of an epoch, of its longest row, (S,)."""
 
     def rows(self, indices: Sequence[int] | np.ndarray, epoch: int) -> Rows:
         """Some samples of an epoch."""
@@ -51,6 +51,7 @@ class Facts:
         step_ms: width of a step, 1 without a clock.
         steps: of the longest.
         events: of a step, about.
+        rows_per_label: rows of a sample.
     """
 
     task: str
@@ -59,12 +60,20 @@ class Facts:
     step_ms: float
     steps: int
     events: float = field(default=1.0, compare=False)
+    rows_per_label: int = 1
 
     @classmethod
     def of(cls, source: Source) -> Facts:
         """Those of a source."""
         about, steps = source.about, int(source.lengths(0).max())
-        return cls(about.task, about.channels, about.classes, about.bin_ms or 1.0, steps)
+        return cls(
+            about.task,
+            about.channels,
+            about.classes,
+            about.bin_ms or 1.0,
+            steps,
+            rows_per_label=about.rows_per_label,
+        )
 
 
 @dataclass(frozen=True)
@@ -91,17 +100,17 @@ class FixedSource:
         return len(self.set)
 
     def lengths(self, epoch: int) -> np.ndarray:
-        """Steps of each sample."""
-        return self.set.length
+        """Steps of each sample, of its longest row."""
+        return self.set.length.reshape(len(self), -1).max(axis=1)
 
     def rows(self, indices: Sequence[int] | np.ndarray, epoch: int) -> Rows:
         """Some samples."""
         return self.set.rows(indices)
 
     def groups(self) -> np.ndarray:
-        """The set's groups; without them each sample is one."""
-        group = self.set.group
-        return np.arange(len(self))[:, None] if group is None else group[:, None]
+        """The set's groups, of each row; without them each sample is one."""
+        group = np.arange(len(self)) if self.set.group is None else self.set.group
+        return group.reshape(len(self), -1)
 
     def name(self) -> str:
         """Checksum of the content."""

@@ -32,6 +32,7 @@ from neuronio.data.digits.making import (
 from neuronio.data.digits.shd import CHANNELS, KEYS
 from neuronio.data.digits.voices import SyntheticDigits, draw_take, generator
 from neuronio.data.fetch import fetch, sources
+from neuronio.data.sequence_draw import drawn_samples
 from neuronio.data.sequences import SPLITS
 from neuronio.errors import NeuronIOError
 from neuronio.progress import Report
@@ -167,9 +168,8 @@ class Spoken:
         if self.adding:
             return Pairs(found, seed, samples)
         self._check_enough(len(found), split, samples)
-        # Files may be in the order of their digits.
-        drawn = np.random.default_rng([seed, SPLITS.index(split)]).permutation(len(found))
-        return FixedSource(found.select(np.sort(drawn[:samples])))
+        taken = drawn_samples(len(found), samples, seed, split)
+        return FixedSource(found.select(np.flatnonzero(taken)))
 
     def _check_enough(self, there: int, split: str, wanted: int) -> None:
         if wanted > there:
