@@ -36,7 +36,7 @@ DRAWS = 1.4
 TRIAL_RUN_MS = 1000
 # Jobs of every run beside shards, fits and evaluations: manifest, quality, report, what is current.
 OTHERS = 4
-# What a job takes that does little, in times of what Python takes to load what it needs: measured on
+# What a job takes that does little, by what Python takes to load what it needs: measured on
 # config/smoke.yaml, with the planning and the report of the run.
 JOB_LOADS = 2.5
 STEPS = 4

@@ -248,6 +248,22 @@ def test_of_a_wrong_option_the_cost_says_nothing_as_planning_does(monkeypatch, c
     assert capsys.readouterr().out == ""
 
 
+def test_the_environment_of_another_clone_is_installed_anew(tmp_path):
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    ready = tmp_path / ".venv" / ".installed"
+    ready.parent.mkdir()
+
+    def would_do():
+        make = ["make", "--dry-run", str(ready.relative_to(tmp_path))]
+        return subprocess.run(make, cwd=tmp_path, capture_output=True, text=True).stdout
+
+    ready.write_text("/where/it/was\n")
+    assert "rm -rf .venv" in would_do()
+    ready.write_text(f"{tmp_path}\n")
+    assert "is up to date" in would_do()
+
+
 def test_another_scale_has_results_of_its_own():
     scaled = load_script(ROOT / "workflow" / "run.py").scaled
     assert scaled(merged([SMOKE]), None) == {}
