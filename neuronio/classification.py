@@ -17,7 +17,11 @@ class ClassifierTraining(Section):
 
     epochs: int = Field(10, ge=1, le=100_000, description="Passes over the training samples.")
     batch_size: int = Field(8, ge=1, le=4096, description="Sequences in a step.")
-    optimizer: Literal["adam", "adamax"] = Field("adamax", description="The optimiser.")
+    optimizer: Literal["adam", "adamax", "soap"] = Field(
+        "adamax",
+        description="Adam, Adamax, or SOAP: Adam in a basis that turns with the gradients "
+        "(docs/training.md).",
+    )
     learning_rate: float = Field(
         5e-3, gt=0, le=0.1, description="Largest learning rate; it falls to 0 along a cosine."
     )

@@ -41,7 +41,7 @@ NOT_FITTED = {
     "chance": "chance",
     "mean_voltage": "a constant voltage",
 }
-OPTIMIZERS = {"adam": "Adam", "soap": "SOAP"}
+OPTIMIZERS = {"adam": "Adam", "adamax": "Adamax", "soap": "SOAP"}
 
 
 class Failed(str):

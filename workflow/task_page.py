@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from finish import ROOT, planned
-from page import bibtex, costs, image, missing, read_rows, rendered
+from page import OPTIMIZERS, bibtex, costs, image, missing, read_rows, rendered
 
 from neuronio.files import read_json, write_atomic
 from neuronio.long_horizon import LongHorizonConfig, TaskConfig
@@ -29,6 +29,7 @@ def write_task_page(results: Path, run: LongHorizonConfig) -> Path:
     page = rendered(
         "tasks.html.j2",
         run=run,
+        optimizer=OPTIMIZERS[run.training.optimizer],
         own_training=_own_training(run),
         **missing(run.leave_out),
         tasks=[

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from neuronio.classification import ClassifierEvaluation, ClassifierTraining
 from neuronio.data.sequences import About, SequenceSet
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_csv, read_json
+from neuronio.sections import validate
 from neuronio.surrogate.models import FAMILIES, build_model, nearest_size
 from neuronio.surrogate.tasks.classify import (
     ClassifierSpec,
@@ -28,7 +30,7 @@ from neuronio.surrogate.tasks.classify.batches import (
     sequence_batch,
 )
 from neuronio.surrogate.tasks.classify.evaluate import LEAST_GROUPS, blocks, scores
-from neuronio.surrogate.tasks.classify.fit import classifier_options, rate
+from neuronio.surrogate.tasks.classify.fit import OPTIMIZERS, classifier_options, rate
 from neuronio.surrogate.tasks.classify.table import summary_rows
 
 MEASURED = ("seconds", "data_wait_fraction")
@@ -127,7 +129,7 @@ class StopError(Exception):
     pass
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamax"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("model", ["elm", "lif_network"])
 def test_a_fit_stopped_at_a_validation_goes_on_as_if_it_were_not(make_spec, model, optimizer):
     def stop(done, total, detail):
@@ -143,6 +145,24 @@ def test_a_fit_stopped_at_a_validation_goes_on_as_if_it_were_not(make_spec, mode
     fit_classifier(broken)
     assert (whole.out / "best.pt").read_bytes() == (broken.out / "best.pt").read_bytes()
     assert history_without_clock(whole.out) == history_without_clock(broken.out)
+
+
+def test_every_optimiser_is_another_fit_and_learns_and_others_are_one_sentence(make_spec):
+    assert list(OPTIMIZERS) == list(
+        get_args(ClassifierTraining.model_fields["optimizer"].annotation)
+    )
+    train, weights = source("train", 256), set()
+    for optimizer in OPTIMIZERS:
+        spec = make_spec(optimizer, train=train, epochs=6, learning_rate=0.01, optimizer=optimizer)
+        assert fit_classifier(spec)["validation"]["accuracy"] > 0.6
+        weights.add((spec.out / "best.pt").read_bytes())
+    assert len(weights) == len(OPTIMIZERS)
+    with pytest.raises(NeuronIOError, match="optimizer is adam there and soap here"):
+        fit_classifier(
+            make_spec("adam", train=train, epochs=6, learning_rate=0.01, optimizer="soap")
+        )
+    with pytest.raises(NeuronIOError, match="'optimizer' is 'sope', but it should be 'adam', 'ad"):
+        validate(ClassifierTraining, {"optimizer": "sope"}, "training")
 
 
 def test_another_seed_or_smoothing_is_another_fit_and_speed_is_not(make_spec):

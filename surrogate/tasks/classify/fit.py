@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,12 +28,18 @@ from neuronio.surrogate.models import (
     option_values,
     sized_options,
 )
+from neuronio.surrogate.soap import Soap
 from neuronio.surrogate.tasks.classify.batches import BatchSampler, SequenceBatch, in_turn
 from neuronio.surrogate.tasks.classify.pairs import ENCODING, build_classifier
 from neuronio.surrogate.tasks.classify.source import Facts, Source
 
 PACKAGES = ("torch", "numpy", "neuronio")
 DECIDING = ("torch", "numpy")
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamax": torch.optim.Adamax,
+    "soap": Soap,
+}
 TASK = "classify"
 ABOUT = ("task", "bin_ms", "classes", "rows_per_label")
 """What config.json says of the samples."""
@@ -196,8 +202,7 @@ def _fit(spec: ClassifierSpec, config: dict[str, Any], progress: Report) -> dict
     model = build_classifier(
         spec.model, spec.options, about.rows_per_label, about.classes, seed=spec.seed
     ).to(t.device)
-    kind = torch.optim.Adam if t.optimizer == "adam" else torch.optim.Adamax
-    optimizer = kind(model.parameters(), lr=t.learning_rate)
+    optimizer = OPTIMIZERS[t.optimizer](model.parameters(), lr=t.learning_rate)
     per_epoch = -(-len(spec.train) // t.batch_size)  # the last step may have fewer samples
     steps = t.epochs * per_epoch
     schedule = Schedule(
