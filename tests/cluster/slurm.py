@@ -8,6 +8,7 @@ python tests/cluster/slurm.py install      slurm-wlm and munge, if they are not 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -190,8 +191,10 @@ def install() -> None:
     if os.geteuid() or not shutil.which("apt-get") or not missing():
         return
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    apt = ["apt-get", "-o", "Acquire::http::Timeout=30", "-o", "Acquire::Retries=1"]
     for command in (["update", "-qq"], ["install", "-y", "-qq", "slurm-wlm", "munge"]):
-        subprocess.run(["apt-get", *command], env=environment, check=False)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run([*apt, *command], env=environment, check=False, timeout=300)
 
 
 if __name__ == "__main__" and sys.argv[1:] == ["install"]:
