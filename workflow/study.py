@@ -100,13 +100,8 @@ def make(document: dict[str, Any], keeper: Keeper, rest: list[str]) -> int:
         for name in keeper.keep_finished(plan):
             print(f"Kept {name} in {keeper.folder}", flush=True)
 
-    command = [
-        sys.executable,
-        str(ROOT / "workflow" / "run.py"),
-        "--configfile",
-        str(config),
-        *rest,
-    ]
+    command = [sys.executable, str(ROOT / "workflow" / "run.py")]
+    command += ["--configfile", str(config), *rest]
     if is_dry(rest):
         code = subprocess.run(command).returncode
         config.unlink()

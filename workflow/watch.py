@@ -67,8 +67,8 @@ class Look:
         if not parts and self.steps:
             parts = [f"{self.steps[0]} of {self.steps[1]} jobs are done"]
         jobs = [n if s is None else f"{n} ({100 * s:.0f}%)" for n, s in self.shown()]
-        at_work = [f"at work: {', '.join(jobs)}"] if jobs else []
-        return "; ".join([", ".join(parts)] * bool(parts) + at_work) or "begun"
+        at_work = f"at work: {', '.join(jobs)}" if jobs else ""
+        return "; ".join(filter(None, [", ".join(parts), at_work])) or "begun"
 
     def shown(self) -> list[tuple[str, float | None]]:
         """The jobs at work that there is room for, and how many there are besides."""
