@@ -25,8 +25,9 @@ from torch.nn import functional
 
 from neuronio.data.trial import InputEvents
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models import build_model, sized_options
-from neuronio.surrogate.models.tcn import TcnOptions
+from neuronio.surrogate.families import sized_options
+from neuronio.surrogate.families.tcn import TcnOptions
+from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.recurrence import gated, reference
 
 SIZES = ((5, 8), (20, 8), (50, 8), (100, 8), (100, 32))

@@ -30,7 +30,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models import Surrogate, build_model, nearest_size, sized_options
+from neuronio.surrogate.families import nearest_size, sized_options
+from neuronio.surrogate.models.base import Surrogate
+from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.recurrence import reference
 
 CHANNELS, CLASSES, EVENTS_A_STEP, MEMORY_UNITS = 100, 10, 4, 100

@@ -24,7 +24,8 @@ import numpy as np
 import torch
 
 from neuronio.surrogate.compiled_step import fast_stepper
-from neuronio.surrogate.models import FAMILIES, build_model, sized_options
+from neuronio.surrogate.families import FAMILIES, sized_options
+from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.network import (
     CHUNK_MS,
     Connections,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from neuronio.files import write_atomic
 from neuronio.markdown import table, with_block
-from neuronio.surrogate.models import FAMILIES, build_model, sized_options
+from neuronio.surrogate.families import FAMILIES, sized_options
+from neuronio.surrogate.models.building import build_model
 
 PAGE = Path(__file__).resolve().with_suffix(".md")
 HEAD = ("model", "what it is", "source", "size", "parameters", "multiply-adds per ms", "state")

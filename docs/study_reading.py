@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from neuronio.surrogate.families import FAMILIES
 from neuronio.surrogate.figures.marks import label_words
-from neuronio.surrogate.models import FAMILIES
 from neuronio.surrogate.reference_scores import FLOOR_SOURCE
 
 Row = dict[str, Any]

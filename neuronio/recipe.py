@@ -40,7 +40,9 @@ CARRIERS = {
     f"{PACKAGE}.surrogate.device",
     f"{PACKAGE}.surrogate.streaming",
     # Every family is imported there; a fit names its own.
+    f"{PACKAGE}.surrogate.families",
     f"{PACKAGE}.surrogate.models",
+    f"{PACKAGE}.surrogate.recipes",
 }
 SOURCES = {".h", ".cpp", ".mod"}
 SOURCE_FOLDERS = (".", "builtin", "mod", "source")

@@ -18,9 +18,10 @@ from neuronio.sections import validate
 from neuronio.surrogate import comparison
 from neuronio.surrogate import evaluate as evaluation
 from neuronio.surrogate import train as training_loop
+from neuronio.surrogate.families import sized_options
 from neuronio.surrogate.fit_directory import FitSpec
 from neuronio.surrogate.fit_settings import fitted_options
-from neuronio.surrogate.models import build_model, sized_options
+from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.store import TrialStore, shard_paths
 from neuronio.training import TrainingConfig
 

@@ -12,17 +12,17 @@ from typing import Any
 
 from neuronio.config import EvaluationConfig
 from neuronio.errors import NeuronIOError
-from neuronio.recipe import code, made_with, module_of
+from neuronio.recipe import code, made_with
 from neuronio.surrogate.bootstrap import Resamples
 from neuronio.surrogate.device import check_device
-from neuronio.surrogate.fit_directory import PACKAGES
+from neuronio.surrogate.families import FAMILIES
 from neuronio.surrogate.inference import predictions
 from neuronio.surrogate.load import LoadedModel, load_model
 from neuronio.surrogate.measure import Measure
 from neuronio.surrogate.metrics import measures
-from neuronio.surrogate.models import FAMILIES
 from neuronio.surrogate.points import Predictions
 from neuronio.surrogate.protocol import Protocol
+from neuronio.surrogate.recipes import PACKAGES
 from neuronio.surrogate.scored import described, open_for, scored_trials, seen_in_fit
 from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.threshold import Threshold, threshold_for
@@ -62,7 +62,7 @@ def compare_fits(
         scored = described(store, trials, seen.spikes)
         told[side] = _side({"a": a, "b": b}[side], model, threshold, seen_in_fit(model, store))
     draws = Resamples.draw(len(trials), settings.bootstrap, settings.confidence, settings.seed)
-    families = (module_of(FAMILIES[model.name].model) for model in models.values())
+    families = (FAMILIES[model.name].module for model in models.values())
     return {
         "format": 1,
         **told,

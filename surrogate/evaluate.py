@@ -6,7 +6,7 @@ voltage clipped at -55 mV. Where a spike is called is the threshold's (threshold
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,48 +14,22 @@ import numpy as np
 from scipy.special import expit
 
 from neuronio.config import EvaluationConfig
-from neuronio.recipe import code, deciding_versions, made_with, module_of
+from neuronio.recipe import made_with
 from neuronio.surrogate.bootstrap import Resamples
 from neuronio.surrogate.detection_curves import detection_curves
 from neuronio.surrogate.device import check_device
-from neuronio.surrogate.fit_directory import PACKAGES
 from neuronio.surrogate.inference import predict_trials, predictions
 from neuronio.surrogate.legacy import legacy_scores
 from neuronio.surrogate.load import LoadedModel, load_model
 from neuronio.surrogate.matching import SpikeList
 from neuronio.surrogate.metrics import score
-from neuronio.surrogate.models import FAMILIES
 from neuronio.surrogate.points import Predictions
 from neuronio.surrogate.protocol import Protocol, SomaScale
+from neuronio.surrogate.recipes import PACKAGES, evaluation_code
 from neuronio.surrogate.reference_scores import reference_scores
 from neuronio.surrogate.scored import described, open_for, scored_trials, seen_in_fit
 from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.threshold import threshold_for
-
-DECIDING = ("torch", "numpy", "scipy", "scikit-learn")
-
-
-def evaluation_recipe(
-    model: str, fit: str, test: Mapping[str, Any], settings: EvaluationConfig
-) -> dict[str, Any]:
-    """Everything that decides an evaluation, as JSON.
-
-    Args:
-        model: family of the fit; fit: digest of its recipe.
-        test: what names the trials.
-    """
-    return {
-        "fit": fit,
-        "data": {"test": dict(test)},
-        "settings": settings.model_dump(mode="json"),
-        "packages": deciding_versions(DECIDING),
-        "code": evaluation_code(model),
-    }
-
-
-def evaluation_code(model: str) -> dict[str, str]:
-    """Hashes of the modules that score a model."""
-    return code("neuronio.surrogate.evaluate", module_of(FAMILIES[model].model))
 
 
 def evaluate(

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from neuronio.conventions import IGNORE_MS
 from neuronio.errors import NeuronIOError
-from neuronio.recipe import code, deciding_versions, made_with, module_of
+from neuronio.recipe import made_with
 from neuronio.surrogate.checkpoint import claimed
 from neuronio.surrogate.device import check_device
+from neuronio.surrogate.families import ModelOptions, option_values
 from neuronio.surrogate.further_targets import FurtherTargets, further_targets
 from neuronio.surrogate.inference import check_scored
-from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values
 from neuronio.surrogate.protocol import Protocol, SomaScale
+from neuronio.surrogate.recipes import PACKAGES, fit_recipe
 from neuronio.surrogate.store import TrialStore, trials_named
 from neuronio.surrogate.windows import WindowSampler
 from neuronio.training import TrainingConfig
-
-PACKAGES = ("torch", "numpy", "neuronio")
-DECIDING = ("torch", "numpy")
-# Settings that say how fast a fit is computed, not what: another value may go on with it.
-ONLY_SPEED = ("threads", "cache_mib", "device")
-# What a recipe says otherwise: a preset by its settings, the number of trials by their names.
-SAID_OTHERWISE = ("preset", "train_trials")
 
 
 @dataclass(frozen=True)
@@ -60,37 +53,6 @@ class FitSpec:
     def protocol(self) -> Protocol:
         """Who is validated on, and from when: ours."""
         return Protocol(self.ignore_ms)
-
-
-def fit_recipe(
-    model: str,
-    options: Mapping[str, Any],
-    seed: int,
-    training: TrainingConfig,
-    ignore_ms: int,
-    data: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Everything that decides a fit's weights, as JSON.
-
-    Args:
-        options: of the model, defaults included.
-        data: what names the training and the validation trials.
-    """
-    return {
-        "model": FAMILIES[model].name,
-        "options": dict(options),
-        "seed": seed,
-        "training": training.model_dump(mode="json", exclude={*ONLY_SPEED, *SAID_OTHERWISE}),
-        "ignore_ms": ignore_ms,
-        "data": dict(data),
-        "packages": deciding_versions(DECIDING),
-        "code": fit_code(model),
-    }
-
-
-def fit_code(model: str) -> dict[str, str]:
-    """Hashes of the modules that fit a model."""
-    return code("neuronio.surrogate.train", module_of(FAMILIES[model].model))
 
 
 def open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore, FurtherTargets | None]:

@@ -10,7 +10,7 @@ from neuronio.config import FitConfig, load_config
 from neuronio.conventions import IGNORE_MS
 from neuronio.errors import NeuronIOError
 from neuronio.sections import validate
-from neuronio.surrogate.models import FAMILIES, ModelOptions, sized_options
+from neuronio.surrogate.families import FAMILIES, ModelOptions, sized_options
 from neuronio.training import FOLLOWS, TrainingConfig, with_preset
 
 

@@ -20,11 +20,11 @@ from neuronio.data.trial import InputEvents
 from neuronio.errors import NeuronIOError
 from neuronio.recipe import code, made_with
 from neuronio.surrogate.evaluate import scores_of
-from neuronio.surrogate.fit_directory import PACKAGES
 from neuronio.surrogate.inference import check_scored
 from neuronio.surrogate.matching import spike_list
 from neuronio.surrogate.points import Predictions
 from neuronio.surrogate.protocol import Protocol, SomaScale
+from neuronio.surrogate.recipes import PACKAGES
 from neuronio.surrogate.reference_scores import FLOOR_SOURCE, without_model
 from neuronio.surrogate.scored import described
 from neuronio.surrogate.store import Trial, TrialStore

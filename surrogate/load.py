@@ -11,8 +11,10 @@ from neuronio.data.shard import TrialName
 from neuronio.errors import NeuronIOError
 from neuronio.recipe import digest
 from neuronio.surrogate.checkpoint import load_weights, read_record, read_tensors
+from neuronio.surrogate.families import option_values, parse_options
 from neuronio.surrogate.further_targets import FILE, FurtherTargets
-from neuronio.surrogate.models import Surrogate, build_model, option_values, parse_options
+from neuronio.surrogate.models.base import Surrogate
+from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.protocol import SomaScale
 from neuronio.surrogate.published import MODEL_NAME, is_published, load_published
 

@@ -29,7 +29,7 @@ from neuronio.surrogate.checkpoint import (
     save_checkpoint,
     write_tensors,
 )
-from neuronio.surrogate.models import Surrogate
+from neuronio.surrogate.models.base import Surrogate
 from neuronio.surrogate.prefetch import Prefetcher
 
 WORKERS = 1

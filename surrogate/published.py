@@ -10,7 +10,8 @@ import torch
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
 from neuronio.sections import validate
-from neuronio.surrogate.models.elm import BranchElmOptions, Elm, synapse_routing
+from neuronio.surrogate.families.elm import BranchElmOptions
+from neuronio.surrogate.models.elm import Elm, synapse_routing
 
 CONFIG_FILE = "model_config.json"
 STATE_FILE = "neuronio_best_model_state.pt"

@@ -9,8 +9,8 @@ from statistics import fmean
 from typing import Any
 
 from neuronio.errors import NeuronIOError
-from neuronio.surrogate.fit_directory import ONLY_SPEED, SAID_OTHERWISE
-from neuronio.surrogate.models import FAMILIES, option_values, parse_options
+from neuronio.surrogate.families import FAMILIES, option_values, parse_options
+from neuronio.surrogate.recipes import ONLY_SPEED, SAID_OTHERWISE
 from neuronio.surrogate.reference_scores import COSTS
 from neuronio.surrogate.store import trials_named
 

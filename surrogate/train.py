@@ -26,7 +26,8 @@ from neuronio.surrogate.inference import predictions
 from neuronio.surrogate.loop import Columns, Run, Schedule, finish, train
 from neuronio.surrogate.losses import surrogate_loss
 from neuronio.surrogate.matching import best_threshold
-from neuronio.surrogate.models import Surrogate, build_model
+from neuronio.surrogate.models.base import Surrogate
+from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.points import Predictions, point_scores
 from neuronio.surrogate.protocol import SomaScale
 from neuronio.surrogate.soap import Soap

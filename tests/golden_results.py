@@ -26,7 +26,7 @@ from neuronio.data.shard import SegmentTable, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.native import _cpu, compiler_version
 from neuronio.simulation.dataset import simulate_shard
-from neuronio.surrogate.models import parse_options
+from neuronio.surrogate.families import parse_options
 from neuronio.surrogate.train import FitSpec, fit
 from neuronio.training import TrainingConfig
 

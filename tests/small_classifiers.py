@@ -3,7 +3,8 @@
 import numpy as np
 
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models import FAMILIES, build_model, sized_options
+from neuronio.surrogate.families import FAMILIES, sized_options
+from neuronio.surrogate.models.building import build_model
 
 CHANNELS, CLASSES = 15, 7
 PAIRED = {"pooled_elm"}  # knows excitation and inhibition

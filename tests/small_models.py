@@ -7,7 +7,8 @@ import torch
 from neuronio.data.trial import InputEvents
 from neuronio.surrogate.device import threads_of_torch
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models import FAMILIES, build_model, sized_options
+from neuronio.surrogate.families import FAMILIES, sized_options
+from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.models.elm import Elm
 
 MODELS = list(FAMILIES)

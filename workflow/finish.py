@@ -51,10 +51,13 @@ def snakemake_command(configfiles: list[Path], folder: Path) -> list[str]:
 def planned(run: AnyRun) -> Any:
     """The plan of a configuration, whose paths are relative to what `results` lies in."""
     sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
-    from plan import Plan
+    if isinstance(run, RunConfig):
+        from plan import Plan
+
+        return Plan(run)
     from task_plan import TaskPlan
 
-    return Plan(run) if isinstance(run, RunConfig) else TaskPlan(run)
+    return TaskPlan(run)
 
 
 def finish(command: list[str], run: AnyRun, folder: Path) -> int:

@@ -22,8 +22,8 @@ from plan import FIGURES, FLOOR, asked_fits
 from neuronio.config import RunConfig, Variant
 from neuronio.files import read_json, write_atomic
 from neuronio.simulation.cell_spec import CellSpec, load_cell
+from neuronio.surrogate.families import FAMILIES
 from neuronio.surrogate.figures.marks import bracketed
-from neuronio.surrogate.models import FAMILIES
 from neuronio.surrogate.protocol import Protocol
 
 TEMPLATES = ROOT / "workflow" / "report"

@@ -14,7 +14,7 @@ from neuronio.config import RunConfig
 from neuronio.long_horizon import LongHorizonConfig
 from neuronio.sections import Section
 from neuronio.simulation.inputs.generators import GENERATORS
-from neuronio.surrogate.models import FAMILIES
+from neuronio.surrogate.families import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"

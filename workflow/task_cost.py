@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from neuronio.classification import ClassifierTraining
 from neuronio.data.sequences import About, SequenceSet
-from neuronio.surrogate.models import option_values
+from neuronio.surrogate.families import option_values
 from neuronio.surrogate.tasks.classify.batches import BatchSampler
 from neuronio.surrogate.tasks.classify.data import TaskData
 from neuronio.surrogate.tasks.classify.pairs import build_classifier

@@ -129,7 +129,8 @@ def count(
     ] = False,
 ) -> None:
     """Count a model's parameters, multiply-adds per ms and state, or list the models there are."""
-    from neuronio.surrogate.models import build_model, sized_options
+    from neuronio.surrogate.families import sized_options
+    from neuronio.surrogate.models.building import build_model
 
     if model is None:
         if size is not None or options:
@@ -151,7 +152,7 @@ def count(
 
 def model_lines() -> Iterator[str]:
     """Every model with its options, for a terminal."""
-    from neuronio.surrogate.models import FAMILIES
+    from neuronio.surrogate.families import FAMILIES
 
     for name in FAMILIES:
         family = FAMILIES[name]

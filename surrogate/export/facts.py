@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from neuronio.recipe import digest, package_versions
+from neuronio.surrogate.families import FAMILIES
 from neuronio.surrogate.load import LoadedModel
-from neuronio.surrogate.models import FAMILIES
 from neuronio.surrogate.protocol import SomaScale
 
 PACKAGES = ("neuronio", "torch")

@@ -11,8 +11,8 @@ import numpy as np
 
 from neuronio.surrogate.elm_step import ElmStep, elm_step
 from neuronio.surrogate.export.facts import facts
+from neuronio.surrogate.families import FAMILIES
 from neuronio.surrogate.load import LoadedModel
-from neuronio.surrogate.models import FAMILIES
 from neuronio.surrogate.protocol import SomaScale
 
 WIDTH = 100

@@ -14,7 +14,7 @@ from torch import nn
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.export.facts import facts
 from neuronio.surrogate.load import LoadedModel
-from neuronio.surrogate.models import Surrogate
+from neuronio.surrogate.models.base import Surrogate
 
 # Of the operators; the highest that the runtimes of 2025 know.
 OPSET = 20

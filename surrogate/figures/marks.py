@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from neuronio.errors import NeuronIOError
-from neuronio.surrogate.models import FAMILIES
+from neuronio.surrogate.families import FAMILIES
 
 Row = dict[str, Any]
 FILLS: tuple[Any, ...] = ("full", "none", "left", "bottom", "right", "top")

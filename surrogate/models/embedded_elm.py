@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field
 from torch import nn
 
 from neuronio.surrogate import recurrence
-from neuronio.surrogate.models.elm import Elm, ElmOptions
-from neuronio.surrogate.models.registry import surrogate
+from neuronio.surrogate.models.elm import Elm
 
 
-class EmbeddedElmOptions(ElmOptions):
-    """ELM neuron whose branches every input reaches, each with a weight of its own."""
-
-    embedding: int = Field(
-        32, ge=1, description="Branches, to each of which an event adds a learned number."
-    )
-
-
-@surrogate(
-    "elm_embedded",
-    options=EmbeddedElmOptions,
-    label="ELM, embedded inputs",
-    marker="8",
-    colour="#0A4F8F",
-)
 class EmbeddedElm(Elm):
     """ELM neuron behind an embedding: an event adds its input's learned vector to the branches.
 

@@ -6,31 +6,18 @@ from abc import abstractmethod
 from typing import ClassVar
 
 import torch
-from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
 from neuronio.surrogate import recurrence
 from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.families.lif import LifOptions
 from neuronio.surrogate.models.base import State, Surrogate
-from neuronio.surrogate.models.filters import FilterBank, FilterOptions
-from neuronio.surrogate.models.registry import surrogate
+from neuronio.surrogate.models.filters import FilterBank
 
 INITIAL_TAU_MS = 10.0
 INITIAL_COUPLING = 1.0
 INITIAL_LOGIT_GAIN = 5.0
-
-
-class LifOptions(FilterOptions):
-    """Leaky integrate-and-fire neuron with learned synaptic weights and a surrogate gradient."""
-
-    filters: int = Field(2, ge=1, description="Number of time constants.")
-    surrogate_slope: float = Field(
-        5.0,
-        gt=0,
-        allow_inf_nan=False,
-        description="Steepness of the derivative that stands in for the spike's.",
-    )
 
 
 class Lif(Surrogate):
@@ -113,9 +100,6 @@ class Lif(Surrogate):
         return self.bank.count_multiply_adds() + k * k + k + 1 + self.options.outputs
 
 
-@surrogate(
-    "lif", options=LifOptions, label="leaky integrate-and-fire", marker="X", colour="#CC79A7"
-)
 class LeakyIntegrateAndFire(Lif):
     """A soma alone: A = exp(-step / tau)."""
 
@@ -126,7 +110,6 @@ class LeakyIntegrateAndFire(Lif):
         return torch.exp(-self._rate())[:, None]
 
 
-@surrogate("lif2", options=LifOptions, label="two-compartment LIF", marker="x", colour="#7A2E5D")
 class TwoCompartmentLif(Lif):
     """A soma that spikes and a passive dendrite, which a spike does not reset.
 

@@ -6,14 +6,13 @@ import torch
 from torch import nn
 
 from neuronio.surrogate.events import EventBatch
+from neuronio.surrogate.families.filters import FilterOptions
 from neuronio.surrogate.models.base import State, Surrogate
-from neuronio.surrogate.models.filters import FilterBank, FilterOptions
-from neuronio.surrogate.models.registry import surrogate
+from neuronio.surrogate.models.filters import FilterBank
 
 INITIAL_RANGE = 4.0
 
 
-@surrogate("linear", options=FilterOptions, label="linear-nonlinear", marker="*", colour="#E69F00")
 class LinearNonlinear(Surrogate):
     """Filtered inputs summed linearly, one sum for each output, and a sigmoid of the sum.
 

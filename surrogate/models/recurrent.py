@@ -5,34 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import torch
-from pydantic import Field
 from torch import nn
 
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models.base import ModelOptions, ReadoutSurrogate, State
-from neuronio.surrogate.models.registry import surrogate
+from neuronio.surrogate.families.recurrent import ChronoOptions, RecurrentOptions
+from neuronio.surrogate.models.base import ReadoutSurrogate, State
 from neuronio.surrogate.recurrence import event_convolution, gated
-
-
-class RecurrentOptions(ModelOptions):
-    """Recurrent layers on the input spikes."""
-
-    hidden: int = Field(64, ge=1, description="Units of a layer.")
-    layers: int = Field(1, ge=1, le=100, description="Number of layers.")
-    size_field: ClassVar[str] = "hidden"
-
-
-class ChronoOptions(RecurrentOptions):
-    """Recurrent layers whose gates begin open for as long as dependencies may be."""
-
-    longest: int = Field(
-        1000, ge=3, description="T, the longest dependency that the gates begin open for, steps."
-    )
-
-    @classmethod
-    def reaching(cls, steps: int, step_ms: float) -> dict[str, Any]:
-        """T, all the steps."""
-        return {"longest": max(steps, 3)}
 
 
 class Recurrent(ReadoutSurrogate):
@@ -78,7 +56,6 @@ class Recurrent(ReadoutSurrogate):
         return weights + 3 * self.options.layers * self.options.hidden
 
 
-@surrogate("lstm", options=RecurrentOptions, label="LSTM", marker="^", colour="#009E73")
 class Lstm(Recurrent):
     """Long short-term memory."""
 
@@ -100,7 +77,6 @@ class Lstm(Recurrent):
         return self.readout(x), (torch.stack(outputs, 1), torch.stack(cells, 1))
 
 
-@surrogate("chrono_lstm", options=ChronoOptions, label="chrono LSTM", marker="<", colour="#66C2A5")
 class ChronoLstm(Lstm):
     """An LSTM: forget gates begin with biases ln U(1, T - 1), input gates with minus those.
 
@@ -117,7 +93,6 @@ class ChronoLstm(Lstm):
                 getattr(self.layers, f"bias_hh_l{layer}").unflatten(0, (4, -1))[:2] = 0.0
 
 
-@surrogate("gru", options=RecurrentOptions, label="GRU", marker="v", colour="#00583F")
 class Gru(Recurrent):
     """Gated recurrent units."""
 

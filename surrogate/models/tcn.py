@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
-from pydantic import Field, model_validator
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
 from neuronio.surrogate import recurrence
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models.base import ModelOptions, Numbers, State, Surrogate
-from neuronio.surrogate.models.registry import surrogate
-
-
-class TcnOptions(ModelOptions):
-    """Causal convolutions without residuals (Beniaguev et al. 2021)."""
-
-    width: int = Field(128, ge=1, description="Channels of every layer, unless `channels` is set.")
-    depth: int = Field(7, ge=1, le=100, description="Number of layers.")
-    kernels: Numbers = Field(
-        (45, 19),
-        min_length=1,
-        description="Kernel length of each layer, ms; the last one holds for all further layers.",
-    )
-    channels: Numbers = Field((), description="Channels of each layer, likewise.")
-    size_field: ClassVar[str] = "width"
-
-    @model_validator(mode="after")
-    def _not_too_many(self) -> TcnOptions:
-        for name in ("kernels", "channels"):
-            if (found := len(getattr(self, name))) > self.depth:
-                raise ValueError(f"{name} has {found} numbers, but depth is {self.depth}")
-        return self
-
-    def layers(self) -> list[tuple[int, int]]:
-        """(channels, kernel) of each layer."""
-        channels = self.channels or (self.width,)
-        return [
-            (channels[min(i, len(channels) - 1)], self.kernels[min(i, len(self.kernels) - 1)])
-            for i in range(self.depth)
-        ]
-
-
-class ResidualTcnOptions(ModelOptions):
-    """Dilated causal convolutions with residual blocks (Bai et al. 2018, arXiv 1803.01271)."""
-
-    width: int = Field(64, ge=1, description="Channels.")
-    depth: int = Field(
-        6, ge=1, le=16, description="Residual blocks; block i has two convolutions dilated 2**i."
-    )
-    kernel: int = Field(3, ge=2, description="Kernel length, taps.")
-    size_field: ClassVar[str] = "width"
+from neuronio.surrogate.families.tcn import ResidualTcnOptions, TcnOptions
+from neuronio.surrogate.models.base import State, Surrogate
 
 
 class EventConvolution(nn.Module):
@@ -129,7 +88,6 @@ def over_channels(norm: nn.BatchNorm1d, x_btc: torch.Tensor) -> torch.Tensor:
     return norm(x_btc.flatten(0, 1)).view_as(x_btc)
 
 
-@surrogate("tcn", options=TcnOptions, label="TCN", marker="s", colour="#D55E00")
 class Tcn(Surrogate):
     """Causal convolutions, ReLU and batch norm each, two 1x1 heads (Beniaguev et al. 2021)."""
 
@@ -201,9 +159,6 @@ class ResidualBlock(nn.Module):
         return functional.relu(out_btc + x_btc)
 
 
-@surrogate(
-    "tcn_residual", options=ResidualTcnOptions, label="residual TCN", marker="P", colour="#8A3A00"
-)
 class ResidualTcn(Surrogate):
     """Dilated residual blocks after a first layer on the spikes (Bai et al. 2018).
 

@@ -8,7 +8,8 @@ from test_scans import membrane_arguments, normal, rotation_arguments
 
 from neuronio import native
 from neuronio.surrogate.compiled_step import CompiledElm
-from neuronio.surrogate.models import build_model, sized_options
+from neuronio.surrogate.families import sized_options
+from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.recurrence import compiled
 
 # rows, duration, units, hidden units, inputs
@@ -58,6 +59,8 @@ def main():
 
 
 if __name__ == "__main__":
+    # Compiled in half the time, and no other accesses.
+    native.DEFAULT_FLAGS = tuple("-O1" if f == "-O3" else f for f in native.DEFAULT_FLAGS)
     native.WISHED_FLAGS += ("-fsanitize=address", "-fno-omit-frame-pointer")
     main()
     print("every kernel kept within its arrays")

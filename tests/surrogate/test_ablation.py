@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from neuronio.config import EvaluationConfig
-from neuronio.surrogate.ablation import PAIRED, mean_measure, paired
 from neuronio.surrogate.comparison import compare_fits
 from neuronio.surrogate.detection_curves import FALSE_RATES, RECALLS, detection_curves
 from neuronio.surrogate.evaluate import evaluate
+from neuronio.surrogate.families import parse_options
 from neuronio.surrogate.measure import Measure
-from neuronio.surrogate.models import parse_options
+from neuronio.surrogate.paired import PAIRED, mean_measure, paired
 from neuronio.surrogate.points import Predictions
 from neuronio.surrogate.train import FitSpec, fit
 from neuronio.training import TrainingConfig

@@ -14,7 +14,8 @@ from neuronio.data.sequences import About, SequenceSet
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_csv, read_json
 from neuronio.sections import validate
-from neuronio.surrogate.models import FAMILIES, build_model, nearest_size
+from neuronio.surrogate.families import FAMILIES, nearest_size
+from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.tasks.classify import (
     ClassifierSpec,
     Facts,

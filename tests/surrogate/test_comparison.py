@@ -11,8 +11,8 @@ from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.comparison import compare_fits
 from neuronio.surrogate.evaluate import evaluate
+from neuronio.surrogate.families import sized_options
 from neuronio.surrogate.load import load_model
-from neuronio.surrogate.models import sized_options
 from neuronio.surrogate.score_words import LABELS, difference_lines
 from neuronio.surrogate.threshold import FROM_FIT, FROM_GIVEN
 from neuronio.surrogate.train import FitSpec, fit

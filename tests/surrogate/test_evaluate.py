@@ -11,10 +11,10 @@ from neuronio.data.shard import SegmentTable, Shard, write_shard
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.evaluate import evaluate, predict_one
+from neuronio.surrogate.families import sized_options
 from neuronio.surrogate.figures.scales import scored_words
 from neuronio.surrogate.inference import predict_trials, predictions
 from neuronio.surrogate.load import load_model
-from neuronio.surrogate.models import sized_options
 from neuronio.surrogate.protocol import Protocol
 from neuronio.surrogate.results_table import table_rows
 from neuronio.surrogate.score_words import LABELS, headline

@@ -8,6 +8,7 @@ from neuronio.data.reference import published_surrogates
 from neuronio.drawing import save_figure
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.ablation import APART, apart
+from neuronio.surrogate.families import FAMILIES, option_values, sized_options
 from neuronio.surrogate.figures.ablation import ablation_figure
 from neuronio.surrogate.figures.accuracy import COSTS, accuracy_figure
 from neuronio.surrogate.figures.curves import curves_figure
@@ -16,7 +17,6 @@ from neuronio.surrogate.figures.learning import learning_figure
 from neuronio.surrogate.figures.marks import fit_words, representatives
 from neuronio.surrogate.figures.scales import scored_words
 from neuronio.surrogate.figures.traces import traces_figure
-from neuronio.surrogate.models import FAMILIES, option_values, sized_options
 from neuronio.surrogate.results_table import read_evaluations, table_rows, write_table
 from neuronio.surrogate.summary import summary_rows
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from neuronio.surrogate.models import build_model
-from neuronio.surrogate.models.recurrent import RecurrentOptions
+from neuronio.surrogate.families.recurrent import RecurrentOptions
+from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.recurrence import compiled, gated, reference
 
 GATES = {"lstm": 4, "gru": 3}

@@ -209,7 +209,7 @@ def test_average_precision_of_rare_spikes_is_covered():
     truth = point_scores(uneven(rng, 20_000))["average_precision"]
     hits, repeats = 0, 120
     for repeat in range(repeats):
-        p, draws = uneven(rng, 64), Resamples.draw(64, 400, 0.95, seed=repeat)
+        p, draws = uneven(rng, 64), Resamples.draw(64, 200, 0.95, seed=repeat)
         entry = score(p, None, draws)["average_precision"]
         hits += entry["low"] <= truth <= entry["high"]
     assert 0.86 <= hits / repeats <= 0.99

@@ -3,7 +3,8 @@
 import importlib.util
 from pathlib import Path
 
-from neuronio.surrogate.models import FAMILIES, ModelOptions, Surrogate
+from neuronio.surrogate.families import FAMILIES, ModelOptions
+from neuronio.surrogate.models.base import Surrogate
 
 DOCS = Path(__file__).parents[2] / "docs"
 spec = importlib.util.spec_from_file_location("model_table", DOCS / "models.py")

@@ -10,16 +10,11 @@ from neuronio.data.trial import InputEvents
 from neuronio.errors import NeuronIOError
 from neuronio.sections import key_values
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models import (
-    FAMILIES,
-    Surrogate,
-    build_model,
-    option_values,
-    parse_options,
-    sized_options,
-)
-from neuronio.surrogate.models.elm import BranchElmOptions
-from neuronio.surrogate.models.tcn import TcnOptions
+from neuronio.surrogate.families import FAMILIES, option_values, parse_options, sized_options
+from neuronio.surrogate.families.elm import BranchElmOptions
+from neuronio.surrogate.families.tcn import TcnOptions
+from neuronio.surrogate.models.base import Surrogate
+from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.recurrence import BAND, reference
 
 SEGMENTS = 30

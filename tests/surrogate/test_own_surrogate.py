@@ -14,8 +14,8 @@ from neuronio import registry
 from neuronio.command.app import main
 from neuronio.errors import NeuronIOError
 from neuronio.registry import Registry
+from neuronio.surrogate.families import FAMILIES
 from neuronio.surrogate.figures.accuracy import accuracy_figure
-from neuronio.surrogate.models import FAMILIES
 
 TOY = f"{Path(__file__).with_name('toy_surrogate.py')}:toy"
 

@@ -11,7 +11,7 @@ from small_classifiers import CLASSES, MODELS, batch_of, small_options
 from neuronio.classification import ClassifierEvaluation, ClassifierTraining
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
-from neuronio.surrogate.models import build_model
+from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.tasks.classify import (
     ClassifierSpec,
     Facts,

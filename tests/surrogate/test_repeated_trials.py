@@ -8,8 +8,8 @@ from neuronio.config import EvaluationConfig
 from neuronio.data.shard import Shard, write_shard
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.evaluate import evaluate
+from neuronio.surrogate.families import sized_options
 from neuronio.surrogate.load import load_model
-from neuronio.surrogate.models import sized_options
 from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.train import FitSpec, fit
 from neuronio.training import TrainingConfig

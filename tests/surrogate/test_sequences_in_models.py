@@ -10,7 +10,8 @@ from small_classifiers import CHANNELS, CLASSES, MODELS, batch_of, classifier
 
 from neuronio.errors import NeuronIOError
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models import FAMILIES, build_model, parse_options
+from neuronio.surrogate.families import FAMILIES, parse_options
+from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.recurrence import compiled, reference
 
 TIMED = ["elm", "branch_elm_v2", "elm_embedded", "linear", "lif", "lif2", "lif_network", "ssm"]
@@ -156,7 +157,8 @@ LONG = """
 import resource
 import numpy as np, torch
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models import build_model, sized_options
+from neuronio.surrogate.families import sized_options
+from neuronio.surrogate.models.building import build_model
 steps, rows = 16_384, 16
 options = {"inputs": 1, "outputs": 2, "signed": False, "recompute": True, "tau_max_ms": 16384.0}
 model = build_model("elm", sized_options("elm", 100, options))

@@ -13,10 +13,11 @@ import torch
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_csv, read_json
-from neuronio.surrogate import fit_directory, inference
+from neuronio.surrogate import inference, recipes
 from neuronio.surrogate.checkpoint import copy_state, read_tensors
 from neuronio.surrogate.device import threads_of_torch
-from neuronio.surrogate.models import build_model, sized_options
+from neuronio.surrogate.families import sized_options
+from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.store import TrialStore, trials_named
 from neuronio.surrogate.train import FitSpec, fit, learning_rate, start_at_means
 from neuronio.training import TrainingConfig
@@ -100,7 +101,7 @@ RUN = """
 import sys
 from pathlib import Path
 from neuronio.training import TrainingConfig
-from neuronio.surrogate.models import sized_options
+from neuronio.surrogate.families import sized_options
 from neuronio.surrogate.train import FitSpec, fit
 train, valid, out = map(Path, sys.argv[1:])
 options = sized_options("tcn", 4, {"inputs": 12, "depth": 2, "kernels": (5, 3)})
@@ -201,14 +202,14 @@ def test_a_fit_of_another_model_or_of_no_known_recipe_is_refused(make_spec):
 
 def test_a_fit_does_not_go_on_with_other_code_or_versions(make_spec, monkeypatch):
     fit(make_spec())
-    now = fit_directory.fit_code("branch_elm")
+    now = recipes.fit_code("branch_elm")
     edited = now | {"neuronio.surrogate.losses": "0" * 16}
-    monkeypatch.setattr(fit_directory, "fit_code", lambda model: edited)
+    monkeypatch.setattr(recipes, "fit_code", lambda model: edited)
     with pytest.raises(NeuronIOError, match=r"code\.neuronio\.surrogate\.losses differs"):
         fit(make_spec())
-    monkeypatch.setattr(fit_directory, "fit_code", lambda model: now)
-    versions = fit_directory.deciding_versions(("torch", "numpy")) | {"torch": "1.0"}
-    monkeypatch.setattr(fit_directory, "deciding_versions", lambda names: versions)
+    monkeypatch.setattr(recipes, "fit_code", lambda model: now)
+    versions = recipes.deciding_versions(("torch", "numpy")) | {"torch": "1.0"}
+    monkeypatch.setattr(recipes, "deciding_versions", lambda names: versions)
     with pytest.raises(NeuronIOError, match=r"packages\.torch differs"):
         fit(make_spec())
 

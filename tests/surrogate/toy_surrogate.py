@@ -6,8 +6,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from neuronio.surrogate.models.base import ModelOptions, State, Surrogate
-from neuronio.surrogate.models.registry import surrogate
+from neuronio.surrogate.models import ModelOptions, State, Surrogate, surrogate
 
 
 class ToyOptions(ModelOptions):

@@ -15,7 +15,7 @@ BROKEN = """
 import sys
 sys.path.insert(0, {folder!r})
 from toy_surrogate import Toy, ToyOptions
-from neuronio.surrogate.models.registry import surrogate
+from neuronio.surrogate.models import surrogate
 
 @surrogate("broken", options=ToyOptions, label="Broken", marker="d", colour="#666666")
 class Broken(Toy):

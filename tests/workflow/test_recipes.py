@@ -183,7 +183,7 @@ EDITS = {
     ),
     "one model": (text("surrogate/models/tcn.py"), {"fit": 1, "evaluate": 1, **SHOWN}),
     "the figures": (text("surrogate/figures/accuracy.py"), SHOWN),
-    "how differences are taken": (text("surrogate/ablation.py"), {}),
+    "how differences are taken": (text("surrogate/paired.py"), {}),
     "the report's script": (text("workflow/scripts/report.py"), SHOWN),
     "the quality report": (text("simulation/quality.py"), {"quality": 1, "current": 1}),
     "a MOD file": (text("simulation/mod/Ih.mod", "\n: edited\n"), COMPILED),

@@ -9,9 +9,10 @@ import pytest
 import yaml
 from cost import tasks_cost
 from made_up_published import retrieval, text
+from plan import plan_of
 from running import ROOT, run
 from task_cost import row_step_s
-from task_plan import TaskPlan, plan_of
+from task_plan import TaskPlan
 
 from neuronio.errors import NeuronIOError
 from neuronio.long_horizon import validate_long_horizon
@@ -39,7 +40,7 @@ def changed_task(**changes):
 
 
 def test_models_without_a_size_have_most_nearly_the_asked_number_of_parameters():
-    from neuronio.surrogate.models import build_model
+    from neuronio.surrogate.models.building import build_model
 
     asked = plan().asked
     assert len(asked) == 4

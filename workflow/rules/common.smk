@@ -14,7 +14,7 @@ from neuronio.simulation.inputs.splits import SPLITS
 
 WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 sys.path[:0] = [str(WORKFLOW), str(WORKFLOW / "scripts")]
-from task_plan import FIGURES as TASK_FIGURES, TaskPlan, plan_of
+from plan import Plan, plan_of
 
 from neuronio.surrogate.protocol import Protocol
 

@@ -1,5 +1,7 @@
 """Long-horizon tasks: sequences -> fits -> evaluations -> table, figures, report."""
 
+from task_plan import FIGURES as TASK_FIGURES
+
 
 wildcard_constraints:
     sequences="|".join(PLAN.sequences),

@@ -7,7 +7,7 @@ from rule import configuration, same
 from rule_log import RuleLog
 
 from neuronio.files import write_json
-from neuronio.surrogate.ablation import paired
+from neuronio.surrogate.paired import paired
 from neuronio.surrogate.results_table import read_evaluations
 
 log = RuleLog(snakemake.log[0])

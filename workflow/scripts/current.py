@@ -4,8 +4,8 @@ import os
 import secrets
 from pathlib import Path
 
+from plan import plan_of
 from rule_log import RuleLog
-from task_plan import plan_of
 
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_json

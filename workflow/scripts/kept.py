@@ -21,9 +21,9 @@ from neuronio.files import read_json, write_atomic, write_json
 from neuronio.made import Product, changed_file
 from neuronio.simulation.inputs.draw import make_generator
 from neuronio.simulation.inputs.splits import trial_counts
-from neuronio.surrogate.fit_directory import ONLY_SPEED
+from neuronio.surrogate.families import FAMILIES, ModelOptions, option_values
 from neuronio.surrogate.fit_settings import fitted_options
-from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values
+from neuronio.surrogate.recipes import ONLY_SPEED
 from neuronio.training import FOLLOWS
 
 KEPT = "kept.json"

@@ -10,17 +10,22 @@ from typing import Any
 from data_plan import DRAWING, FLOOR, DataPlan, published, scripts
 from shown_plan import ShownPlan
 
-from neuronio.config import FitConfig, RunConfig
+from neuronio.config import FitConfig, RunConfig, validate_config
 from neuronio.errors import NeuronIOError
+from neuronio.long_horizon import is_long_horizon, validate_long_horizon
 from neuronio.made import Product
-from neuronio.recipe import code, deciding_versions, digest, module_of
+from neuronio.recipe import code, deciding_versions, digest
 from neuronio.sections import near_miss
 from neuronio.surrogate.ablation import base_of
-from neuronio.surrogate.evaluate import DECIDING, evaluation_recipe
+from neuronio.surrogate.families import FAMILIES, ModelOptions, option_values, refuse_too_large
 from neuronio.surrogate.figures import accuracy_name
-from neuronio.surrogate.fit_directory import ONLY_SPEED, fit_recipe
 from neuronio.surrogate.fit_settings import fitted_options
-from neuronio.surrogate.models import FAMILIES, ModelOptions, option_values, refuse_too_large
+from neuronio.surrogate.recipes import (
+    EVALUATION_PACKAGES,
+    ONLY_SPEED,
+    evaluation_recipe,
+    fit_recipe,
+)
 from neuronio.training import TrainingConfig
 
 MOST_FITS = 2000
@@ -147,7 +152,7 @@ class Plan(DataPlan, ShownPlan):
         recipe = {
             "floor": self.floor.digest,
             "settings": self.run.evaluation.scoring.model_dump(mode="json"),
-            "packages": deciding_versions(DECIDING),
+            "packages": deciding_versions(EVALUATION_PACKAGES),
             "code": code("neuronio.surrogate.floor"),
         }
         return Product(FLOOR, recipe)
@@ -190,12 +195,12 @@ class Plan(DataPlan, ShownPlan):
                 if self.run.leave_out:
                     return None
                 raise
-        families = {module_of(FAMILIES[fit.section.model].model) for fit in self.asked.values()}
+        families = {FAMILIES[fit.section.model].module for fit in self.asked.values()}
         recipe = {
             "evaluations": {name: made.digest for name, made in self.evaluations.items()},
             "settings": self.run.evaluation.scoring.model_dump(mode="json"),
-            "packages": deciding_versions(DECIDING),
-            "code": code("neuronio.surrogate.ablation", *sorted(families)),
+            "packages": deciding_versions(EVALUATION_PACKAGES),
+            "code": code("neuronio.surrogate.paired", *sorted(families)),
         }
         return Product("differences", recipe)
 
@@ -253,6 +258,19 @@ class Plan(DataPlan, ShownPlan):
             names += ("figures", "provenance.json")
             shown |= {name: self.table.folder / name for name in names}
         return shown
+
+
+def plan_of(document: Any, name: str = "the configuration") -> ShownPlan:
+    """The plan of a configuration that is already read, of a neuron or of tasks.
+
+    Raises:
+        NeuronIOError: it is wrong.
+    """
+    if is_long_horizon(document):
+        from task_plan import TaskPlan  # which loads torch, to count parameters
+
+        return TaskPlan(validate_long_horizon(document, name=name), name)
+    return Plan(validate_config(document, name=name), name)
 
 
 def shown(run: RunConfig) -> dict[str, Any]:

@@ -9,23 +9,20 @@ from pathlib import Path
 from typing import Any, Self
 
 from data_plan import DRAWING, SPLITS, fetched, scripts
-from plan import Plan
 from shown_plan import ShownPlan
 
 from neuronio.classification import ONLY_SPEED, ClassifierTraining
-from neuronio.config import validate_config
 from neuronio.errors import NeuronIOError
 from neuronio.long_horizon import (
     LongHorizonConfig,
     TaskConfig,
     TaskFitConfig,
-    is_long_horizon,
     validate_long_horizon,
 )
 from neuronio.made import CacheMark, Product
 from neuronio.recipe import code, deciding_versions
 from neuronio.sections import near_miss
-from neuronio.surrogate.models import FAMILIES, ModelOptions, nearest_size, option_values
+from neuronio.surrogate.families import FAMILIES, ModelOptions, nearest_size, option_values
 from neuronio.surrogate.tasks.classify.data import TaskData, speaks, task_data
 from neuronio.surrogate.tasks.classify.evaluate import evaluation_recipe
 from neuronio.surrogate.tasks.classify.fit import classifier_options, classifier_recipe
@@ -268,14 +265,3 @@ def _of_section(
     for seed in section.seeds:
         name = "-".join([*parts, f"seed{seed}"])
         yield TaskFit(name, task, section, bin_ms, seed, data, options_of(size))
-
-
-def plan_of(document: Any, name: str = "the configuration") -> Plan | TaskPlan:
-    """The plan of a configuration that is already read, of a neuron or of tasks.
-
-    Raises:
-        NeuronIOError: it is wrong.
-    """
-    if is_long_horizon(document):
-        return TaskPlan(validate_long_horizon(document, name=name), name)
-    return Plan(validate_config(document, name=name), name)

@@ -11,11 +11,12 @@ import numpy as np
 
 from neuronio.classification import ClassifierEvaluation
 from neuronio.errors import NeuronIOError
-from neuronio.recipe import code, deciding_versions, made_with, module_of
+from neuronio.recipe import code, deciding_versions, made_with
 from neuronio.surrogate.bootstrap import Resamples
 from neuronio.surrogate.checkpoint import load_weights, read_record, read_tensors
 from neuronio.surrogate.device import check_device
-from neuronio.surrogate.models import FAMILIES, Surrogate, parse_options
+from neuronio.surrogate.families import FAMILIES, parse_options
+from neuronio.surrogate.models.base import Surrogate
 from neuronio.surrogate.tasks.classify.fit import (
     PACKAGES,
     TASK,
@@ -50,7 +51,7 @@ def evaluation_recipe(
 
 def evaluation_code(model: str) -> dict[str, str]:
     """Hashes of the modules that score a model."""
-    family = module_of(FAMILIES[model].model)
+    family = FAMILIES[model].module
     return code("neuronio.surrogate.tasks.classify.evaluate", family)
 
 

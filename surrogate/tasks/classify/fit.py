@@ -17,17 +17,12 @@ from neuronio.classification import ONLY_SPEED, ClassifierTraining
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_json
 from neuronio.progress import Report, silent
-from neuronio.recipe import code, deciding_versions, made_with, module_of
+from neuronio.recipe import code, deciding_versions, made_with
 from neuronio.surrogate.checkpoint import claimed, resume
 from neuronio.surrogate.device import check_device, threads_of_torch
+from neuronio.surrogate.families import FAMILIES, ModelOptions, option_values, sized_options
 from neuronio.surrogate.loop import Columns, Run, Schedule, finish, train
-from neuronio.surrogate.models import (
-    FAMILIES,
-    ModelOptions,
-    Surrogate,
-    option_values,
-    sized_options,
-)
+from neuronio.surrogate.models.base import Surrogate
 from neuronio.surrogate.soap import Soap
 from neuronio.surrogate.tasks.classify.batches import BatchSampler, SequenceBatch, in_turn
 from neuronio.surrogate.tasks.classify.pairs import ENCODING, build_classifier
@@ -173,7 +168,7 @@ def classifier_recipe(
         "training": training.model_dump(mode="json", exclude=set(ONLY_SPEED)),
         "data": data,
         "packages": deciding_versions(DECIDING),
-        "code": code("neuronio.surrogate.tasks.classify.fit", module_of(FAMILIES[model].model)),
+        "code": code("neuronio.surrogate.tasks.classify.fit", FAMILIES[model].module),
     }
 
 

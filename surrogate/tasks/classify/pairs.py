@@ -6,7 +6,9 @@ import torch
 from torch import nn
 
 from neuronio.surrogate.events import EventBatch
-from neuronio.surrogate.models import ModelOptions, Surrogate, build_model
+from neuronio.surrogate.families import ModelOptions
+from neuronio.surrogate.models.base import Surrogate
+from neuronio.surrogate.models.building import build_model
 
 ENCODING = 32
 """Numbers that a sequence is encoded in, unless the model's `outputs` says another."""
