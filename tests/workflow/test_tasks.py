@@ -93,6 +93,7 @@ def test_a_model_of_pairs_is_counted_and_costed_with_its_head(tmp_path):
         assert abs(model.count_parameters() - 9000) < 900
         assert row_step_s(fit, asked.training_of(fit.name)) > 0
         assert asked.steps_seen(fit.name) == 16 * 2 * 4000
+        assert asked.samples_mb(fit.name, "train", "valid") == 3  # 2 x 16 x 2 x 4000 of 12 bytes
     assert [fit.options.outputs for fit in asked.asked.values()] == [32, 4]
 
 

@@ -25,6 +25,11 @@ def fetched_for(wildcards):
     return needed(product, [PLAN.fetched.receipt] if PLAN.fetched else [])
 
 
+def samples_memory(name, splits, wildcards, attempt):
+    """MB of a job that holds all samples of some splits."""
+    return memory(wildcards, attempt) + PLAN.samples_mb(name, *splits)
+
+
 rule sequences:
     """Make the samples of one split of a task."""
     input:
@@ -42,7 +47,12 @@ rule sequences:
     threads: lambda wildcards: min(workflow.cores or 1, PLAN.parts(wildcards.sequences))
     resources:
         runtime=lambda wildcards, attempt: attempt * (30 + PLAN.amount(wildcards.sequences) // 200),
-        mem_mb=memory,
+        mem_mb=lambda wildcards, attempt: samples_memory(
+            PLAN.sequences[wildcards.sequences][0],
+            PLAN.sequences[wildcards.sequences][1:],
+            wildcards,
+            attempt,
+        ),
     params:
         recipe=lambda wildcards: wildcards.sequences.rpartition("-")[2],
     message:
@@ -70,7 +80,9 @@ rule fit_task:
     resources:
         runtime=fit_minutes,
         gpu=lambda wildcards: int(fit_device(wildcards) == "cuda"),
-        mem_mb=memory,
+        mem_mb=lambda wildcards, attempt: samples_memory(
+            FITS[wildcards.fit], ("train", "valid"), wildcards, attempt
+        ),
     params:
         recipe=lambda wildcards: wildcards.fit.rpartition("-")[2],
     message:
@@ -102,7 +114,9 @@ rule evaluate_task:
     resources:
         runtime=hour,
         gpu=lambda wildcards: int(evaluation_device(wildcards) == "cuda"),
-        mem_mb=memory,
+        mem_mb=lambda wildcards, attempt: samples_memory(
+            EVALUATIONS[wildcards.evaluation], ("test",), wildcards, attempt
+        ),
     params:
         recipe=lambda wildcards: wildcards.evaluation.rpartition("-")[2],
     message:

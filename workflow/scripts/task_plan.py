@@ -28,6 +28,8 @@ from neuronio.surrogate.tasks.classify.evaluate import evaluation_recipe
 from neuronio.surrogate.tasks.classify.fit import classifier_options, classifier_recipe
 from neuronio.surrogate.tasks.classify.pairs import build_classifier
 
+# Step, channel and value, and what checks them.
+EVENT_BYTES = 12
 FIGURES = {
     "accuracy": ("Accuracy", "Accuracy of every model on every task"),
     "learning": ("Training", "Learning curves"),
@@ -152,6 +154,13 @@ class TaskPlan(ShownPlan):
     def parts(self, folder: str) -> int:
         """How many parts a folder of data is made in, at once where there are processors."""
         return -(-self.amount(folder) // self.asked[self.sequences[folder][0]].data.together())
+
+    def samples_mb(self, name: str, *splits: str) -> int:
+        """What some splits of a fit's samples take in memory at most, MB."""
+        fit = self.asked[name]
+        facts, samples = fit.data.facts(), self.run.samples(fit.task)
+        steps = sum(samples[split] for split in splits) * facts.rows_per_label * facts.steps
+        return round(steps * facts.events * EVENT_BYTES / 1e6)
 
     @cached_property
     def fits(self) -> dict[str, Product]:
