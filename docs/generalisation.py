@@ -38,8 +38,9 @@ SETS: dict[str, dict[str, Any]] = {
     "subthreshold": {"inputs": {"generator": "subthreshold"}, "max_spikes_per_trial": None},
     "corrected": {"t0_artefact": False},
 }
-# Score -> heading and digits.
-SCORES = {"auc": ("AUC", 4), "soma_rmse_mV": ("RMSE, mV", 3)}
+TEST = "test"
+# Score -> heading, digits, and the reference that knows nothing of it.
+SCORES = {"auc": ("AUC", 4, "chance"), "soma_rmse_mV": ("RMSE, mV", 3, "mean_voltage")}
 WEIGHTS = "best.pt"
 
 
@@ -87,22 +88,30 @@ def scored(
     return asked_alike(read_evaluations(paths))
 
 
-def generalisation_table(rows: Mapping[str, Sequence[dict[str, Any]]]) -> str:
+def generalisation_table(
+    rows: Mapping[str, Sequence[dict[str, Any]]], references: Mapping[str, dict[str, Any]]
+) -> str:
     """One line a model and size: means over seeds on every set.
 
     Args:
         rows: set -> means over seeds, of the same fits.
+        references: set -> what knows nothing of it scores.
     """
-    heads = [f"{name}: {head}" for name in rows for head, _ in SCORES.values()]
+    heads = [f"{name}: {head}" for name in rows for head, *_ in SCORES.values()]
     lines: dict[str, list[object]] = {}
     for of_set in rows.values():
         for row in of_set:
             first = [name_of(row), row["size"], f"{row['parameters']:,}", row["n_fits"]]
             cells = lines.setdefault(row["fits"], first)
-            for score, (_, digits) in SCORES.items():
+            for score, (_, digits, _) in SCORES.items():
                 value = row[f"{score}_mean"]
                 cells.append(None if value is None else number(value, digits))
-    return table(["model", "size", "parameters", "seeds", *heads], lines.values())
+    last: list[object] = ["chance, or a constant voltage", None, None, None]
+    for name in rows:
+        for score, (_, digits, reference) in SCORES.items():
+            found = references[name].get(reference, {}).get(score)
+            last.append(number(found["value"], digits) if found else None)
+    return table(["model", "size", "parameters", "seeds", *heads], [*lines.values(), last])
 
 
 def write_generalisation(
@@ -125,14 +134,16 @@ def write_generalisation(
         raise NeuronIOError(f"{folder / 'fits'} keeps no weights; run `make study` before")
     page = folder / "README.md"
     with_block(page.read_text(), "generalisation", "")  # before hours of work
-    rows = {}
+    found = {TEST: asked_alike(read_evaluations([fit / "evaluation.json" for fit in fits]))}
     for name in SETS:
         shards = simulated(run, name, trials, out, workers)
-        rows[name] = summary_rows(scored(run, name, fits, shards, out))
+        found[name] = scored(run, name, fits, shards, out)
+    rows = {name: summary_rows(documents) for name, documents in found.items()}
+    references = {name: documents[0]["reference"] for name, documents in found.items()}
     every = [{"set": name, **row} for name, of_set in rows.items() for row in of_set]
     fields = list(dict.fromkeys(key for row in every for key in row))
     write_csv(folder / "generalisation.csv", every, fields)
-    text = with_block(page.read_text(), "generalisation", generalisation_table(rows))
+    text = with_block(page.read_text(), "generalisation", generalisation_table(rows, references))
     write_atomic(page, text.encode())
     return len(fits)
 

@@ -32,12 +32,13 @@ def test_fits_are_scored_on_other_inputs_and_nothing_is_made_twice(
     assert script.write_generalisation(*given) == 3
     first, page = capsys.readouterr().out, (tmp_path / "README.md").read_text()
     assert first.count("branch_elm-2-seed0") == 3
-    assert "| model | size | parameters | seeds | ood: AUC | ood: RMSE, mV |" in page
+    assert "| seeds | test: AUC | test: RMSE, mV | ood: AUC | ood: RMSE, mV |" in page
+    assert "| chance, or a constant voltage |" in page
     assert "| Branch-ELM | 2 | 4,708 | 2 |" in page
     with (tmp_path / "generalisation.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["set"] for row in rows} == set(script.SETS)
-    assert len(rows) == 6
+    assert {row["set"] for row in rows} == {script.TEST, *script.SETS}
+    assert len(rows) == 8
     assert all(float(row["soma_rmse_mV_mean"]) > 0 for row in rows)
     assert script.write_generalisation(*given) == 3
     assert "seed0" not in capsys.readouterr().out
