@@ -228,8 +228,8 @@ def main() -> None:
         cores = available_cores() if given.cores == "all" else int(given.cores)
         run = merged(given.configfile)
         with chdir(given.directory):
-            plan = planned(run)
             try:
+                plan = planned(run)
                 plan.products  # noqa: B018
             except NeuronIOError:
                 return  # which Snakemake says as it plans

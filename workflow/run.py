@@ -33,17 +33,17 @@ DRY = re.compile(r"-[npqrkFfi]*n[npqrkFfi]*|--dry-?run")
 def main() -> int:
     """Run the workflow; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.error = refuse  # type: ignore[method-assign]
     parser.add_argument("--configfile", type=Path, required=True)
     parser.add_argument("--cores", default="all")
     parser.add_argument("--directory", "-d", type=Path, default=Path("."))
-    parser.add_argument(
-        "--scale", type=float, help="of the data, in place of dataset.scale, or scale"
-    )
+    parser.add_argument("--scale", type=scale, help="of the data, in place of dataset.scale or scale")
     parser.add_argument("--cost", action="store_true", help="say beforehand what it will cost")
-    given, rest = parser.parse_known_args()
     lock = None
     try:
+        given, rest = parser.parse_known_args()
         refuse_config(rest)
+        refuse_options(rest)
         refuse_cores(given.cores)
         changes = scaled(merged([given.configfile]), given.scale)
         plain = snakemake_command([given.configfile], given.directory)
@@ -66,6 +66,45 @@ def main() -> int:
         draw_without(missing, *asked(given, without), given, rest, lock)
     lock.truncate(0)
     return code
+
+
+def refuse(message: str) -> NoReturn:
+    """Tell a mistake on the command line in one sentence, in place of the usage.
+
+    Raises:
+        NeuronIOError: always.
+    """
+    raise NeuronIOError(f"{message}; see .venv/bin/snakemake --help")
+
+
+def scale(text: str) -> float:
+    """How many times the data are wanted.
+
+    Raises:
+        NeuronIOError: it is no number.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        raise NeuronIOError(f"the scale is {text!r}; give a number above 0, such as 0.01") from None
+
+
+def refuse_options(rest: list[str]) -> None:
+    """Refuse options that Snakemake does not know, before anything is computed.
+
+    Raises:
+        NeuronIOError: there is one.
+    """
+    if rest:
+        from snakemake.cli import get_argument_parser
+        from snakemake.exceptions import CliException
+
+        parser = get_argument_parser()
+        parser.error = refuse
+        try:
+            parser.parse_args(rest)
+        except (CliException, ValueError) as error:
+            refuse(" ".join(str(error).split()))
 
 
 def refuse_config(rest: list[str]) -> None:

@@ -218,6 +218,21 @@ def test_a_change_of_the_configuration_by_option_is_refused(options, refused, tm
     assert told.count("\n") == 1
 
 
+MISTAKES = [
+    (["--scale", "abc"], "the scale is 'abc'; give a number above 0"),
+    (["--dry-runn"], "unrecognized arguments: --dry-runn"),
+    (["--set-threads", "fit"], "Invalid threads definition"),
+    (["--cores"], "argument --cores: expected one argument"),
+]
+
+
+@pytest.mark.parametrize(("options", "why"), MISTAKES)
+def test_a_mistake_on_the_command_line_is_one_sentence(options, why, refused, tmp_path):
+    told = refused(tmp_path, SMOKE, *options)
+    assert told.startswith(f"error: {why}")
+    assert told.count("\n") == 1
+
+
 @pytest.mark.parametrize("option", ["--directory", "-d"])
 def test_a_folder_that_cannot_be_written_is_one_sentence(option, refused, tmp_path):
     (tmp_path / "file").write_text("")
@@ -239,8 +254,19 @@ def test_a_cost_that_cannot_be_told_is_one_sentence(monkeypatch, capsys, tmp_pat
     assert told.count("\n") == 1
 
 
-def test_of_a_wrong_option_the_cost_says_nothing_as_planning_does(monkeypatch, capsys, tmp_path):
-    config = changed(tmp_path, lambda document: document["fits"][0].update(options={"branchs": 3}))
+def wrong_option(document):
+    document["fits"][0]["options"] = {"branchs": 3}
+
+
+def wrong_cell(document):
+    document["cell"]["model"] = "nowhere.yaml"
+
+
+@pytest.mark.parametrize("mistake", [wrong_option, wrong_cell])
+def test_of_a_mistake_the_cost_says_nothing_as_planning_does(
+    mistake, monkeypatch, capsys, tmp_path
+):
+    config = changed(tmp_path, mistake)
     monkeypatch.setattr(sys, "argv", ["cost.py", "--configfile", str(config)])
     from cost import main
 
