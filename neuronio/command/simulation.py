@@ -122,6 +122,8 @@ def trial(
             events, recording = single_trial.run_drawn(runner, drawn, wanted_ms, which, attempt)
     facts = {"cell": spec.name, "engine": engine, "t0_artefact": t0_artefact}
     facts |= {"dt_ms": dt_ms, "integrator": integrator}
+    if not inputs:
+        facts |= {"generator": generator, "seed": seed, "split": split, "index": index}
     single_trial.save_trial(out, events, recording, facts)
     if plot:
         from neuronio.simulation.figures import plot_trial
@@ -156,8 +158,9 @@ def cell(
         list[Path] | None, typer.Option(help="A MOD file of --import, or a folder; repeat.")
     ] = None,
 ) -> None:
-    """Print a cell's facts: segments, lengths, area, and the sum of each conductance."""
+    """Print a cell's facts: segments, lengths, area, and the total of each conductance."""
     from neuronio.simulation.cell import build_cell
+    from neuronio.simulation.cell_conductances import conductances_nS
     from neuronio.simulation.cell_spec import load_cell
 
     check_suffix(plot, *FIGURE_SUFFIXES)
@@ -166,7 +169,10 @@ def cell(
     elif mod:
         raise NeuronIOError("--mod goes with --import; a cell file names its own mod_files")
     built = build_cell(load_cell(cell, cell_variant(variant)))
-    facts = built.facts()
+    facts, conductances = built.facts(), conductances_nS(built)
+    for region, values in facts["regions"].items():
+        del values["conductance_sum_S_cm2"]  # of densities, which depends on the segments' number
+        values["conductance_nS"] = conductances[region]
     typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(fact_lines(facts)))
     if plot:
         from neuronio.simulation.figures_cell import plot_cell
@@ -298,10 +304,7 @@ def fact_lines(facts: dict[str, Any]) -> list[str]:
             f"{region}: sections {values['sections']}, segments {values['segments']}, "
             f"length {values['length_um']:.6g} um, area {values['area_um2']:.6g} um2"
         )
-        lines += [
-            f"  sum of {name:<16}{value:.6g} S/cm2"
-            for name, value in values["conductance_sum_S_cm2"].items()
-        ]
+        lines += [f"  {name:<20}{value:.6g} nS" for name, value in values["conductance_nS"].items()]
     return lines
 
 
