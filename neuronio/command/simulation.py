@@ -27,7 +27,7 @@ from neuronio.config import (
     validate_config,
 )
 from neuronio.errors import NeuronIOError
-from neuronio.progress import ProgressBar
+from neuronio.progress import ProgressBar, counted
 from neuronio.sections import key_values, validate
 
 app = typer.Typer()
@@ -131,9 +131,10 @@ def trial(
         plot_trial(events, recording, plot, segments=runner.segment_table(), title=spec.title)
     inhibitory = events.n_events - events.n_excitatory
     typer.echo(
-        f"{events.duration_ms} ms of {spec.name}: {len(recording.spike_ms)} output spikes from "
-        f"{events.n_excitatory} excitatory and {inhibitory} inhibitory input spikes; "
-        f"written to {out}"
+        f"{events.duration_ms} ms of {spec.name}: "
+        f"{counted(len(recording.spike_ms), 'output spike')} from {events.n_excitatory} "
+        f"excitatory and {counted(inhibitory, 'inhibitory input spike')}; "
+        f"written to {' and '.join(map(str, filter(None, (out, plot))))}"
     )
 
 
@@ -178,6 +179,7 @@ def cell(
         from neuronio.simulation.figures_cell import plot_cell
 
         plot_cell(built, plot, color_by=color_by)
+        typer.echo(f"drawn to {plot}", err=as_json)
 
 
 def _import_cell(code: str, mod: list[Path], cell: str) -> None:
@@ -270,7 +272,7 @@ def integrate_again(
     changes = {key: value for key, value in given.items() if value is not None}
     with ProgressBar("Integrate again", "trials") as progress:
         made = again_to_folder(shards, out, changes, trials, workers=workers, progress=progress)
-    typer.echo(f"every trial is in {out} ({len(made)} shard{'s' if len(made) > 1 else ''})")
+    typer.echo(f"every trial is in {out} ({counted(len(made), 'shard')})")
     typer.echo(f"compare with: neuronio compare {shards[0]} {made[0]}")
 
 
