@@ -16,11 +16,13 @@ def conductances_nS(cell: Cell) -> dict[str, dict[str, float]]:
     """Total of every maximal conductance (density times area, nS) by region and parameter.
 
     A parameter counts that the cell file sets and that is called `g` or `...bar`; `g` and `gbar`
-    have their mechanism's name behind theirs, such as `g_pas`.
+    have their mechanism's name behind theirs, such as `g_pas`. A region of which the file says
+    nothing, as where a cell is built by code, has none.
     """
     return {
         region: _of_region(sections, cell.spec.regions[region].mechanisms)
         for region, sections in cell.regions()
+        if region in cell.spec.regions
     }
 
 

@@ -173,7 +173,7 @@ def cell(
     facts, conductances = built.facts(), conductances_nS(built)
     for region, values in facts["regions"].items():
         del values["conductance_sum_S_cm2"]  # of densities, which depends on the segments' number
-        values["conductance_nS"] = conductances[region]
+        values["conductance_nS"] = conductances.get(region, {})
     typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(fact_lines(facts)))
     if plot:
         from neuronio.simulation.figures_cell import plot_cell
