@@ -1,4 +1,9 @@
-"""The one error that users see."""
+"""The one error that users see, and what the system says of others."""
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, without the number and the path that the system puts around it."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 class NeuronIOError(Exception):

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from neuronio.errors import NeuronIOError
+from neuronio.errors import NeuronIOError, reason
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text())
     # ValueError: no JSON, not UTF-8, a number of thousands of digits.
     except (OSError, ValueError, RecursionError) as error:
-        raise NeuronIOError(f"cannot read {path}: {error}") from error
+        raise NeuronIOError(f"cannot read {path}: {reason(error)}") from error
 
 
 # TypeError: a .npy file, which is one array.
@@ -141,7 +141,7 @@ def read_npz(path: str | Path, keys: Iterable[str] | None = None) -> dict[str, n
                 raise NeuronIOError(f"{path} has no {missing[0]}")
             return {key: file[key] for key in (file if keys is None else keys)}
     except NOT_NPZ as error:
-        raise NeuronIOError(f"cannot read {path} as npz: {error}") from error
+        raise NeuronIOError(f"cannot read {path} as npz: {reason(error)}") from error
 
 
 def write_csv(
@@ -177,7 +177,7 @@ def read_csv(path: str | Path, text: Sequence[str] = ()) -> list[dict[str, Any]]
             {k: v if k in text else float(v) if v else None for k, v in row.items()} for row in rows
         ]
     except (OSError, ValueError, TypeError) as error:
-        raise NeuronIOError(f"cannot read the table {path}: {error}") from error
+        raise NeuronIOError(f"cannot read the table {path}: {reason(error)}") from error
 
 
 def write_npz(path: str | Path, arrays: Mapping[str, Any], *, compressed: bool = True) -> None:

@@ -28,6 +28,11 @@ def in_words(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def counted(number: int, what: str) -> str:
+    """So many things: 1 fit, 2,000 fits."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def in_tenths(
     what: str,
     unit: str,

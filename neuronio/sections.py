@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
-from neuronio.errors import NeuronIOError
+from neuronio.errors import NeuronIOError, reason
 
 
 class Section(BaseModel):
@@ -99,7 +99,7 @@ def read_yaml(path: str | Path, what: str) -> Any:
     try:
         text = Path(path).read_text()
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or NUL in the path
-        raise NeuronIOError(f"cannot read the {what} {str(path)!r}: {error}") from error
+        raise NeuronIOError(f"cannot read the {what} {str(path)!r}: {reason(error)}") from error
     try:
         return yaml.load(text, NumberLoader)
     except NOT_YAML as error:
@@ -147,7 +147,9 @@ def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -
     keys = [str(k) for k in first["loc"]]
     where = ".".join(k for k in [prefix, *keys] if k)
     if first["type"] == "extra_forbidden":
-        return f"unknown key '{where}'{near_miss(keys[-1], _known_keys(model, first['loc'][:-1]))}"
+        known = _known_keys(model, first["loc"][:-1])
+        hint = f"; take one of {', '.join(known)}" if known else ""
+        return f"unknown key '{where}'{near_miss(keys[-1], known, hint)}"
     if first["type"] == "missing":
         return f"the key '{where}' is missing"
     if first["type"] == "value_error":

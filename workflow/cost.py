@@ -20,12 +20,14 @@ from finish import ROOT, merged, planned
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 from plan import Fit, Plan
 from task_plan import TaskPlan
+from untrusted import finished, untrusted
 from watch import JOBS
 
 from neuronio.data.shard import Shard, write_shard
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_json
-from neuronio.progress import in_words
+from neuronio.made import Product
+from neuronio.progress import counted, in_words
 from neuronio.simulation.engines.base import available_cores
 from neuronio.simulation.queue import Draw
 from neuronio.surrogate.fit_settings import fitted_options
@@ -64,24 +66,26 @@ class Cost:
 
 
 def cost(plan: Plan) -> list[Cost]:
-    """What is missing of a run, in the working folder, and what it takes.
+    """What is missing of a run, or damaged, in the working folder, and what it takes.
 
     Raises:
         NeuronIOError: the cell cannot be simulated, or a surrogate cannot be fitted.
     """
+    bad = untrusted(plan)
     missing = [
         (split, i, count)
         for split, paths in plan.shards.items()
         for i, (path, count) in enumerate(zip(paths, plan.counts(split), strict=True))
-        if not Path(path).exists()
+        if path in bad or not Path(path).exists()
     ]
-    fits = [fit for name, fit in plan.asked.items() if not plan.fits[name].receipt.exists()]
+    fits = [fit for name, fit in plan.asked.items() if not finished(plan.fits[name], bad)]
+    floor = None if plan.floor is None or finished(plan.floor, bad) else plan.floor
     if not missing and not fits:
         return []
     with tempfile.TemporaryDirectory() as folder:
         shards = [Path(folder) / f"shard-00{i}.h5" for i in range(2)]
         core_s_per_ms, bytes_per_ms = simulated(plan, shards)
-        found = [data_cost(plan, missing, core_s_per_ms, bytes_per_ms)]
+        found = [data_cost(plan, missing, floor, core_s_per_ms, bytes_per_ms)]
         if fits:
             found.append(fits_cost(plan, fits, shards))
     return [part for part in found if part.jobs]
@@ -114,9 +118,13 @@ def least_ms(plan: Plan) -> int:
 
 
 def data_cost(
-    plan: Plan, missing: Sequence[tuple[str, int, int]], core_s_per_ms: float, bytes_per_ms: float
+    plan: Plan,
+    missing: Sequence[tuple[str, int, int]],
+    floor: Product | None,
+    core_s_per_ms: float,
+    bytes_per_ms: float,
 ) -> Cost:
-    """Of the shards that are not there yet, and of the noise floor's."""
+    """Of the shards that are to be made, and of the noise floor where it is."""
     duration_ms, logs = plan.run.dataset.duration_ms, plan.results / "logs"
     trial_s = duration_ms * core_s_per_ms
     draws = {split: DRAWS if job.rejects() else 1.0 for split, job in plan.jobs.items()}
@@ -125,17 +133,17 @@ def data_cost(
         for split, i, n in missing
     }
     trials = sum(n for _, _, n in missing)
-    words = f"{trials:,} trials of {duration_ms / 1000:g} s"
-    if plan.floor and not plan.floor.receipt.exists():
-        again = plan.floor.recipe["trials"]
-        jobs[f"{logs}/{plan.floor.folder.name}.log"] = 2 * again * trial_s
+    words = f"{counted(trials, 'trial')} of {duration_ms / 1000:g} s"
+    if floor:
+        again = floor.recipe["trials"]
+        jobs[f"{logs}/{floor.folder.name}.log"] = 2 * again * trial_s
         words += f", {again} again with half the step"
         trials += again
     return Cost(words, jobs, trials * duration_ms * bytes_per_ms)
 
 
 def fits_cost(plan: Plan, fits: Sequence[Fit], shards: Sequence[Path]) -> Cost:
-    """Of the fits that are not there yet: a few steps of each kind, as many times as it takes."""
+    """Of the fits that are to be made: a few steps of each kind, as many times as it takes."""
     took: dict[str, float] = {}
     for asked in fits:
         kind = repr(replace(asked, name="", seed=0))
@@ -148,7 +156,7 @@ def fits_cost(plan: Plan, fits: Sequence[Fit], shards: Sequence[Path]) -> Cost:
         ]
         for asked in fits
     }
-    return Cost(f"{len(fits)} fits", jobs, more_jobs=len(fits))  # their evaluations
+    return Cost(counted(len(fits), "fit"), jobs, more_jobs=len(fits))  # their evaluations
 
 
 def fit_s(plan: Plan, asked: Fit, shards: Sequence[Path]) -> float:
@@ -183,13 +191,14 @@ def fit_s(plan: Plan, asked: Fit, shards: Sequence[Path]) -> float:
 
 
 def tasks_cost(plan: TaskPlan) -> list[Cost]:
-    """What is missing of a run on long-horizon tasks, and about what it takes."""
+    """What is missing of a run on long-horizon tasks, or damaged, and about what it takes."""
     from task_cost import data_costs, fit_costs
 
-    made, fitted = data_costs(plan), fit_costs(plan)
+    bad = untrusted(plan)
+    made, fitted = data_costs(plan, bad), fit_costs(plan, bad)
     parts = [
-        Cost(f"{len(made)} sets of samples", made),
-        Cost(f"{len(fitted)} fits", fitted, more_jobs=len(fitted)),
+        Cost(counted(len(made), "set") + " of samples", made),
+        Cost(counted(len(fitted), "fit"), fitted, more_jobs=len(fitted)),
     ]
     return [part for part in parts if part.jobs]
 
@@ -228,8 +237,8 @@ def main() -> None:
         cores = available_cores() if given.cores == "all" else int(given.cores)
         run = merged(given.configfile)
         with chdir(given.directory):
-            plan = planned(run)
             try:
+                plan = planned(run)
                 plan.products  # noqa: B018
             except NeuronIOError:
                 return  # which Snakemake says as it plans

@@ -14,7 +14,7 @@ import jinja2
 import yaml
 from finish import ROOT
 
-from neuronio.progress import in_words
+from neuronio.progress import counted, in_words
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 from plan import FIGURES, FLOOR, asked_fits
@@ -144,7 +144,7 @@ def _summary(row: dict[str, str], families: dict[str, str]) -> dict[str, Any]:
         about = f"{int(row['parameters']):,} parameters"
         about += f", {row['n_fits']} seeds" if int(row["n_fits"]) > 1 else ""
     else:
-        about = f"{row['trials']} trials"
+        about = counted(int(row["trials"]), "trial")
     return {"name": name, "fitted": fitted, "about": about, "scores": scores}
 
 

@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,9 @@ CHANGES = Path(".snakemake") / "changes.yaml"
 STOPPED = "Stopped; the same command goes on from here."
 # Where what Snakemake says goes past us.
 ENDED = "Errors above are those of the jobs that were ended with it."
+FULL = "the disk of {} is full; free some space and run again: what is finished is kept"
+# With less nothing can be made: Snakemake's log and a small job take some of it.
+LEAST_FREE_BYTES = 16_000_000
 PROFILE = ROOT / "workflow" / "profiles" / "local"
 # Alone, or among Snakemake's other letters without a value: -n, -np, ...
 DRY = re.compile(r"-[npqrkFfi]*n[npqrkFfi]*|--dry-?run")
@@ -33,17 +37,17 @@ DRY = re.compile(r"-[npqrkFfi]*n[npqrkFfi]*|--dry-?run")
 def main() -> int:
     """Run the workflow; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.error = refuse  # type: ignore[method-assign]
     parser.add_argument("--configfile", type=Path, required=True)
     parser.add_argument("--cores", default="all")
     parser.add_argument("--directory", "-d", type=Path, default=Path("."))
-    parser.add_argument(
-        "--scale", type=float, help="of the data, in place of dataset.scale, or scale"
-    )
+    parser.add_argument("--scale", type=scale, help="of the data, for dataset.scale or scale")
     parser.add_argument("--cost", action="store_true", help="say beforehand what it will cost")
-    given, rest = parser.parse_known_args()
     lock = None
     try:
+        given, rest = parser.parse_known_args()
         refuse_config(rest)
+        refuse_options(rest)
         refuse_cores(given.cores)
         changes = scaled(merged([given.configfile]), given.scale)
         plain = snakemake_command([given.configfile], given.directory)
@@ -61,11 +65,52 @@ def main() -> int:
     code = snakemake(command, given, rest, lock)
     if not code and not dry:
         code = finish(command, run, given.directory)
+    elif not dry and is_full(given.directory):
+        print(f"error: {FULL.format(given.directory.resolve())}", file=sys.stderr)
     elif not dry and (missing := failed(run, given.directory)):
         without = {**changes, "leave_out": [*run.leave_out, *missing]}
         draw_without(missing, *asked(given, without), given, rest, lock)
     lock.truncate(0)
     return code
+
+
+def refuse(message: str) -> NoReturn:
+    """Tell a mistake on the command line in one sentence, in place of the usage.
+
+    Raises:
+        NeuronIOError: always.
+    """
+    raise NeuronIOError(f"{message}; see .venv/bin/snakemake --help")
+
+
+def scale(text: str) -> float:
+    """How many times the data are wanted.
+
+    Raises:
+        NeuronIOError: it is no number.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        raise NeuronIOError(f"the scale is {text!r}; give a number above 0, such as 0.01") from None
+
+
+def refuse_options(rest: list[str]) -> None:
+    """Refuse options that Snakemake does not know, before anything is computed.
+
+    Raises:
+        NeuronIOError: there is one.
+    """
+    if rest:
+        from snakemake.cli import get_argument_parser
+        from snakemake.exceptions import CliException
+
+        parser = get_argument_parser()
+        parser.error = refuse
+        try:
+            parser.parse_args(rest)
+        except (CliException, ValueError) as error:
+            refuse(" ".join(str(error).split()))
 
 
 def refuse_config(rest: list[str]) -> None:
@@ -155,6 +200,21 @@ def tell_cost(given: argparse.Namespace) -> None:
     subprocess.call([*command, "--configfile", *map(str, files)])
 
 
+def is_full(folder: Path) -> bool:
+    """Whether too little is free on a folder's disk for a run."""
+    return shutil.disk_usage(folder).free < LEAST_FREE_BYTES
+
+
+def refuse_full(folder: Path) -> None:
+    """Refuse a run where nothing can be written.
+
+    Raises:
+        NeuronIOError: the disk is full.
+    """
+    if is_full(folder):
+        raise NeuronIOError(FULL.format(folder.resolve()))
+
+
 def draw_without(
     missing: list[str],
     run: AnyRun,
@@ -202,6 +262,7 @@ def take_lock(path: Path, command: list[str]) -> BinaryIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("a+b", buffering=0)
+        refuse_full(path.parents[1])
     except OSError as error:
         raise NeuronIOError(
             f"cannot write in {path.parents[1].resolve()} ({error.strerror}); choose another "

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 from finish import ROOT
-from run import DRY
+from run import DRY, refuse, scale
 from watch import Terminated, end_when_asked
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
@@ -162,10 +162,11 @@ def study(given: argparse.Namespace, rest: list[str]) -> int:
 def main() -> int:
     """Read the arguments and make the study; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.error = refuse  # type: ignore[method-assign]
     parser.add_argument("--configfile", type=Path, required=True)
     parser.add_argument("--keep", type=Path, required=True, help="folder of the kept fits")
     parser.add_argument("--page", type=Path, help="folder of the page; the one above, if left out")
-    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--scale", type=scale, default=1.0)
     try:
         return study(*parser.parse_known_args())
     except NeuronIOError as error:

@@ -7,6 +7,7 @@ import time
 import numpy as np
 from task_plan import TaskFit, TaskPlan
 from torch.nn.functional import cross_entropy
+from untrusted import finished
 
 from neuronio.classification import ClassifierTraining
 from neuronio.data.sequences import About, SequenceSet
@@ -20,12 +21,12 @@ MOST_STEPS = 256
 REPEATS = 2
 
 
-def data_costs(plan: TaskPlan) -> dict[str, float]:
-    """Seconds of a core of every set that is not there yet, by the name of its log."""
+def data_costs(plan: TaskPlan, bad: dict[str, str]) -> dict[str, float]:
+    """Seconds of a core of every set that is to be made, by the name of its log."""
     took: dict[str, float] = {}
     found = {}
     for folder, (name, split) in plan.sequences.items():
-        if plan.data[name, split].receipt.exists():
+        if finished(plan.data[name, split], bad):
             continue
         task = plan.asked[name].task
         if task.task not in took:
@@ -43,15 +44,15 @@ def making_s(data: TaskData) -> float:
     return (time.process_time() - started) / made if made else 0.0
 
 
-def fit_costs(plan: TaskPlan) -> dict[str, float]:
-    """Seconds of a core of every fit that is not there yet, by the name of its log.
+def fit_costs(plan: TaskPlan, bad: dict[str, str]) -> dict[str, float]:
+    """Seconds of a core of every fit that is to be made, by the name of its log.
 
     About so many, or fewer: every sequence is taken for as long as the longest.
     """
     took: dict[str, float] = {}
     found = {}
     for name, fit in plan.asked.items():
-        if plan.fits[name].receipt.exists():
+        if finished(plan.fits[name], bad):
             continue
         kind = f"{fit.section.model} {option_values(fit.options)} {plan.training_of(name)}"
         if kind not in took:

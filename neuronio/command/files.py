@@ -64,6 +64,7 @@ def compare(
         from neuronio.simulation.figures import plot_comparison
 
         plot_comparison(comparison, plot)
+        typer.echo(f"drawn to {plot}")
 
 
 @app.command()

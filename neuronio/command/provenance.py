@@ -9,18 +9,23 @@ from typing import Any
 
 from neuronio.data.sequence_summary import is_sequence_set
 from neuronio.errors import NeuronIOError
-from neuronio.files import read_json
+from neuronio.files import read_json, read_npz
 from neuronio.made import MADE, RECEIPT, changed_file
 from neuronio.recipe import file_sha256
 from neuronio.sections import key_value_options
 from neuronio.training import FOLLOWS
 
 Facts = dict[str, Any]
+# Of what is nested, what a short answer holds.
+SHORT = {"seeds", "machine"}
+REPORTS = {"report.html", "snakemake.html"}
 RECEIPT_KEYS = {"what", "digest", "recipe", "files", "configuration"}
 
 
 def provenance(path: Path, trial: int | None = None) -> Facts:
-    """What made a shard, a fit, an evaluation, a table or a figure, and how to make it again.
+    """What made a shard, a trial, a fit, an evaluation, a table, a figure or a report.
+
+    With it comes how to make it again, where that is one command.
 
     Args:
         trial: of a shard, which to make again; its first when left out.
@@ -34,7 +39,11 @@ def provenance(path: Path, trial: int | None = None) -> Facts:
         return of_shard(path, trial)
     if trial is not None:
         raise NeuronIOError(f"{path} is no shard; leave out --trial")
+    if path.suffix == ".npz" and (facts := of_trial(path)):
+        return facts
     there = path.resolve()
+    if path.name in REPORTS:  # which shows the table that it lies beside
+        there = (path.parent / "table.csv").resolve()
     for folder in (there, *list(there.parents)[:2]):
         if (folder / RECEIPT).is_file():
             return of_receipt(there, folder)
@@ -44,9 +53,23 @@ def provenance(path: Path, trial: int | None = None) -> Facts:
     if (folder / "config.json").is_file():
         return of_fit(folder)
     raise NeuronIOError(
-        f"nothing says what made {path}: no {RECEIPT} lies with it, and it is no shard, fit or "
-        "evaluation; give the file where it was made"
+        f"nothing says what made {path}: no {RECEIPT} lies with it, and it is no shard, trial, fit "
+        "or evaluation; give the file where it was made"
     )
+
+
+def short(facts: Facts) -> Facts:
+    """The facts that tell most in few lines."""
+    return {k: v for k, v in facts.items() if k in SHORT or not isinstance(v, dict | list)}
+
+
+def of_trial(path: Path) -> Facts | None:
+    """What a file of `neuronio trial` says of itself; None of any other."""
+    held = read_npz(path)
+    if not {"cell", "engine"} <= set(held):
+        return None
+    facts = {key: value.item() for key, value in held.items() if value.ndim == 0}
+    return {"what": "trial", **facts, "sha256": file_sha256(path)}
 
 
 def of_receipt(path: Path, folder: Path) -> Facts:

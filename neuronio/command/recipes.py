@@ -16,7 +16,9 @@ app = typer.Typer()
 
 @app.command()
 def provenance(
-    file: Annotated[Path, typer.Argument(help="A shard, fit, evaluation, table or figure.")],
+    file: Annotated[
+        Path, typer.Argument(help="A shard, trial, fit, evaluation, table, figure or report.")
+    ],
     trial: Annotated[
         int | None,
         typer.Option(help="Index of the trial of a shard to make again (its first).", min=0),
@@ -24,10 +26,14 @@ def provenance(
     config: Annotated[
         Path | None, typer.Option(help="Write the run's configuration here (.yaml).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Print the whole recipe and configuration too.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Say what made a result: recipe, code, processor, seeds, checksums, the command for it."""
     from neuronio.command.provenance import provenance as run
+    from neuronio.command.provenance import short
     from neuronio.sections import flattened
 
     facts = run(file, trial)
@@ -38,7 +44,10 @@ def provenance(
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
     else:
-        typer.echo("\n".join(f"{name}: {value}" for name, value in flattened(facts)))
+        shown = facts if whole else short(facts)
+        typer.echo("\n".join(f"{name}: {value}" for name, value in flattened(shown)))
+        if left := [name for name in facts if name not in shown]:
+            typer.echo(f"with --all also: {', '.join(left)}")
 
 
 @app.command()

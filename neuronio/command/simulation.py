@@ -27,7 +27,7 @@ from neuronio.config import (
     validate_config,
 )
 from neuronio.errors import NeuronIOError
-from neuronio.progress import ProgressBar
+from neuronio.progress import ProgressBar, counted
 from neuronio.sections import key_values, validate
 
 app = typer.Typer()
@@ -122,6 +122,8 @@ def trial(
             events, recording = single_trial.run_drawn(runner, drawn, wanted_ms, which, attempt)
     facts = {"cell": spec.name, "engine": engine, "t0_artefact": t0_artefact}
     facts |= {"dt_ms": dt_ms, "integrator": integrator}
+    if not inputs:
+        facts |= {"generator": generator, "seed": seed, "split": split, "index": index}
     single_trial.save_trial(out, events, recording, facts)
     if plot:
         from neuronio.simulation.figures import plot_trial
@@ -129,9 +131,10 @@ def trial(
         plot_trial(events, recording, plot, segments=runner.segment_table(), title=spec.title)
     inhibitory = events.n_events - events.n_excitatory
     typer.echo(
-        f"{events.duration_ms} ms of {spec.name}: {len(recording.spike_ms)} output spikes from "
-        f"{events.n_excitatory} excitatory and {inhibitory} inhibitory input spikes; "
-        f"written to {out}"
+        f"{events.duration_ms} ms of {spec.name}: "
+        f"{counted(len(recording.spike_ms), 'output spike')} from {events.n_excitatory} "
+        f"excitatory and {counted(inhibitory, 'inhibitory input spike')}; "
+        f"written to {' and '.join(map(str, filter(None, (out, plot))))}"
     )
 
 
@@ -156,8 +159,9 @@ def cell(
         list[Path] | None, typer.Option(help="A MOD file of --import, or a folder; repeat.")
     ] = None,
 ) -> None:
-    """Print a cell's facts: segments, lengths, area, and the sum of each conductance."""
+    """Print a cell's facts: segments, lengths, area, and the total of each conductance."""
     from neuronio.simulation.cell import build_cell
+    from neuronio.simulation.cell_conductances import conductances_nS
     from neuronio.simulation.cell_spec import load_cell
 
     check_suffix(plot, *FIGURE_SUFFIXES)
@@ -166,12 +170,16 @@ def cell(
     elif mod:
         raise NeuronIOError("--mod goes with --import; a cell file names its own mod_files")
     built = build_cell(load_cell(cell, cell_variant(variant)))
-    facts = built.facts()
+    facts, conductances = built.facts(), conductances_nS(built)
+    for region, values in facts["regions"].items():
+        del values["conductance_sum_S_cm2"]  # of densities, which depends on the segments' number
+        values["conductance_nS"] = conductances.get(region, {})
     typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(fact_lines(facts)))
     if plot:
         from neuronio.simulation.figures_cell import plot_cell
 
         plot_cell(built, plot, color_by=color_by)
+        typer.echo(f"drawn to {plot}", err=as_json)
 
 
 def _import_cell(code: str, mod: list[Path], cell: str) -> None:
@@ -264,7 +272,7 @@ def integrate_again(
     changes = {key: value for key, value in given.items() if value is not None}
     with ProgressBar("Integrate again", "trials") as progress:
         made = again_to_folder(shards, out, changes, trials, workers=workers, progress=progress)
-    typer.echo(f"every trial is in {out} ({len(made)} shard{'s' if len(made) > 1 else ''})")
+    typer.echo(f"every trial is in {out} ({counted(len(made), 'shard')})")
     typer.echo(f"compare with: neuronio compare {shards[0]} {made[0]}")
 
 
@@ -298,10 +306,7 @@ def fact_lines(facts: dict[str, Any]) -> list[str]:
             f"{region}: sections {values['sections']}, segments {values['segments']}, "
             f"length {values['length_um']:.6g} um, area {values['area_um2']:.6g} um2"
         )
-        lines += [
-            f"  sum of {name:<16}{value:.6g} S/cm2"
-            for name, value in values["conductance_sum_S_cm2"].items()
-        ]
+        lines += [f"  {name:<20}{value:.6g} nS" for name, value in values["conductance_nS"].items()]
     return lines
 
 

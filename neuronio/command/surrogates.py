@@ -114,6 +114,8 @@ def predict(
         named = {model.resolve().name: prediction}
         save_figure(lambda: traces_figure(named, f"trial {trial}"), plot)
     typer.echo(f"{out}: {', '.join(prediction)}")
+    if plot:
+        typer.echo(f"drawn to {plot}")
 
 
 @app.command()

@@ -32,11 +32,13 @@ class Cost:
         column: in the summary over seeds.
         text: of the axis.
         of_use: whether less of it is better for its own sake, so that there is a Pareto front.
+        joined: whether a line joins the sizes of a family, which it follows.
     """
 
     column: str
     text: str
     of_use: bool = True
+    joined: bool = True
 
 
 COSTS = {
@@ -44,7 +46,7 @@ COSTS = {
     "multiply_adds": Cost("multiply_adds_per_ms", "Multiply-adds per ms"),
     "train_trials": Cost("train_trials", "Training trials", of_use=False),
     "exposure": Cost("exposure_s", "Simulated time seen in training (s)"),
-    "seconds": Cost("training_seconds", "Training time (s)"),
+    "seconds": Cost("training_seconds", "Training time (s)", joined=False),
 }
 # Score, axis, and whether more is better.
 PANELS = (
@@ -90,7 +92,7 @@ def accuracy_figure(
         _published(axis, published, score)
         draw_levels(axis, evaluations, rows, score, more)
         for series_mark, series in _series(rows, x):
-            _draw(axis, series_mark, series, cost.column, score)
+            _draw(axis, series_mark, series, cost, score)
         axis.set_xlabel(cost.text)
         axis.set_ylabel(text)
         count_axis(axis, [row[cost.column] for row in (*rows, *published)])
@@ -138,13 +140,13 @@ def _along_data(rows: Sequence[Row]) -> list[tuple[Mark, list[Row]]]:
     ]
 
 
-def _draw(axis: Axes, series_mark: Mark, rows: Sequence[Row], column: str, score: str) -> None:
+def _draw(axis: Axes, series_mark: Mark, rows: Sequence[Row], cost: Cost, score: str) -> None:
     rows = [row for row in rows if row.get(f"{score}_mean") is not None]
     if not rows:
         return
-    x = np.array([row[column] for row in rows], dtype=float)
+    x = np.array([row[cost.column] for row in rows], dtype=float)
     y = np.array([row[f"{score}_mean"] for row in rows])
-    if VARIANTS not in series_mark.text:
+    if cost.joined and VARIANTS not in series_mark.text:
         axis.plot(x, y, **series_mark.line, linewidth=0.9, zorder=2)
     bounds = [[_or(row[f"{score}_{key}"], row[f"{score}_mean"]) for row in rows] for key in _BARS]
     low, high, lowest, highest = np.array(bounds)

@@ -50,7 +50,7 @@ def stretch_towards_one(axis: Axes) -> None:
     margin = 0.06 * (forward(high) - forward(low)) + 0.03
     limits = 1.0 - 10.0 ** -(np.array([forward(low) - margin, forward(high) + margin]))
     axis.set_ylim(*limits)
-    ticks = np.array([0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999])
+    ticks = np.array([0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999])
     apart: list[float] = []
     height = forward(limits[1]) - forward(limits[0])
     for tick in ticks[(ticks >= limits[0]) & (ticks <= limits[1])][::-1]:

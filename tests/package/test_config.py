@@ -39,7 +39,11 @@ GOOD = {
         (("engine",), {"name": "neurone"}, "'engine.name' is 'neurone'"),
         (("engine",), {"dt_ms": 0.03}, "dt_ms is 0.03"),
         (("engine",), {"integrator": "cvode"}, "cvode needs engine neuron"),
-        (("cell",), {"variant": {"sk": 2.0}}, "unknown key 'cell.variant.sk'"),
+        (
+            ("cell",),
+            {"variant": {"sk": 2.0}},
+            "unknown key 'cell.variant.sk'; take one of synapses,",
+        ),
         (("training",), {"burn_in_ms": 500}, "must be less than window_ms"),
         (("training",), {"dendrites": 3}, "set dataset.record_segments to true"),
         (("name",), "a b", "'name' is 'a b'"),

@@ -13,6 +13,7 @@ import pytest
 
 from neuronio.command.app import main
 from neuronio.data.layout import content_sha256
+from neuronio.files import write_npz
 from neuronio.made import RUN_LOCK, Product, unused
 from neuronio.recipe import (
     SOURCES,
@@ -156,6 +157,36 @@ def test_provenance_of_a_product(product, capsys):
     table.write_text("a,c\n")
     assert main(["provenance", str(table)]) == 1
     assert "is not what was written" in capsys.readouterr().err
+
+
+def test_provenance_is_short_unless_all_of_it_is_wanted(product, capsys):
+    assert main(["provenance", str(product.folder)]) == 0
+    *told, last = capsys.readouterr().out.splitlines()
+    assert last == "with --all also: recipe, files, packages, configuration"
+    assert not [line for line in told if line.startswith("configuration")]
+    assert main(["provenance", str(product.folder), "--all"]) == 0
+    assert "configuration.evaluation.seed: 4" in capsys.readouterr().out
+
+
+def test_provenance_of_a_report_is_that_of_its_table(product, tmp_path, capsys):
+    results = tmp_path / "results" / "run"
+    results.mkdir()
+    (results / "report.html").write_text("")
+    assert main(["provenance", str(results / "report.html")]) == 1
+    assert "nothing says what made" in capsys.readouterr().err
+    (results / "table.csv").symlink_to(product.folder / "table.csv")
+    assert main(["provenance", str(results / "report.html")]) == 0
+    assert f"digest: {product.digest}" in capsys.readouterr().out
+
+
+def test_provenance_of_a_trial(tmp_path, capsys):
+    trial, other = tmp_path / "trial.npz", tmp_path / "prediction.npz"
+    write_npz(trial, {"soma_mV": [-70.0], "cell": "packaged", "engine": "neuron", "seed": 3})
+    write_npz(other, {"soma_mV": [-70.0]})
+    assert main(["provenance", str(trial)]) == 0
+    assert "what: trial\ncell: packaged\nengine: neuron\nseed: 3\n" in capsys.readouterr().out
+    assert main(["provenance", str(other)]) == 1
+    assert "nothing says what made" in capsys.readouterr().err
 
 
 def test_provenance_of_a_sequence_set(product, capsys):

@@ -12,6 +12,7 @@ from neuronio.config import Variant
 from neuronio.errors import NeuronIOError
 from neuronio.simulation import cell_spec
 from neuronio.simulation.cell import build_cell, h
+from neuronio.simulation.cell_conductances import conductances_nS
 from neuronio.simulation.cell_spec import CELLS, CellSpec, cell_names, load_cell
 from neuronio.simulation.expressions import evaluate
 from neuronio.simulation.morphology import find_morphology, morphology_sha256
@@ -42,6 +43,15 @@ def test_neuronio_has_the_published_geometry_and_conductances(neuronio):
     high = [seg for seg in neuronio.segments[262:] if seg.Ca_LVAst.gCa_LVAstbar > 0.1]
     assert len(high) == 29
     assert facts["nexus"] == "apic[50](0.9)"
+
+
+def test_a_conductance_is_its_density_times_the_area(packaged):
+    soma = packaged.spec.regions["soma"].mechanisms["pas"]["g"]
+    area_um2 = packaged.facts()["regions"]["soma"]["area_um2"]
+    found = conductances_nS(packaged)
+    assert found["soma"]["g_pas"] == pytest.approx(float(soma) * area_um2 * 1e-8 * 1e9)
+    ih = [(seg.Ih.gIhbar, seg.area()) for section in packaged.apical for seg in section]
+    assert found["apical"]["gIhbar"] == pytest.approx(10 * sum(g * area for g, area in ih))
 
 
 def test_packaged_has_the_published_segments(packaged):

@@ -334,7 +334,7 @@ def test_any_duration_and_any_cell_gives_valid_events(name, duration_ms, n_segme
         ("published", {"heterogeneity": [-1, 1]}, "heterogeneity.*start at 0"),
         ("published", {"excitation_basal_per_100ms": [0, float("inf")]}, "finite"),
         ("published", {"interval_jitter_ms": 30}, "interval_jitter_ms is 30.*interval_ms is 25"),
-        ("published", {"oscillation_depth": 0.5}, "unknown key 'oscillation_depth'"),
+        ("published", {"oscillation_depth": 0.5}, "unknown key 'oscillation_depth'; take one of "),
         ("ergodic", {"cluster_probability": 1.5}, "cluster_probability.*1.5.*less than or equal"),
         ("ergodic", {"paste_ms": [9, 3]}, "paste_ms"),
         ("ergodic", {"n_clusters": [0]}, "n_clusters"),

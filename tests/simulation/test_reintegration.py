@@ -108,7 +108,7 @@ def test_another_engine_at_the_same_step_and_the_first_trials_only(first, tmp_pa
         assert list(shard.trial_index) == [0]
         assert (shard.info["engine"], shard.info["integrator"]["dt_ms"]) == ("neuron", 0.025)
     assert compare_shards(first[0], made).coincidence(1.0) == 1.0
-    assert main(["provenance", str(made)]) == 0
+    assert main(["provenance", str(made), "--all"]) == 0
     told = capsys.readouterr().out
     assert "what: test trials integrated again\n" in told
     assert "recipe.inputs_from: " in told

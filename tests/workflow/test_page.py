@@ -12,6 +12,7 @@ from task_page import _own_training
 from task_plan import TaskPlan
 
 from neuronio.config import Variant, validate_config
+from neuronio.files import write_csv
 from neuronio.long_horizon import validate_long_horizon
 from neuronio.sections import read_yaml
 
@@ -36,7 +37,7 @@ def smoke(**given):
 def page_of(tmp_path):
     """A function that writes the report of a run with made-up results, and returns it."""
 
-    def write(run):
+    def write(run, quality=None):
         splits = {split: {"trials": 2} for split in ("train", "valid", "test")}
         row = {"source": "fit", "fits": "a", "model": "tcn", "size": 2, "label": "", "n_fits": 1}
         row |= {"parameters": 9, "trials": 2}
@@ -51,7 +52,7 @@ def page_of(tmp_path):
         images = ("quality/quality", "quality/quality_trials", "figures/traces", "figures/accuracy")
         for name in images:
             (tmp_path / f"{name}.svg").write_text("<svg/>")
-        (tmp_path / "quality/quality.csv").write_text("quantity\n")
+        write_csv(tmp_path / "quality/quality.csv", [quality or {"quantity": "none"}])
         with (tmp_path / "summary.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, row)
             writer.writeheader()
@@ -59,6 +60,14 @@ def page_of(tmp_path):
         return write_page(tmp_path, run).read_text()
 
     return write
+
+
+@pytest.mark.parametrize(("z", "columns"), [("", 0), ("1.5", 1)])
+def test_a_column_that_holds_nothing_is_left_out(z, columns, page_of):
+    figures = {"train": 2, "train, s.e.": 0.1, "train, z": z}
+    figures |= {"published training files": 3, "published training files, sd": 1}
+    page = page_of(smoke(), {"quantity": "rate", **figures})
+    assert page.count("<th>z</th>") == page.count("<td>+1.5</td>") == columns
 
 
 def test_a_changed_cell_is_told_from_the_full_one(page_of):
@@ -114,7 +123,7 @@ def test_the_methods_are_of_the_fits_that_are_shown(page_of):
 
 
 def test_the_noise_floor_is_told_of_where_it_is_there(page_of):
-    sentences = ("the same trials integrated again", "As the limit of what can be predicted")
+    sentences = ("the same trials integrated again", "As the noise floor of the integrator")
     assert [words in page_of(smoke()) for words in sentences] == [True, True]
     assert [words in page_of(smoke(leave_out=[FLOOR])) for words in sentences] == [False, False]
 

@@ -1,15 +1,19 @@
 """What a configuration asks for: labels, parts of the training data, figures."""
 
 import re
+from types import SimpleNamespace
 
+import cost
 import pytest
 from plan import Plan
 from running import SMOKE
 from snakemake.utils import update_config
+from untrusted import finished, untrusted
 
 from neuronio.config import validate_config
 from neuronio.errors import NeuronIOError
-from neuronio.made import CacheMark
+from neuronio.files import write_atomic
+from neuronio.made import CacheMark, Product
 from neuronio.sections import read_yaml
 
 BASE = {"model": "branch_elm", "sizes": [2]}
@@ -21,6 +25,31 @@ def plan_of(*fits):
 
 def products_of(*fits):
     return plan_of(*fits).products
+
+
+def test_what_is_damaged_is_not_finished(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made, missing = Product("table", {"x": 1}), Product("table", {"x": 2})
+    write_atomic(made.folder / "table.csv", b"a,b")
+    made.finish([made.folder / "table.csv"], {})
+    plan = SimpleNamespace(wanted=list, products=[made, missing], splits={})
+    assert untrusted(plan) == {}
+    assert (finished(made, {}), finished(missing, {})) == (True, False)
+    (made.folder / "table.csv").write_text("a,c")
+    bad = untrusted(plan)
+    assert bad == {str(made.folder): "table.csv is not what was written"}
+    assert not finished(made, bad)
+
+
+def test_a_damaged_shard_is_told_as_something_to_make(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = plan_of()
+    for path in (path for paths in plan.shards.values() for path in paths):
+        write_atomic(path, b"no shard")
+    monkeypatch.setattr(cost, "simulated", lambda *_: (1e-3, 10.0))
+    (data,) = cost.cost(plan)
+    assert data.what == "7 trials of 0.4 s"
+    assert len(data.jobs) == len([path for paths in plan.shards.values() for path in paths])
 
 
 def test_a_label_is_in_the_name_and_decides_nothing():

@@ -1,14 +1,12 @@
 """The real workflow, end to end, on config/smoke.yaml."""
 
 import csv
-import fcntl
 import json
 import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -173,81 +171,6 @@ def test_a_surrogate_of_a_users_own_file_is_planned(tmp_path):
     assert "Fit toy-3-seed0" in result.stdout + result.stderr
 
 
-def test_a_wrong_option_is_one_sentence_before_anything_runs(tmp_path):
-    def misspelt(document):
-        document["fits"][0]["options"] = {"num_branchs": 3}
-
-    result = run(tmp_path, changed(tmp_path, misspelt))
-    lines = result.stderr.splitlines()
-    told = [line for line in lines if line and not line.startswith("Using profile")]
-    assert result.returncode != 0
-    assert len(told) == 1, result.stderr
-    assert told[0].startswith("error: ")
-    assert "num_branchs" in told[0]
-    assert not (tmp_path / "results").exists()
-
-
-@pytest.fixture
-def refused(monkeypatch, capsys):
-    """What a run says that is over before it begins."""
-
-    def refuse(folder: Path, config: Path = SMOKE, *options: str) -> str:
-        monkeypatch.setattr(sys, "argv", [*command(folder, config)[1:], *options])
-        assert load_script(ROOT / "workflow" / "run.py").main() == 1
-        assert not (folder / "results").exists()
-        return capsys.readouterr().err
-
-    return refuse
-
-
-def test_a_wrong_key_is_one_sentence_before_anything_runs(refused, tmp_path):
-    config = changed(tmp_path, lambda document: document["training"].update(learning_rat=1e-3))
-    told = refused(tmp_path, config)
-    assert told.startswith("error: ")
-    assert "training.learning_rat" in told
-    assert told.count("\n") == 1
-
-
-CHANGES_BEHIND = [["--config", "a=3"], ["--config=a=3"], ["-Ca=3"], ["--configfiles", "b.yaml"]]
-
-
-@pytest.mark.parametrize("options", CHANGES_BEHIND)
-def test_a_change_of_the_configuration_by_option_is_refused(options, refused, tmp_path):
-    told = refused(tmp_path, SMOKE, *options)
-    assert told.startswith(f"error: {options[0]} is not taken here")
-    assert told.count("\n") == 1
-
-
-@pytest.mark.parametrize("option", ["--directory", "-d"])
-def test_a_folder_that_cannot_be_written_is_one_sentence(option, refused, tmp_path):
-    (tmp_path / "file").write_text("")
-    told = refused(tmp_path, SMOKE, option, str(tmp_path / "file"))
-    assert told == (
-        f"error: cannot write in {tmp_path / 'file'} (Not a directory); choose another folder with "
-        "--directory\n"
-    )
-
-
-def test_a_cost_that_cannot_be_told_is_one_sentence(monkeypatch, capsys, tmp_path):
-    asked = ["cost.py", "--configfile", str(SMOKE), "--directory", str(tmp_path / "nothing")]
-    monkeypatch.setattr(sys, "argv", asked)
-    from cost import main
-
-    main()
-    told = capsys.readouterr().out
-    assert told.startswith("What this run will cost cannot be told: ")
-    assert told.count("\n") == 1
-
-
-def test_of_a_wrong_option_the_cost_says_nothing_as_planning_does(monkeypatch, capsys, tmp_path):
-    config = changed(tmp_path, lambda document: document["fits"][0].update(options={"branchs": 3}))
-    monkeypatch.setattr(sys, "argv", ["cost.py", "--configfile", str(config)])
-    from cost import main
-
-    main()
-    assert capsys.readouterr().out == ""
-
-
 def test_the_environment_of_another_clone_is_installed_anew(tmp_path):
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
@@ -270,26 +193,6 @@ def test_another_scale_has_results_of_its_own():
     assert scaled(merged([SMOKE]), 0.5) == {"name": "smoke-0.5", "dataset": {"scale": 0.5}}
     tasks = merged([ROOT / "config" / "smoke_tasks.yaml"])
     assert scaled(tasks, 2.0) == {"name": f"{tasks.name}-2", "scale": 2.0}
-
-
-@pytest.mark.parametrize("cores", ["two", "0", "-1", "1.5", ""])
-def test_what_is_no_number_of_cores_is_refused(cores, refused, tmp_path):
-    told = refused(tmp_path, SMOKE, f"--cores={cores}")
-    assert told == f"error: the number of cores is {cores!r}; give 1 or more, or 'all'\n"
-
-
-def test_a_dry_run_is_one_however_it_is_asked_for():
-    dry = load_script(ROOT / "workflow" / "run.py").DRY
-    assert all(dry.fullmatch(option) for option in ("-n", "-np", "-qn", "--dry-run", "--dryrun"))
-    assert not any(dry.fullmatch(option) for option in ("-p", "--nolock", "-j", "n", "-c2"))
-
-
-def test_second_run_in_a_folder_at_work_is_refused(refused, tmp_path):
-    lock = tmp_path / ".snakemake" / "make-run.lock"
-    lock.parent.mkdir()
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        assert refused(tmp_path).startswith("error: another run is at work in")
 
 
 @pytest.mark.slow

@@ -222,7 +222,7 @@ def test_what_sets_and_fits_cost_is_told_by_the_log_of_each_job(tmp_path, monkey
     spoken = {"task": "synthetic-digits", "bins_ms": [20], "recordings": {"train": 120, "test": 40}}
     asked = plan(tasks=[document()["tasks"][1] | spoken])
     sets, fits = tasks_cost(asked)
-    assert (sets.what, fits.what) == ("2 sets of samples", "1 fits")
+    assert (sets.what, fits.what) == ("2 sets of samples", "1 fit")
     logs = {f"results/smoke_tasks/logs/sequences/{name}.log" for name in asked.sequences}
     train, test = (next(log for log in logs if f"-{name}-" in log) for name in ("train", "test"))
     assert set(sets.jobs) == logs == {train, test}

@@ -7,19 +7,19 @@ from pathlib import Path
 
 from snakemake.settings.enums import RerunTrigger
 
-from neuronio.data.soundness import Soundness
 from neuronio.errors import NeuronIOError
-from neuronio.made import DAMAGED, MADE, free_name
+from neuronio.made import DAMAGED, free_name
 from neuronio.simulation.inputs.splits import SPLITS
 
 WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 sys.path[:0] = [str(WORKFLOW), str(WORKFLOW / "scripts")]
+import untrusted
 from plan import Plan, plan_of
+from untrusted import STORE
 
 from neuronio.surrogate.protocol import Protocol
 
 STARTED = time.time()
-STORE = f"results/{MADE}"
 # Of the ensemble engine in float32 on vectors of 512 bits; elsewhere fewer.
 LANES = 16
 # Data come first, on every core: fits, of one core each, could keep them from it. Then scores.
@@ -47,17 +47,9 @@ def planned(document):
     return plan
 
 
-def untrusted():
+def put_aside():
     """What lies where a product should and is not it: path -> (where it is set aside to, why)."""
-    found, sound = {}, Soundness(STORE)
-    for path, *which in PLAN.wanted():
-        if fault := sound.fault(path, *which):
-            found[path] = fault
-    sound.remember()
-    for product in PLAN.products:
-        if product not in PLAN.splits.values() and (fault := product.fault()):
-            found[str(product.folder)] = fault
-    aside = Path(STORE, DAMAGED)
+    found, aside = untrusted.untrusted(PLAN), Path(STORE, DAMAGED)
     names = {path: "-".join(Path(path).relative_to(STORE).parts) for path in found}
     return {path: (free_name(aside, names[path]).name, why) for path, why in found.items()}
 
@@ -74,7 +66,7 @@ def there(path):
 
 def finished(product):
     """Whether a product is there and is what it should be."""
-    return product.receipt.exists() and str(product.folder) not in UNTRUSTED
+    return untrusted.finished(product, UNTRUSTED)
 
 
 def needed(product, inputs, *read):
@@ -201,7 +193,7 @@ def print_failures():
 
 PLAN = planned(config)
 RESULTS = str(PLAN.results)
-UNTRUSTED = untrusted()
+UNTRUSTED = put_aside()
 FITS = of_fit(PLAN.fits)
 EVALUATIONS = of_fit(PLAN.evaluations)
 SHARDS = [path for split in SPLITS for path in PLAN.shards[split]]

@@ -7,6 +7,7 @@ from rule import configuration, same
 from rule_log import RuleLog
 
 from neuronio.files import write_json
+from neuronio.progress import counted
 from neuronio.surrogate.paired import paired
 from neuronio.surrogate.results_table import read_evaluations
 
@@ -23,4 +24,4 @@ rows = paired(
 )
 write_json(snakemake.output[0], {"format": 1, "rows": rows})
 product.finish([snakemake.output[0]], configuration(plan))
-log.say(f"Compared {len(rows)} fits with their bases")
+log.say(f"Compared {counted(len(rows), 'fit')} with the fits without a label")
