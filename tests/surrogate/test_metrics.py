@@ -206,7 +206,7 @@ def test_one_trial_is_scored_without_a_warning():
 def test_average_precision_of_rare_spikes_is_covered():
     """Nominally 95%; of 64 uneven trials with a spike each on average, some 92%."""
     rng = np.random.default_rng(11)
-    truth = point_scores(uneven(rng, 20_000))["average_precision"]
+    truth = point_scores(uneven(rng, 5_000))["average_precision"]
     hits, repeats = 0, 120
     for repeat in range(repeats):
         p, draws = uneven(rng, 64), Resamples.draw(64, 200, 0.95, seed=repeat)
