@@ -6,7 +6,7 @@ Of pairs it is what both first steps say that must be compared.
 import numpy as np
 
 from neuronio.data.sequences import About, SequenceSet
-from neuronio.surrogate.tasks.classify import FixedSource
+from neuronio.surrogate.tasks.classify.source import FixedSource
 
 CHANNELS, CLASSES = 5, 3
 

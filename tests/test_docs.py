@@ -20,7 +20,7 @@ from neuronio.data.sequence_tasks import TASKS
 from neuronio.data.sequences import About, SequenceSet
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
-from neuronio.surrogate.tasks.classify import FixedSource
+from neuronio.surrogate.tasks.classify.source import FixedSource
 
 ROOT = Path(__file__).parents[1]
 tables = load_script(ROOT / "benchmarks" / "tables.py")

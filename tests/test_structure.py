@@ -95,6 +95,7 @@ def test_arrows_point_down(name):
         ("neuronio.surrogate.api", {"neuron"}),
         ("neuronio.surrogate.figures.drawn", {"torch", "neuron"}),
         ("plan", {"torch", "neuron", "matplotlib", "sklearn"}),
+        ("task_plan", {"torch", "neuron", "matplotlib", "sklearn"}),
         ("neuronio.surrogate.evaluate", {"neuron", "sklearn", "scipy.stats", "matplotlib.figure"}),
     ],
 )

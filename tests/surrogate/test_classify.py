@@ -16,13 +16,6 @@ from neuronio.files import read_csv, read_json
 from neuronio.sections import validate
 from neuronio.surrogate.families import FAMILIES, nearest_size
 from neuronio.surrogate.models.building import build_model
-from neuronio.surrogate.tasks.classify import (
-    ClassifierSpec,
-    Facts,
-    FixedSource,
-    evaluate_classifier,
-    fit_classifier,
-)
 from neuronio.surrogate.tasks.classify.batches import (
     SORTED_TOGETHER,
     BatchSampler,
@@ -30,8 +23,15 @@ from neuronio.surrogate.tasks.classify.batches import (
     kept_entries,
     sequence_batch,
 )
-from neuronio.surrogate.tasks.classify.evaluate import LEAST_GROUPS, blocks, scores
-from neuronio.surrogate.tasks.classify.fit import OPTIMIZERS, classifier_options, rate
+from neuronio.surrogate.tasks.classify.evaluate import (
+    LEAST_GROUPS,
+    blocks,
+    evaluate_classifier,
+    scores,
+)
+from neuronio.surrogate.tasks.classify.fit import OPTIMIZERS, ClassifierSpec, fit_classifier, rate
+from neuronio.surrogate.tasks.classify.recipes import classifier_options
+from neuronio.surrogate.tasks.classify.source import Facts, FixedSource
 from neuronio.surrogate.tasks.classify.table import summary_rows
 
 MEASURED = ("seconds", "data_wait_fraction")

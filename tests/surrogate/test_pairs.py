@@ -12,16 +12,12 @@ from neuronio.classification import ClassifierEvaluation, ClassifierTraining
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json
 from neuronio.surrogate.models.building import build_model
-from neuronio.surrogate.tasks.classify import (
-    ClassifierSpec,
-    Facts,
-    FixedSource,
-    classifier_options,
-    evaluate_classifier,
-    fit_classifier,
-)
 from neuronio.surrogate.tasks.classify.batches import BatchSampler, in_turn
-from neuronio.surrogate.tasks.classify.pairs import ENCODING, PairClassifier, build_classifier
+from neuronio.surrogate.tasks.classify.evaluate import evaluate_classifier
+from neuronio.surrogate.tasks.classify.fit import ClassifierSpec, fit_classifier
+from neuronio.surrogate.tasks.classify.pairs import PairClassifier, build_classifier
+from neuronio.surrogate.tasks.classify.recipes import ENCODING, classifier_options
+from neuronio.surrogate.tasks.classify.source import Facts, FixedSource
 
 ENCODED = 6
 

@@ -8,8 +8,8 @@ from made_up_published import MAKERS, text
 from neuronio.data.sequences import SPLITS
 from neuronio.errors import NeuronIOError
 from neuronio.progress import silent
-from neuronio.surrogate.tasks.classify import Facts
 from neuronio.surrogate.tasks.classify.data import task_data
+from neuronio.surrogate.tasks.classify.source import Facts
 
 
 def published(task, folder):

@@ -12,14 +12,11 @@ from neuronio.data.digits.shd import write_shd
 from neuronio.data.digits.voices import draw_take, generator
 from neuronio.data.sequences import SPLITS
 from neuronio.errors import NeuronIOError
-from neuronio.surrogate.tasks.classify import (
-    ClassifierSpec,
-    Facts,
-    classifier_options,
-    evaluate_classifier,
-    fit_classifier,
-)
 from neuronio.surrogate.tasks.classify.data import task_data
+from neuronio.surrogate.tasks.classify.evaluate import evaluate_classifier
+from neuronio.surrogate.tasks.classify.fit import ClassifierSpec, fit_classifier
+from neuronio.surrogate.tasks.classify.recipes import classifier_options
+from neuronio.surrogate.tasks.classify.source import Facts
 from neuronio.surrogate.tasks.classify.spoken import NAMES, Spoken
 
 RECORDINGS = {"train": 60, "test": 40}

@@ -5,7 +5,7 @@ from rule_log import RuleLog
 from task_plan import TaskPlan
 
 from neuronio.files import write_json
-from neuronio.surrogate.tasks.classify import evaluate_classifier
+from neuronio.surrogate.tasks.classify.evaluate import evaluate_classifier
 
 log = RuleLog(snakemake.log[0])
 plan, name = TaskPlan.of(snakemake), snakemake.wildcards.evaluation.rpartition("-evaluation-")[0]

@@ -4,7 +4,7 @@ from rule import configuration, same
 from rule_log import RuleLog
 from task_plan import TaskPlan
 
-from neuronio.surrogate.tasks.classify import ClassifierSpec, fit_classifier
+from neuronio.surrogate.tasks.classify.fit import ClassifierSpec, fit_classifier
 
 log = RuleLog(snakemake.log[0])
 plan = TaskPlan.of(snakemake)

@@ -9,6 +9,7 @@ from typing import Any
 
 from data_plan import DRAWING, FLOOR, DataPlan, published, scripts
 from shown_plan import ShownPlan
+from task_plan import TaskPlan
 
 from neuronio.config import FitConfig, RunConfig, validate_config
 from neuronio.errors import NeuronIOError
@@ -267,8 +268,6 @@ def plan_of(document: Any, name: str = "the configuration") -> ShownPlan:
         NeuronIOError: it is wrong.
     """
     if is_long_horizon(document):
-        from task_plan import TaskPlan  # which loads torch, to count parameters
-
         return TaskPlan(validate_long_horizon(document, name=name), name)
     return Plan(validate_config(document, name=name), name)
 

@@ -23,7 +23,7 @@ def same(product: Product, snakemake) -> Product:
 
 
 def cached(snakemake):
-    """The plan of a run that is about to fill the cache, without torch where it is of a neuron."""
+    """The plan of a run that is about to fill the cache; of a neuron, without its fits."""
     if is_long_horizon(snakemake.config):
         from task_plan import TaskPlan
 

@@ -22,11 +22,14 @@ from neuronio.long_horizon import (
 from neuronio.made import CacheMark, Product
 from neuronio.recipe import code, deciding_versions
 from neuronio.sections import near_miss
-from neuronio.surrogate.families import FAMILIES, ModelOptions, nearest_size, option_values
+from neuronio.surrogate.families import FAMILIES, ModelOptions, option_values
 from neuronio.surrogate.tasks.classify.data import TaskData, speaks, task_data
-from neuronio.surrogate.tasks.classify.evaluate import evaluation_recipe
-from neuronio.surrogate.tasks.classify.fit import classifier_options, classifier_recipe
-from neuronio.surrogate.tasks.classify.pairs import build_classifier
+from neuronio.surrogate.tasks.classify.recipes import (
+    classifier_options,
+    classifier_recipe,
+    evaluation_recipe,
+    size_with,
+)
 
 # Step, channel and value, and what checks them.
 EVENT_BYTES = 12
@@ -260,17 +263,11 @@ def _of_section(
     """The fits of one family, for every seed."""
     facts = data.facts()
 
-    def options_of(size: int) -> ModelOptions:
-        return classifier_options(section.model, size, section.options, facts)
-
-    def count(size: int) -> int:
-        shape = facts.rows_per_label, facts.classes
-        return build_classifier(section.model, options_of(size), *shape).count_parameters()
-
-    size = section.size or nearest_size(section.model, count, task.parameters)
+    size = section.size or size_with(section.model, section.options, facts, task.parameters)
+    options = classifier_options(section.model, size, section.options, facts)
     family = FAMILIES[section.model].name
     parts = [task.task, *([f"{bin_ms:g}ms"] if bin_ms else []), f"{family}-{size}"]
     parts += [section.label] if section.label else []
     for seed in section.seeds:
         name = "-".join([*parts, f"seed{seed}"])
-        yield TaskFit(name, task, section, bin_ms, seed, data, options_of(size))
+        yield TaskFit(name, task, section, bin_ms, seed, data, options)

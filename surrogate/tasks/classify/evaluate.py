@@ -11,48 +11,20 @@ import numpy as np
 
 from neuronio.classification import ClassifierEvaluation
 from neuronio.errors import NeuronIOError
-from neuronio.recipe import code, deciding_versions, made_with
+from neuronio.recipe import made_with
 from neuronio.surrogate.bootstrap import Resamples
 from neuronio.surrogate.checkpoint import load_weights, read_record, read_tensors
 from neuronio.surrogate.device import check_device
 from neuronio.surrogate.families import FAMILIES, parse_options
 from neuronio.surrogate.models.base import Surrogate
-from neuronio.surrogate.tasks.classify.fit import (
-    PACKAGES,
-    TASK,
-    of_samples,
-    predicted,
-)
+from neuronio.surrogate.tasks.classify.fit import of_samples, predicted
 from neuronio.surrogate.tasks.classify.pairs import PairClassifier, build_classifier
+from neuronio.surrogate.tasks.classify.recipes import PACKAGES, TASK, evaluation_code
 from neuronio.surrogate.tasks.classify.source import Source
 
-DECIDING = ("torch", "numpy", "scipy")
 LEAST_GROUPS = 6
 # More groups are drawn in so many blocks, which takes less memory and covers alike.
 MOST_GROUPS = 3000
-
-
-def evaluation_recipe(
-    model: str, fit: str, test: Any, settings: ClassifierEvaluation
-) -> dict[str, Any]:
-    """Everything that decides an evaluation, as JSON.
-
-    Args:
-        model: family of the fit; fit: digest of its recipe; test: what names the samples.
-    """
-    return {
-        "fit": fit,
-        "data": test,
-        "settings": settings.model_dump(mode="json"),
-        "packages": deciding_versions(DECIDING),
-        "code": evaluation_code(model),
-    }
-
-
-def evaluation_code(model: str) -> dict[str, str]:
-    """Hashes of the modules that score a model."""
-    family = FAMILIES[model].module
-    return code("neuronio.surrogate.tasks.classify.evaluate", family)
 
 
 def load_classifier(folder: Path) -> tuple[Surrogate, dict[str, Any], dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,29 +13,27 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from neuronio.classification import ONLY_SPEED, ClassifierTraining
+from neuronio.classification import ClassifierTraining
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_json
 from neuronio.progress import Report, silent
-from neuronio.recipe import code, deciding_versions, made_with
+from neuronio.recipe import made_with
 from neuronio.surrogate.checkpoint import claimed, resume
 from neuronio.surrogate.device import check_device, threads_of_torch
-from neuronio.surrogate.families import FAMILIES, ModelOptions, option_values, sized_options
+from neuronio.surrogate.families import ModelOptions, option_values
 from neuronio.surrogate.loop import Columns, Run, Schedule, finish, train
 from neuronio.surrogate.models.base import Surrogate
 from neuronio.surrogate.soap import Soap
 from neuronio.surrogate.tasks.classify.batches import BatchSampler, SequenceBatch, in_turn
-from neuronio.surrogate.tasks.classify.pairs import ENCODING, build_classifier
-from neuronio.surrogate.tasks.classify.source import Facts, Source
+from neuronio.surrogate.tasks.classify.pairs import build_classifier
+from neuronio.surrogate.tasks.classify.recipes import PACKAGES, TASK, classifier_recipe
+from neuronio.surrogate.tasks.classify.source import Source
 
-PACKAGES = ("torch", "numpy", "neuronio")
-DECIDING = ("torch", "numpy")
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamax": torch.optim.Adamax,
     "soap": Soap,
 }
-TASK = "classify"
 ABOUT = ("task", "bin_ms", "classes", "rows_per_label")
 """What config.json says of the samples."""
 
@@ -60,29 +58,6 @@ class ClassifierSpec:
     train: Source
     valid: Source
     out: Path
-
-
-def classifier_options(
-    model: str, size: int | None, values: Mapping[str, Any], facts: Facts
-) -> ModelOptions:
-    """Options of a model for sequences.
-
-    Inputs, outputs, step width and signs follow from them, and the longest time constants, where
-    they are not given, from the longest of them. Of samples of two sequences the outputs are an
-    encoding, of any width (`pairs.py`).
-
-    Raises:
-        NeuronIOError: an option is wrong, or says what follows from the data.
-    """
-    of_data = {"inputs": facts.channels, "step_ms": facts.step_ms, "signed": False}
-    if facts.rows_per_label == 1:
-        of_data["outputs"] = facts.classes
-    if given := [key for key in of_data if key in values]:
-        raise NeuronIOError(
-            f"'{given[0]}' of model '{model}' follows from the data of {facts.task}; leave it out"
-        )
-    reach = FAMILIES[model].options.reaching(facts.steps, facts.step_ms)
-    return sized_options(model, size, {"outputs": ENCODING, **reach, **values, **of_data})
 
 
 @dataclass(frozen=True)
@@ -154,22 +129,6 @@ def of_samples(logit_sc: np.ndarray, label_s: np.ndarray) -> tuple[np.ndarray, n
     own_s = np.take_along_axis(logit, label_s[:, None], axis=1)[:, 0]
     right_s = (logit.argmax(axis=1) == label_s).astype(np.float64)
     return right_s, np.logaddexp.reduce(logit, axis=1) - own_s
-
-
-def classifier_recipe(
-    model: str, options: Mapping[str, Any], seed: int, training: ClassifierTraining, data: Any
-) -> dict[str, Any]:
-    """Everything that decides a fit's weights, as JSON; `data` names the samples."""
-    return {
-        "task": TASK,
-        "model": FAMILIES[model].name,
-        "options": dict(options),
-        "seed": seed,
-        "training": training.model_dump(mode="json", exclude=set(ONLY_SPEED)),
-        "data": data,
-        "packages": deciding_versions(DECIDING),
-        "code": code("neuronio.surrogate.tasks.classify.fit", FAMILIES[model].module),
-    }
 
 
 def fit_classifier(spec: ClassifierSpec, *, progress: Report = silent) -> dict[str, Any]:

@@ -10,9 +10,6 @@ from neuronio.surrogate.families import ModelOptions
 from neuronio.surrogate.models.base import Surrogate
 from neuronio.surrogate.models.building import build_model
 
-ENCODING = 32
-"""Numbers that a sequence is encoded in, unless the model's `outputs` says another."""
-
 
 class PairClassifier(Surrogate):
     """Two sequences encoded by one model, what it reads out at their last steps; a head on both.
