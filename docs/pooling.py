@@ -3,7 +3,7 @@
 Simulates test trials of the study, and each of them again with the synapses of every cluster
 exchanged by lot (for the whole trial, excitatory and inhibitory ones apart): a model that reads the
 clusters' sums sees no difference. Writes the table `pooling` of docs/training.md. Some six minutes
-of two cores for 24 trials and one number of clusters.
+of one core for 24 trials and one number of clusters.
 """
 
 from __future__ import annotations
