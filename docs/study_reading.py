@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from neuronio.surrogate.families import FAMILIES
@@ -43,7 +43,7 @@ def reading(rows: Sequence[Row], published: Sequence[Row], best: Row | None) -> 
         else "",
         _parameters(plain),
         _multiply_adds(plain),
-        _settings([row for row in fits if row["label"] == PUBLISHED_SETTINGS], published),
+        _settings([r for r in fits if r["label"] == PUBLISHED_SETTINGS], plain, published),
         _above(best, floor) if best and floor else "",
     ]
     return "\n\n".join(filter(None, paragraphs))
@@ -96,14 +96,18 @@ def _multiply_adds(fits: Sequence[Row]) -> str:
     return f"**What a multiply-add buys.** {words}{'; '.join(said)}." if said else ""
 
 
-def _settings(labelled: Sequence[Row], published: Sequence[Row]) -> str:
-    """Fits under published settings beside the published networks of their size."""
-    by_size: Mapping[Any, Row] = {(r["model"], int(r["size"])): r for r in reversed(published)}
-    said = [
-        f"with {_size(row)} {auc(row[AUC])} (published: {auc(theirs['auc'])})"
-        for row in labelled
-        if (theirs := by_size.get((row["model"], int(row["size"]))))
-    ]
+def _settings(labelled: Sequence[Row], plain: Sequence[Row], published: Sequence[Row]) -> str:
+    """Fits under published settings beside the published networks of their size, and ours."""
+    theirs, ours = (
+        {(r["model"], int(r["size"])): r for r in reversed(rows)} for rows in (published, plain)
+    )
+    said = []
+    for row in labelled:
+        key = row["model"], int(row["size"])
+        if key in theirs:
+            beside = f"published: {auc(theirs[key]['auc'])}"
+            beside += f"; by our recipe: {auc(ours[key][AUC])}" if key in ours else ""
+            said.append(f"with {_size(row)} {auc(row[AUC])} ({beside})")
     words = "A Branch-ELM fitted to our data by the published recipe has mean AUC "
     return f"**What the recipe does.** {words}{', '.join(said)}." if said else ""
 
