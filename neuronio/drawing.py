@@ -55,4 +55,5 @@ def save_figure(draw: Callable[[], Figure], path: str | Path) -> list[Path]:
             kind = target.suffix
             figure.savefig(buffer, format=kind[1:], dpi=200, metadata=METADATA[kind])
             write_atomic(target, buffer.getvalue())
+            figure.set_layout_engine("none")  # it is done, and lays out the next file alike
     return paths

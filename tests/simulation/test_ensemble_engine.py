@@ -165,20 +165,20 @@ def test_every_variant_follows_neuron(name, variant, request):
     require(name, request)
     spec = load_cell(name, VARIANTS[variant])
     engine = EnsembleEngine(spec, settings(), record_soma_8khz=True)
-    inputs = reference_inputs(engine.segment_table(), 4, 120)[3]
+    inputs = reference_inputs(engine.segment_table(), 4, 80)[3]
     assert_same_trial(engine.run([inputs])[0], neuron_run(spec, inputs))
 
 
-def in_double(spec):
-    """The first reference inputs in double precision, once for all tests."""
-    if spec.name not in _in_double:
-        engine = EnsembleEngine(spec, settings(threads=0), record_soma_8khz=True)
-        inputs = reference_inputs(engine.segment_table(), REPEATED)
-        _in_double[spec.name] = engine.run(inputs)
-    return _in_double[spec.name]
+def repeated(spec, **changes):
+    """Recordings of the first reference inputs, in double precision; once for all tests."""
+    key = spec.name, *changes.items()
+    if key not in _repeated:
+        engine = EnsembleEngine(spec, settings(threads=0, **changes), record_soma_8khz=True)
+        _repeated[key] = engine.run(reference_inputs(engine.segment_table(), REPEATED))
+    return _repeated[key]
 
 
-_in_double: dict[str, list] = {}
+_repeated: dict[tuple, list] = {}
 
 
 @pytest.mark.slow
@@ -186,7 +186,7 @@ _in_double: dict[str, list] = {}
 def test_double_precision_gives_every_spike_of_neuron(name, request):
     spec = require(name, request)
     expected = json.loads(GOLDEN.read_text())[name]["spike_ms"][:REPEATED]
-    found = in_double(spec)
+    found = repeated(spec)
     assert sum(map(len, expected)) >= 30
     for recording, spike_ms in zip(found, expected, strict=True):
         assert len(recording.spike_ms) == len(spike_ms)
@@ -206,10 +206,8 @@ def matched(found: np.ndarray, expected: np.ndarray, within_ms: float) -> int:
 def test_single_precision_keeps_spikes_and_voltage(name, changes, request):
     spec = require(name, request)
     expected = json.loads(GOLDEN.read_text())[name]["spike_ms"][:REPEATED]
-    single = EnsembleEngine(spec, settings(threads=0, **changes), record_soma_8khz=True)
-    inputs = reference_inputs(single.segment_table(), REPEATED)
     hits = extra = 0
-    for a, b, spike_ms in zip(in_double(spec), single.run(inputs), expected, strict=True):
+    for a, b, spike_ms in zip(repeated(spec), repeated(spec, **changes), expected, strict=True):
         hits += matched(b.spike_ms, np.array(spike_ms), 0.25)
         extra += max(0, len(b.spike_ms) - len(spike_ms))
         quiet = away_from_spikes(a.spike_ms, len(a.soma_8khz_mV))
@@ -221,12 +219,10 @@ def test_single_precision_keeps_spikes_and_voltage(name, changes, request):
 
 
 @pytest.mark.slow
-def test_statistics_of_48_trials_agree(packaged):
-    """Rate, intervals and soma voltage in single precision with tables and in double precision."""
-    engines = [EnsembleEngine(packaged, settings(threads=0, **c)) for c in ({}, SINGLE[1])]
-    segments = engines[0].segment_table()
-    inputs = reference_inputs(segments, 48, 500)
-    runs = [engine.run(inputs) for engine in engines]
+@pytest.mark.parametrize("changes", SINGLE, ids=["exact", "tables"])
+def test_statistics_of_single_precision_are_those_of_double(packaged, changes):
+    """Rate, intervals and soma voltage."""
+    runs = [repeated(packaged, **c) for c in ({}, changes)]
     rates = [[len(recording.spike_ms) for recording in run] for run in runs]
     assert sum(rates[0]) > 25
     assert abs(sum(rates[0]) - sum(rates[1])) <= 0.02 * sum(rates[0])

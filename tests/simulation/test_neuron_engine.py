@@ -12,8 +12,8 @@ from neuronio.simulation.compare import away_from
 from neuronio.simulation.engines.base import TrialFailure
 from neuronio.simulation.engines.registry import make_engine
 
-REPEATED_MS = {101: 1000, 102: 900, 253: 760}
-"""How much of each golden trial NEURON repeats here: two with spikes, one without."""
+REPEATED_MS = {101: 400, 253: 760}
+"""How much of golden trials NEURON repeats here: of one without spikes, of one with two."""
 
 
 def golden(mirror, number):

@@ -23,7 +23,7 @@ DURATION_MS = 2000
 
 
 def configuration() -> dict:
-    """config/study.yaml with one seed of two of its fits, and short trials."""
+    """config/study.yaml with one seed of two of its fits, short trials, and half to train with."""
     document = yaml.safe_load((ROOT / "config" / "study.yaml").read_text())
     fits = [
         {**section, "sizes": [FITS[section["model"]]], "seeds": [0]}
@@ -31,6 +31,7 @@ def configuration() -> dict:
         if FITS.get(section["model"]) in section["sizes"] and "label" not in section
     ]
     document["dataset"]["duration_ms"] = DURATION_MS
+    document["dataset"]["trials"]["train"] //= 2
     document["evaluation"]["floor_trials"] = 0
     return document | {"fits": fits}
 

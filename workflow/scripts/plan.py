@@ -17,7 +17,6 @@ from neuronio.long_horizon import is_long_horizon, validate_long_horizon
 from neuronio.made import Product
 from neuronio.recipe import code, deciding_versions, digest
 from neuronio.sections import near_miss
-from neuronio.surrogate.ablation import base_of
 from neuronio.surrogate.families import FAMILIES, ModelOptions, option_values, refuse_too_large
 from neuronio.surrogate.figures import accuracy_name
 from neuronio.surrogate.fit_settings import fitted_options
@@ -189,6 +188,8 @@ class Plan(DataPlan, ShownPlan):
         }
         if any(kind in gone - there for _, kind in labelled):  # another size would say nothing
             return None
+        from neuronio.surrogate.ablation import base_of  # loads scipy, which no other plan needs
+
         for name, kind in labelled:
             try:
                 base_of(name, kind, list(plain.values()))
