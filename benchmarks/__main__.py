@@ -27,6 +27,7 @@ BENCHMARKS = {
     "training": ("fit", "run"),
     "dataset": ("dataset", "run"),
     "network": ("network", "run"),
+    "longhorizon": ("longhorizon", "run"),
     "sequences": ("sequences", "run"),
     "engines": ("simulate", "run"),
     "memory": ("simulate", "run_memory"),

@@ -21,6 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
 
+import machine
 import numpy as np
 from command import command
 from steps import BUSY, median_ms  # before torch
@@ -48,16 +49,19 @@ def run(*, quick: bool = False, threads: int = 2) -> dict[str, Any]:
         quick: short sequences, to see that it works; the figures mean nothing.
         threads: for every way alike.
     """
-    torch.set_num_threads(threads)
+    about = machine.facts()
     sizes = ((40, 2), (60, 2)) if quick else SIZES
-    longest = sizes[-1]
+    # First, since a process counts as its own what the one that started it has.
+    memory = [alone(peak, *sizes[-1], again) for again in (False, True)]
+    torch.set_num_threads(threads)
     return {
+        "machine": about,
         "threads": threads,
         "channels": CHANNELS,
         "events_per_step": EVENTS_A_STEP,
         "sleeping_threads": BUSY,
         "steps": [row for size in sizes for row in measure(*size)],
-        "memory": [alone(peak, *longest, again) for again in (False, True)],
+        "memory": memory,
     }
 
 

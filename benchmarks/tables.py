@@ -143,6 +143,21 @@ def sequences_block(record: Record) -> str:
     return f"{table(head, rows)}\n\n{caption(found)}"
 
 
+def longhorizon_block(record: Record) -> str:
+    """Training steps of classifiers of long sequences: us of a row and step."""
+    found = record["longhorizon"]
+    took: dict[tuple[int, int], dict[str, str]] = {}
+    for row in found["steps"]:
+        of_size = took.setdefault((row["steps"], row["batch"]), {})
+        of_size[f"{row['model']}, {row['way']}"] = digits(row["us_per_row_step"])
+    columns = list(dict.fromkeys(name for row in took.values() for name in row))
+    body = [
+        [f"{steps:,}, {batch}", *(row.get(name, "") for name in columns)]
+        for (steps, batch), row in took.items()
+    ]
+    return f"{table(['T, batch', *columns], body)}\n\n{caption(found)}"
+
+
 def caption(record: Record) -> str:
     """The machine, and when; what is not known is left out."""
     machine = record["machine"]
@@ -205,4 +220,5 @@ BLOCKS: dict[str, Callable[[Record], str]] = {
     "training": training_block,
     "network": network_block,
     "sequences": sequences_block,
+    "longhorizon": longhorizon_block,
 }

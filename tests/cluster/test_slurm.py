@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 import subprocess
 import threading
 from pathlib import Path
@@ -13,8 +12,7 @@ import h5py
 import pytest
 from running import ROOT, changed, command
 
-from neuronio.native import cache_dir
-from neuronio.simulation.mechanisms import MOD, compiled
+from tests.cluster.mechanisms import compiled_mechanisms
 from tests.cluster.slurm import NODES, Slurm, missing, wait_for
 
 pytestmark = [
@@ -60,8 +58,7 @@ def test_smoke_through_slurm_survives_a_cancelled_job_and_a_lost_node(slurm, req
     environment = slurm.environment | {"HOME": str(home)}
     environment.pop("NEURONIO_CACHE", None)
     # All but the mechanisms, which take half a minute, is compiled anew.
-    library = compiled(sorted(MOD.glob("*.mod"))).relative_to(cache_dir())
-    shutil.copytree(cache_dir() / library.parts[0], home / ".cache/neuronio" / library.parts[0])
+    compiled_mechanisms(home / ".cache" / "neuronio")
     before = set(home.rglob("*.so"))
     options = ["--workflow-profile", str(PROFILE), "--jobs", "4"]
     options += ["--slurm-init-seconds-before-status-checks", "3"]

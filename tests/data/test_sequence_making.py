@@ -134,7 +134,7 @@ def test_unknown_tasks_are_named_with_the_known_ones():
 
 @pytest.mark.slow
 def test_a_killed_command_goes_on_and_ends_with_the_same_bytes(tmp_path):
-    rows = ["--train", "2000", "--valid", "1", "--test", "1"]
+    rows = ["--train", "1000", "--valid", "1", "--test", "1"]
     command = [sys.executable, "-m", "neuronio", "sequences", "listops-short", *rows, "--out"]
     killed = subprocess.Popen([*command, str(tmp_path / "a")], stderr=subprocess.DEVNULL)
     while not list(Path(tmp_path).glob("a/.train.*/rows-*.npz")):
@@ -146,5 +146,5 @@ def test_a_killed_command_goes_on_and_ends_with_the_same_bytes(tmp_path):
     assert kept
     assert not (tmp_path / "a" / "train.h5").exists()
     subprocess.run([*command, str(tmp_path / "a")], check=True, capture_output=True)
-    whole = make_sets(LISTOPS_SHORT, tmp_path / "b", {"train": 2000, "valid": 1, "test": 1}, 0)
+    whole = make_sets(LISTOPS_SHORT, tmp_path / "b", {"train": 1000, "valid": 1, "test": 1}, 0)
     assert content({s: tmp_path / "a" / f"{s}.h5" for s in whole}) == content(whole)
