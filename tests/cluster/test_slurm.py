@@ -81,7 +81,7 @@ def test_smoke_through_slurm_survives_a_cancelled_job_and_a_lost_node(slurm, req
         return next((n for n in NODES if set(slurm.running(n)) - {cancelled}), None)
 
     def wait(condition) -> None:
-        wait_for(lambda: condition() or process.poll() is not None, 240, explain)
+        wait_for(lambda: condition() or process.poll() is not None, 900, explain)
         assert process.poll() is None, explain()
 
     try:
