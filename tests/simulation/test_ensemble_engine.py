@@ -170,7 +170,7 @@ def test_every_variant_follows_neuron(name, variant, request):
 
 
 def repeated(spec, **changes):
-    """Recordings of the first reference inputs, in double precision; once for all tests."""
+    """Recordings of the first reference inputs, in double precision unless changed; made once."""
     key = spec.name, *changes.items()
     if key not in _repeated:
         engine = EnsembleEngine(spec, settings(threads=0, **changes), record_soma_8khz=True)
