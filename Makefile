@@ -84,6 +84,7 @@ $(READY): requirements.lock pyproject.toml
 	@test ! -e $@ || test "$$(cat $@)" = "$(CURDIR)" || rm -rf .venv
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the locked dependencies into .venv (some minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip==26.0 # twice as fast as 23
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
 		--requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
