@@ -96,12 +96,14 @@ def test_arrows_point_down(name):
         ("neuronio.surrogate.figures.drawn", {"torch", "neuron"}),
         ("plan", {"torch", "neuron", "matplotlib", "sklearn"}),
         ("task_plan", {"torch", "neuron", "matplotlib", "sklearn"}),
+        ("cost", {"torch", "neuron", "matplotlib", "sklearn"}),
         ("neuronio.surrogate.evaluate", {"neuron", "sklearn", "scipy.stats", "matplotlib.figure"}),
     ],
 )
 def test_nothing_heavy_comes_along(module, forbidden):
     code = f"import sys, {module}; sys.exit(', '.join({forbidden} & set(sys.modules)) or 0)"
-    scripts = {**os.environ, "PYTHONPATH": str(ROOT / "workflow" / "scripts")}
+    folders = (ROOT / "workflow", ROOT / "workflow" / "scripts")
+    scripts = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, env=scripts, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

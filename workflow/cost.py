@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import chdir
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,7 +32,6 @@ from neuronio.progress import counted, in_words
 from neuronio.simulation.engines.base import available_cores
 from neuronio.simulation.queue import Draw
 from neuronio.surrogate.fit_settings import fitted_options
-from neuronio.surrogate.train import FitSpec, fit
 
 # Draws to an accepted trial of a generator that turns some away: of 12,800 `ergodic` trials.
 DRAWS = 1.4
@@ -169,6 +169,9 @@ def fit_s(plan: Plan, asked: Fit, shards: Sequence[Path]) -> float:
     options = fitted_options(
         asked.section.model, asked.size, asked.section.options, training, inputs
     )
+    load_training()
+    from neuronio.surrogate.train import FitSpec, fit
+
     times = [time.process_time()]
     with tempfile.TemporaryDirectory() as folder:
         spec = FitSpec(
@@ -192,15 +195,27 @@ def fit_s(plan: Plan, asked: Fit, shards: Sequence[Path]) -> float:
 
 def tasks_cost(plan: TaskPlan) -> list[Cost]:
     """What is missing of a run on long-horizon tasks, or damaged, and about what it takes."""
+    bad = untrusted(plan)
+    if all(finished(made, bad) for made in (*plan.data.values(), *plan.fits.values())):
+        return []
+    load_training()
     from task_cost import data_costs, fit_costs
 
-    bad = untrusted(plan)
     made, fitted = data_costs(plan, bad), fit_costs(plan, bad)
     parts = [
         Cost(counted(len(made), "set") + " of samples", made),
         Cost(counted(len(fitted), "fit"), fitted, more_jobs=len(fitted)),
     ]
     return [part for part in parts if part.jobs]
+
+
+@cache
+def load_training() -> float:
+    """Load what fits need, which takes longer than all the rest; core seconds that it took."""
+    started = time.process_time()
+    import neuronio.surrogate.train  # noqa: F401
+
+    return time.process_time() - started
 
 
 def told(parts: Sequence[Cost], cores: int, start_s: float) -> str:
@@ -245,6 +260,7 @@ def main() -> None:
             parts = cost(plan) if isinstance(plan, Plan) else tasks_cost(plan)
             jobs = [{"log": log, "core_s": s} for part in parts for log, s in part.jobs.items()]
             write_json(JOBS, jobs)
+            start_s += load_training() if parts else 0.0
             print(told(parts, cores, start_s), flush=True)
     except Exception as error:  # a surrogate of the user's own may fail in any way
         why = error if isinstance(error, NeuronIOError) else f"{type(error).__name__}: {error}"

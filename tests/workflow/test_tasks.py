@@ -240,8 +240,10 @@ def made(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_tasks_end_in_a_table_a_figure_and_a_report(made):
+def test_tasks_end_in_a_table_a_figure_and_a_report(made, monkeypatch):
     folder, result = made
+    monkeypatch.chdir(folder)
+    assert tasks_cost(plan()) == []
     results = folder / "results" / "smoke_tasks"
     assert str(results / "report.html") in result.stdout
     with (results / "table.csv").open() as file:
