@@ -205,16 +205,19 @@ def test_a_wrong_configuration_is_one_sentence(changes, message):
 
 def test_the_configurations_of_long_horizons_are_right_and_share_their_fits():
     asked = {}
-    for name in ("longhorizon", "longhorizon_bins"):
+    for name in ("longhorizon", "longhorizon_bins", "longhorizon_memory"):
         path = ROOT / "config" / f"{name}.yaml"
         asked[name] = TaskPlan(validate_long_horizon(read_yaml(path, "configuration"), str(path)))
         models = {fit.section.model for fit in asked[name].asked.values()}
-        assert models >= {"lstm", "lif_network", "ssm"}
+        assert models >= ({"elm"} if name.endswith("memory") else {"lstm", "lif_network", "ssm"})
         assert asked[name].products
-    mine, bins = (plan.fits for plan in asked.values())
+    mine, bins, memory = (plan.fits for plan in asked.values())
     digits = [name for name in mine if name.startswith("synthetic-digits")]
     assert len(digits) == 10
     assert all(bins[name].folder == mine[name].folder for name in digits)
+    shared = [name for name in memory if name in bins]
+    assert len(shared) == 6
+    assert all(bins[name].folder == memory[name].folder for name in shared)
 
 
 def test_what_sets_and_fits_cost_is_told_by_the_log_of_each_job(tmp_path, monkeypatch):
