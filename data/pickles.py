@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from neuronio.errors import NeuronIOError
+from neuronio.errors import NeuronIOError, reason
 
 MEMORY_PER_BYTE = 32
 MEMORY_FLOOR = 1 << 30
@@ -158,7 +158,7 @@ def load_plain(path: str | Path) -> Any:
         with open(path, "rb") as file, _memory_limit(path.stat().st_size):
             return _Unpickler(file, fix_imports=False, encoding="latin1").load()
     except OSError as error:
-        raise NeuronIOError(f"cannot read {path}: {error}") from error
+        raise NeuronIOError(f"cannot read {path}: {reason(error)}") from error
     except Refused as error:
         raise NeuronIOError(
             f"{path} was refused: it asks for {error}, but a NeuronIO pickle holds only numpy "
@@ -167,8 +167,8 @@ def load_plain(path: str | Path) -> Any:
     except MemoryError as error:
         raise NeuronIOError(f"{path} was refused: it asks for more memory than it holds") from error
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise NeuronIOError(f"{path} is not a sound pickle ({reason})") from error
+        why = f"{type(error).__name__}: {error}"
+        raise NeuronIOError(f"{path} is not a sound pickle ({why})") from error
 
 
 @contextlib.contextmanager

@@ -33,14 +33,14 @@ def sequence_lines(path: str | Path) -> list[str]:
     found = SequenceSet.read(path)
     about, length = found.about, found.length
     unit = f"bins of {about.bin_ms:g} ms" if about.bin_ms else f"{about.step_unit}s"
-    rows = f", {found.n_rows} rows" if about.rows_per_label > 1 else ""
+    rows = f", {found.n_rows:,} rows" if about.rows_per_label > 1 else ""
     share = np.bincount(found.label, minlength=about.classes) / max(len(found), 1)
     facts = {
         "task": f"{about.task}, {about.split}",
-        "samples": f"{len(found)}{rows} ({Path(path).stat().st_size / 1e6:.1f} MB)",
-        "steps": f"{unit}, {length.min()} to {length.max()} a row, mean {length.mean():.1f}, "
-        f"median {np.median(length):g}",
-        "events": f"{found.n_events}, {found.n_events / found.n_rows:.1f} a row, on "
+        "samples": f"{len(found):,}{rows} ({Path(path).stat().st_size / 1e6:.1f} MB)",
+        "steps": f"{unit}, {length.min():,} to {length.max():,} a row, mean {length.mean():,.1f}, "
+        f"median {np.median(length):,g}",
+        "events": f"{found.n_events:,}, {found.n_events / found.n_rows:,.1f} a row, on "
         f"{about.channels} channel{'s' * (about.channels > 1)}",
         "values": _values(found),
         "labels": f"{about.classes}: {' '.join(f'{100 * s:.1f}%' for s in share)}",

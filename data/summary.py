@@ -41,11 +41,11 @@ def summary_lines(path: str | Path) -> list[str]:
         facts = {key: shard.info[key] for key in SHOWN if key in shard.info}
         facts |= {
             "trials": f"{n} of {shard.duration_ms} ms ({Path(path).stat().st_size / 1e6:.1f} MB)",
-            "segments": f"{shard.n_segments} ({shard.n_synapses} synapses)",
+            "segments": f"{shard.n_segments} ({shard.n_synapses:,} synapses)",
             "traces": ", ".join(["soma and nexus at 1 kHz", *kept]),
-            "output": f"{sum(spikes)} spikes, {sum(spikes) / seconds:.3f} Hz, "
+            "output": f"{sum(spikes):,} spikes, {sum(spikes) / seconds:.3f} Hz, "
             f"{min(spikes)} to {max(spikes)} a trial",
-            "input": f"{excitatory / seconds:.0f} excitatory and {inhibitory / seconds:.0f} "
+            "input": f"{excitatory / seconds:,.0f} excitatory and {inhibitory / seconds:,.0f} "
             "inhibitory spikes/s",
             "soma": f"mean {soma.mean():.3f} mV, sd {soma.std():.3f} mV",
             "failed": len(shard.info.get("failed") or {}),

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from neuronio.conventions import IGNORE_MS, OVERLAP_MS, SAMPLES_PER_MS, WINDOW_MS
+from neuronio.errors import NeuronIOError
 from neuronio.made import MADE
 from neuronio.sections import Section, read_yaml, sentence, validate
 from neuronio.training import TrainingConfig, with_preset
@@ -339,4 +340,8 @@ def load_config(path: str | Path) -> RunConfig:
 
 def validate_config(document: Any, name: str = "the configuration") -> RunConfig:
     """Validate a configuration that is already read; `name` stands in the error."""
+    if isinstance(document, dict) and "tasks" in document and "dataset" not in document:
+        raise NeuronIOError(
+            f"{name} is of long-horizon tasks, not of a neuron; make run CONFIG=... takes it"
+        )
     return validate(RunConfig, document, name)

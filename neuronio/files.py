@@ -141,7 +141,12 @@ def read_npz(path: str | Path, keys: Iterable[str] | None = None) -> dict[str, n
                 raise NeuronIOError(f"{path} has no {missing[0]}")
             return {key: file[key] for key in (file if keys is None else keys)}
     except NOT_NPZ as error:
-        raise NeuronIOError(f"cannot read {path} as npz: {reason(error)}") from error
+        why = reason(error)
+        if Path(path).is_file() and not zipfile.is_zipfile(path):
+            why = "it is no such file, or cut off"
+        elif "allow_pickle" in why:
+            why = "it holds Python objects, which could be code"
+        raise NeuronIOError(f"cannot read {path} as npz: {why}") from error
 
 
 def write_csv(

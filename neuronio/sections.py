@@ -132,7 +132,7 @@ def key_values(texts: Iterable[str] | None) -> dict[str, Any]:
 def validate(model: type[AnySection], document: Any, name: str) -> AnySection:
     """An instance of a section, or a NeuronIOError of one sentence naming `name` and the key."""
     if not isinstance(document, Mapping):
-        raise NeuronIOError(f"{name} must hold keys and values, but is a {_kind(document)}")
+        raise NeuronIOError(f"{name} must hold keys and values, but is {_kind(document)}")
     try:
         return model.model_validate(dict(document))
     except ValidationError as error:
@@ -183,7 +183,7 @@ def _is_model(kind: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    return "empty file" if value is None else type(value).__name__
+    return "empty" if value is None else f"a {type(value).__name__}"
 
 
 def key_value_options(option: str, values: Mapping[str, Any]) -> list[str]:

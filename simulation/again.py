@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from neuronio.config import EngineConfig, Variant
 from neuronio.data.shard import Shard
@@ -37,8 +39,36 @@ def trial_command(shard: Shard, index: int) -> str:
     engine = validate(EngineConfig, engine_settings(info), f"the engine of {shard.path}")
     if name in info["retried"]:
         engine = careful(engine)
-    variant, plain = info["cell_model"]["variant"], Variant().model_dump()
-    command = ["neuronio", "trial", "--cell", info["cell_given"]]
+    variant = info["cell_model"]["variant"]
+    command = _simulated_by(info["cell_given"], variant, engine, info["t0_artefact"])
+    command += ["--generator", info["generator"]]
+    command += key_value_options("--set", info["generator_parameters"])
+    command += ["--seed", str(info["dataset_seed"]), "--split", info["split"], "--index", name]
+    command += ["--attempt", str(info["attempts"].get(name, 0))]
+    command += ["--duration-ms", str(shard.duration_ms), "--out", f"trial-{name}.npz"]
+    return shlex.join(command)
+
+
+def same_command(
+    cell: str,
+    variant: Mapping[str, Any],
+    engine: EngineConfig,
+    t0_artefact: bool,
+    inputs: Sequence[str],
+) -> str:
+    """The command line that simulates a trial of `neuronio trial` again.
+
+    Args:
+        inputs: the options that say which they are, how long, and where the trial goes.
+    """
+    return shlex.join([*_simulated_by(cell, variant, engine, t0_artefact), *inputs])
+
+
+def _simulated_by(
+    cell: str, variant: Mapping[str, Any], engine: EngineConfig, t0_artefact: bool
+) -> list[str]:
+    plain = Variant().model_dump()
+    command = ["neuronio", "trial", "--cell", cell]
     command += key_value_options(
         "--variant", {k: v for k, v in variant.items() if v != plain.get(k)}
     )
@@ -46,10 +76,4 @@ def trial_command(shard: Shard, index: int) -> str:
     for key, flag in FLAGS.items():
         command += [flag, str(getattr(engine, key))]
     command += ["--gate-tables"] * engine.gate_tables
-    command += ["--t0-artefact"] * info["t0_artefact"]
-    command += ["--generator", info["generator"]]
-    command += key_value_options("--set", info["generator_parameters"])
-    command += ["--seed", str(info["dataset_seed"]), "--split", info["split"], "--index", name]
-    command += ["--attempt", str(info["attempts"].get(name, 0))]
-    command += ["--duration-ms", str(shard.duration_ms), "--out", f"trial-{name}.npz"]
-    return shlex.join(command)
+    return [*command, *["--t0-artefact"] * t0_artefact]

@@ -72,6 +72,11 @@ def fitted_options(
             f"'outputs' of model '{model}' is {options['outputs']}, but training asks for "
             f"{training.outputs}; leave it out, and set training.nexus or training.dendrites"
         )
+    if options.get("inputs", inputs) != inputs:
+        raise NeuronIOError(
+            f"'inputs' of model '{model}' is {options['inputs']}, but the trials have {inputs} "
+            "synapses; leave it out"
+        )
     for key in FOLLOWS:
         if key in options:
             raise NeuronIOError(

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -30,6 +31,8 @@ FULL = "the disk of {} is full; free some space and run again: what is finished 
 # With less nothing can be made: Snakemake's log and a small job take some of it.
 LEAST_FREE_BYTES = 16_000_000
 PROFILE = ROOT / "workflow" / "profiles" / "local"
+LARGEST_SCALE = 100_000
+SLURM_PLUGIN = "snakemake_executor_plugin_slurm"
 # Alone, or among Snakemake's other letters without a value: -n, -np, ...
 DRY = re.compile(r"-[npqrkFfi]*n[npqrkFfi]*|--dry-?run")
 
@@ -101,6 +104,12 @@ def refuse_options(rest: list[str]) -> None:
     Raises:
         NeuronIOError: there is one.
     """
+    named = (Path(option.rpartition("=")[2]).name for option in rest)
+    if "slurm" in named and not find_spec(SLURM_PLUGIN):  # our profile, or the executor
+        raise NeuronIOError(
+            "Snakemake's plugin for Slurm is not installed; run "
+            ".venv/bin/pip install --editable '.[slurm]'"
+        )
     if rest:
         from snakemake.cli import get_argument_parser
         from snakemake.exceptions import CliException
@@ -141,9 +150,14 @@ def scaled(run: AnyRun, scale: float | None) -> dict[str, Any]:
     """What changes a configuration to another scale; nothing without one.
 
     Its results have a folder of their own, as those of a study: none is replaced by a smaller one.
+
+    Raises:
+        NeuronIOError: it is no scale.
     """
     if scale is None:
         return {}
+    if not 0 < scale <= LARGEST_SCALE:
+        raise NeuronIOError(f"the scale is {scale:g}; give a number above 0, such as 0.1")
     name = {"name": f"{run.name}-{scale:g}"}
     is_neuron = isinstance(run, RunConfig)
     return name | ({"dataset": {"scale": scale}} if is_neuron else {"scale": scale})

@@ -7,6 +7,7 @@ runs one fitted neuron that is driven by a NetStim and drives a passive NEURON c
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -117,4 +118,9 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("fit", help="the folder of a fit")
+    try:
+        main(parser.parse_args().fit)
+    except NeuronIOError as error:
+        sys.exit(f"error: {error}")

@@ -30,8 +30,8 @@ def digits(
     recordings: Annotated[
         str,
         typer.Option(
-            help="Real recordings in place of espeak-ng: a folder or tar of {digit}_{speaker}_"
-            "{index}.wav, or 'fsdd' for the Free Spoken Digit Dataset of a mirror."
+            help="Real recordings in place of espeak-ng: a folder or tar of .wav files called "
+            "{digit}_{speaker}_{index}, or 'fsdd' for the Free Spoken Digit Dataset of a mirror."
         ),
     ] = "",
     hair_cell: Annotated[str, typer.Option(help="Constants: lauscher or article.")] = "lauscher",

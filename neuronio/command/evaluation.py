@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neuronio.command.options import Device, Files, ModelDir, Quiet, Texts
+from neuronio.command.options import Device, Files, ModelDir, Quiet, Texts, check_suffix
 from neuronio.config import EvaluationConfig
 from neuronio.files import write_json
 from neuronio.sections import key_values, validate
@@ -47,6 +47,7 @@ def evaluate(
     from neuronio.surrogate.score_words import headline
     from neuronio.surrogate.store import shard_paths
 
+    check_suffix(out, ".json")
     settings = _settings(mode, evaluation)
     check_device(device)
     document = run_evaluation(
@@ -77,6 +78,7 @@ def compare_fits(
     from neuronio.surrogate.score_words import difference_lines
     from neuronio.surrogate.store import shard_paths
 
+    check_suffix(out, ".json")
     settings = _settings(mode, evaluation)
     check_device(device)
     document = run_comparison(

@@ -10,6 +10,7 @@ import typer
 from neuronio.command.options import FIGURE_SUFFIXES, Plot, check_suffix
 from neuronio.conventions import IGNORE_MS
 from neuronio.errors import NeuronIOError
+from neuronio.sections import near_miss
 
 app = typer.Typer()
 
@@ -28,12 +29,16 @@ def info(
 
 @app.command()
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Shards or sequence sets (.h5).")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Shards or sequence sets (.h5), or folders of them.")
+    ],
 ) -> None:
     """Check files: structure, checksums, values that can be; exits 1 and says what is wrong."""
     from neuronio.data.sequence_summary import is_sequence_set, sequence_problems
     from neuronio.data.verify import verify_shard
+    from neuronio.surrogate.store import shard_paths
 
+    files = shard_paths(files)
     if missing := [file for file in files if not file.exists()]:
         raise NeuronIOError(f"there is no file {missing[0]}")
     check = {file: sequence_problems if is_sequence_set(file) else verify_shard for file in files}
@@ -42,7 +47,7 @@ def verify(
         typer.echo("\n".join(found) if found else f"{file}: sound", err=bool(found))
     damaged = sum(bool(found) for found in problems.values())
     if damaged:
-        raise NeuronIOError(f"{damaged} of {len(files)} files are damaged")
+        raise NeuronIOError(f"{damaged} of {len(files)} files are damaged or of another kind")
 
 
 @app.command()
@@ -70,14 +75,15 @@ def compare(
 @app.command()
 def quality(
     out: Annotated[Path, typer.Option(help="Folder for quality.json, .csv, figures.")],
-    files: Annotated[list[Path], typer.Argument(help="Shards (.h5) of one split or several.")],
+    files: Annotated[list[Path], typer.Argument(help="Shards (.h5), or folders of them.")],
 ) -> None:
     """Draw the distributions of a dataset and compare them with the published figures."""
     from neuronio.data.shard import Shard
     from neuronio.simulation.quality_report import quality_report
+    from neuronio.surrogate.store import shard_paths
 
     splits: dict[str, list[Path]] = {}
-    for file in files:
+    for file in shard_paths(files):
         with Shard(file) as shard:
             splits.setdefault(str(shard.info.get("split", "trials")), []).append(file)
     quality_report(splits, out)
@@ -147,6 +153,9 @@ def fetch(
         for source in sources().values():
             typer.echo(f"{source.name:<16} {source.note} (licence: {source.licence})")
     for name in (one for given in names or () for one in named(given)):
+        if name not in sources():
+            hint = near_miss(name, sources(), "; neuronio fetch lists what there is")
+            raise NeuronIOError(f"there is nothing called {name} to fetch{hint}")
         path = run(name)
         source = sources()[name]
         typer.echo(f"{path} ({source.checksum}, licence: {source.licence})")

@@ -28,7 +28,7 @@ from neuronio.config import (
 )
 from neuronio.errors import NeuronIOError
 from neuronio.progress import ProgressBar, counted
-from neuronio.sections import key_values, validate
+from neuronio.sections import key_value_options, key_values, validate
 
 app = typer.Typer()
 SplitName = Literal["train", "valid", "test"]
@@ -88,6 +88,7 @@ def trial(
 ) -> None:
     """Simulate one trial."""
     from neuronio.simulation import single_trial
+    from neuronio.simulation.again import same_command
     from neuronio.simulation.cell_spec import load_cell
 
     check_suffix(out, ".npz")
@@ -121,9 +122,20 @@ def trial(
         with working(f"simulating {wanted_ms} ms"):
             events, recording = single_trial.run_drawn(runner, drawn, wanted_ms, which, attempt)
     facts = {"cell": spec.name, "engine": engine, "t0_artefact": t0_artefact}
-    facts |= {"dt_ms": dt_ms, "integrator": integrator}
-    if not inputs:
-        facts |= {"generator": generator, "seed": seed, "split": split, "index": index}
+    facts |= {"dt_ms": dt_ms, "integrator": integrator, "order": order}
+    if engine == "ensemble":
+        facts |= {"precision": precision, "gate_tables": gate_tables}
+    if inputs:
+        asked = ["--inputs", str(inputs)]
+    else:
+        which = {"generator": generator, "seed": seed, "split": split, "index": index}
+        facts |= which
+        asked = [part for key, value in which.items() for part in (f"--{key}", str(value))]
+        asked += key_value_options("--set", drawn.parameters)
+        asked += [] if attempt is None else ["--attempt", str(attempt)]
+    asked += ["--duration-ms", str(events.duration_ms), "--out", str(out)]
+    varied = spec.variant.model_dump()
+    facts["command"] = same_command(cell, varied, settings, t0_artefact, asked)
     single_trial.save_trial(out, events, recording, facts)
     if plot:
         from neuronio.simulation.figures import plot_trial
@@ -132,7 +144,7 @@ def trial(
     inhibitory = events.n_events - events.n_excitatory
     typer.echo(
         f"{events.duration_ms} ms of {spec.name}: "
-        f"{counted(len(recording.spike_ms), 'output spike')} from {events.n_excitatory} "
+        f"{counted(len(recording.spike_ms), 'output spike')} from {events.n_excitatory:,} "
         f"excitatory and {counted(inhibitory, 'inhibitory input spike')}; "
         f"written to {' and '.join(map(str, filter(None, (out, plot))))}"
     )

@@ -32,7 +32,7 @@ app = typer.Typer()
 @app.command()
 def fit(
     train: Annotated[Files, typer.Option(help="Shards (.h5) or folders of them to fit on.")],
-    valid: Annotated[Files, typer.Option(help="Shards that choose the best weights.")],
+    valid: Annotated[Files, typer.Option(help="Shards, or folders, that choose the best weights.")],
     out: Annotated[Path, typer.Option(help="Fit directory; an interrupted fit there goes on.")],
     model: Annotated[
         str | None, typer.Option(help="Model; by default the first of the configuration's fits.")
@@ -65,6 +65,10 @@ def fit(
     from neuronio.surrogate.train import FitSpec
     from neuronio.surrogate.train import fit as run_fit
 
+    if out.exists() and not out.is_dir():
+        raise NeuronIOError(f"cannot write to {out}: it is no folder")
+    if out.is_dir() and not (out / "config.json").exists() and any(out.glob("[!.]*")):
+        raise NeuronIOError(f"the folder {out} holds other things and no fit; give one of its own")
     train_files, valid_files = shard_paths(train or ()), shard_paths(valid or ())
     store = TrialStore(train_files)
     name, parsed, settings, ignored = fit_settings(
@@ -89,7 +93,9 @@ def fit(
 @app.command()
 def predict(
     model: ModelDir,
-    data: Annotated[Files, typer.Option(help="Shards (.h5) to take the trial from.")],
+    data: Annotated[
+        Files, typer.Option(help="Shards (.h5), or folders of them, to take the trial from.")
+    ],
     out: Annotated[Path, typer.Option(help="Write the prediction here (.npz).")],
     trial: Annotated[int, typer.Option(help="Trial, counted from 0 over the shards.")] = 0,
     plot: Plot = None,
@@ -139,9 +145,9 @@ def count(
             raise NeuronIOError("a size or options were given without a model; add --model")
         typer.echo("\n".join(model_lines()))
         return
-    built = build_model(
-        model, sized_options(model, size, {**key_values(options), "inputs": inputs})
-    )
+    if "inputs" in (values := key_values(options)):
+        raise NeuronIOError("--set inputs is not taken here; give --inputs in its place")
+    built = build_model(model, sized_options(model, size, {**values, "inputs": inputs}))
     if parameters_only:
         typer.echo(built.count_parameters())
         return

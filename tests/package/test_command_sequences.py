@@ -19,7 +19,7 @@ def made(tmp_path_factory):
 def test_every_split_is_made_and_shown(made, capsys):
     assert main(["info", str(made / "train.h5")]) == 0
     shown = capsys.readouterr().out
-    for told in ("pathfinder, train", "6 (", "1024 to 1024", "50.0% 50.0%", "one answer", "seed"):
+    for told in ("pathfinder, train", "6 (", "1,024 to 1,024", "50.0% 50.0%", "one answer", "seed"):
         assert told in shown
     files = [str(made / f"{split}.h5") for split in ("train", "valid", "test")]
     assert main(["verify", *files]) == 0

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from neuronio.command.simulation import with_overrides
 from neuronio.config import validate_config
 from neuronio.data.shard import Shard
 
+ROOT = Path(__file__).parents[2]
 CONFIG = """
 name: small
 seed: 5
@@ -111,8 +114,11 @@ def test_what_is_in_a_shard_and_whether_it_is_sound(dataset, tmp_path, capsys):
     damaged.write_bytes(content)
     assert main(["verify", shard, str(damaged)]) == 1
     assert "1 of 2 files are damaged" in capsys.readouterr().err
-    assert main(["verify", str(dataset)]) == 1
-    assert "is a folder; give the .h5 files in it" in capsys.readouterr().err
+    assert main(["verify", str(dataset / "train")]) == 0
+    assert "shard-000.h5: sound" in capsys.readouterr().out
+    assert main(["quality", "--out", str(tmp_path / "whole"), str(dataset / "train")]) == 0
+    read = [tmp_path / folder / "quality.json" for folder in ("quality", "whole")]
+    assert read[0].read_bytes() == read[1].read_bytes()
 
 
 def test_out_to_a_published_pickle_and_back(dataset, tmp_path):
@@ -123,6 +129,33 @@ def test_out_to_a_published_pickle_and_back(dataset, tmp_path):
     assert main(["import-neuronio", str(pickle), "--out", str(back), *first]) == 0
     with Shard(shard) as before, Shard(back) as after:
         np.testing.assert_array_equal(before.soma_mV(3), after.soma_mV(3))
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["drawn", "given"])
+def test_a_trial_says_the_command_that_makes_it_again(given, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = "--engine ensemble --precision float32 --order 1 --gate-tables --t0-artefact"
+    drawn = "--generator ergodic --set keep_silent=0.5 --seed 7 --split valid --index 3 --attempt 1"
+    if given:
+        assert (
+            main(["trial", "--duration-ms", "30", "--engine", "ensemble", "--out", "inputs.npz"])
+            == 0
+        )
+        drawn = "--inputs inputs.npz"
+    command = f"trial --variant synapses=ampa {settings} {drawn} --duration-ms 20 --out first.npz"
+    assert main(command.split()) == 0
+    first = Path("first.npz").read_bytes()
+    capsys.readouterr()
+    assert main(["provenance", "first.npz", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["precision"], facts["order"], facts["gate_tables"]) == ("float32", 1, True)
+    assert ("generator" in facts) is not given
+    program, *again = shlex.split(facts["command"])
+    assert program == "neuronio"
+    assert {'synapses="ampa"', *settings.split()} <= set(again)
+    Path("first.npz").unlink()
+    assert main(again) == 0
+    assert Path("first.npz").read_bytes() == first
 
 
 def test_a_cell_tells_its_facts(tmp_path, capsys):
@@ -162,20 +195,34 @@ BAD = [
     ),
     ("trial --out {tmp}/t.npz --inputs a.npz --index 0", "--index cannot be given with"),
     ("trial --out {tmp}/t.npz --inputs a.npz --attempt 0", "--attempt cannot be given with"),
+    ("trial --out {tmp}/t.npz --inputs {text}", "it is no such file, or cut off"),
+    ("trial --out {tmp}/t.npz --inputs {objects}", "it holds Python objects, which could be code"),
     ("verify {tmp}/none.h5", "there is no file"),
+    ("verify {tmp}", "holds no shard"),
+    ("verify {text}", "1 of 1 files are damaged or of another kind"),
     ("quality --out {tmp} {tmp}/none.h5", "does not exist"),
     ("import-neuronio {tmp}/none.p --out {tmp}/x.h5", "cannot read"),
-    ("fetch cell9.asc", "nothing called cell9.asc"),
+    ("fetch cell9.asc", "nothing called cell9.asc to fetch; did you mean 'cell1.asc'"),
+    ("fetch nosuch", "nothing called nosuch to fetch; neuronio fetch lists"),
+    ("dataset --config {tasks} --out {tmp}/d", "is of long-horizon tasks, not of a neuron"),
 ]
 
 
 @pytest.mark.parametrize(("command", "expected"), BAD)
 def test_bad_input_is_one_sentence_and_exit_code_1(command, expected, tmp_path, capsys):
-    assert main(command.replace("{tmp}", str(tmp_path)).split()) == 1
+    (tmp_path / "notes.txt").write_text("no data")
+    arrays = dict.fromkeys(("excitatory", "inhibitory", "shape"), np.array([{}]))
+    np.savez(tmp_path / "objects.npz", **arrays)
+    names = {"{tmp}": tmp_path, "{text}": tmp_path / "notes.txt"}
+    names |= {"{objects}": tmp_path / "objects.npz", "{tasks}": ROOT / "config/longhorizon.yaml"}
+    for name, path in names.items():
+        command = command.replace(name, str(path))
+    assert main(command.split()) == 1
     printed = capsys.readouterr().err
-    assert printed.startswith("error: ")
-    assert printed.count("\n") == 1
-    assert expected in printed
+    *checked, told = printed.splitlines()
+    assert told.startswith("error: ")
+    assert not checked or command.startswith("verify")
+    assert expected in told
 
 
 def test_a_default_that_a_small_dataset_does_not_fit_is_no_wish():

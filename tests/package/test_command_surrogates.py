@@ -171,6 +171,9 @@ BAD = [
     ("count --model tcn --size -3", "'--size'"),
     ("count --model tcn --size three", "--size"),
     ("count --model tcn --inputs 7", "multiple of 2"),
+    ("count --model tcn --set inputs=8", "give --inputs in its place"),
+    ("fit --model elm --set inputs=5 --train {1} --valid {3} --out {tmp}/f", "leave it out"),
+    ("fit --model elm --train {1} --valid {3} --out {tmp}", "holds other things and no fit"),
     ("evaluate --model {tmp} --data {1}", "neither a fit directory"),
     ("fit --model linear --train {tmp}/x.h5 --valid {3} --out {tmp}/f", "does not exist"),
     ("fit --model linear --train {tmp} --valid {3} --out {tmp}/f", "holds no shard"),
@@ -181,7 +184,7 @@ BAD = [
     ("fit --model linear --train {1} --valid {3} --out {tmp}/f --training steps=0", "steps"),
     ("fit --model linear --train {1} --valid {3} --out {tmp}/f --training steps=x", "steps"),
     ("fit --model linear --train {1} --valid {1} --out {tmp}/f " + SHORT, "same trials"),
-    ("fit --model linear --train {1} --valid {3} --out {text} " + SHORT, "cannot write"),
+    ("fit --model linear --train {1} --valid {3} --out {text} " + SHORT, "it is no folder"),
     ("plot --evaluations {text} --out {tmp}", "cannot read"),
     ("plot --predictions {text} --out {tmp}", "holds no prediction"),
     ("plot --predictions {cut} --out {tmp}", "holds no prediction"),
@@ -189,6 +192,9 @@ BAD = [
     ("plot --predictions {array} {cut} --out {tmp}", "have one name"),
     ("plot --out {tmp}", "nothing to draw"),
     ("plot --evaluations {half} --out {tmp}", "is not an evaluation"),
+    ("plot --evaluations {summary} --out {tmp}", "is not an evaluation"),
+    ("evaluate --model {tmp} --data {1} --out {tmp}/e.csv", "must end in .json"),
+    ("compare-fits {tmp} {tmp} --data {1} --out {tmp}/e.csv", "must end in .json"),
     ("plot --predictions {cut} --differences {half} --out {tmp}", "holds no differences"),
     ("predict --model {tmp} --data {1} --out {tmp}/p.txt", "must end in .npz"),
     ("evaluate --model {tmp} --data {1} --mode streeming", "'streaming' or 'published'"),
@@ -207,6 +213,8 @@ def test_bad_input_is_one_sentence_and_exit_code_1(command, expected, files, tmp
     half = {"model": {"source": "fit"}, "scores": {}, "data": {}, "rows": [{"base": "elm"}]}
     (tmp_path / "half.json").write_text(json.dumps(half))
     names = {"{tmp}": str(tmp_path), "{text}": str(text), "{half}": str(tmp_path / "half.json")}
+    (tmp_path / "summary.json").write_text(json.dumps({"model": "elm", "parameters": 3}))
+    names |= {"{summary}": str(tmp_path / "summary.json")}
     names |= {"{cut}": str(tmp_path / "p.npz"), "{array}": str(tmp_path / "p.npy")}
     names |= {f"{{{seed}}}": path for seed, path in files.items()}
     for name, value in names.items():

@@ -87,7 +87,7 @@ def test_a_missing_key_and_an_unreadable_file_are_told(tmp_path):
     with pytest.raises(NeuronIOError, match="not valid YAML"):
         load_config(path)
     path.write_text("")
-    with pytest.raises(NeuronIOError, match="empty file"):
+    with pytest.raises(NeuronIOError, match="but is empty"):
         load_config(path)
 
 

@@ -10,6 +10,7 @@ import pytest
 from neuronio.errors import NeuronIOError
 from neuronio.simulation.built_cell import import_cell
 from neuronio.simulation.cell import build_cell
+from neuronio.simulation.cell_conductances import conductances_nS
 from neuronio.simulation.cell_spec import load_cell
 from neuronio.simulation.figures_cell import plot_cell
 from tests.simulation.both_engines import soma_in_both
@@ -26,7 +27,12 @@ def test_a_built_cell_is_imported_and_run_by_both_engines(code, tmp_path, random
     out = tmp_path / "mine.yaml"
     assert import_cell(str(CELLS / code), [], out) == (CODES[code], [])
     spec = load_cell(out)
-    facts = build_cell(spec).facts()
+    built = build_cell(spec)
+    facts, conductances = built.facts(), conductances_nS(built)
+    assert conductances.keys() == CODES[code].keys()
+    assert conductances["basal"]["g_pas"] > 0
+    sodium = 10 * 0.12 * sum(segment.area() for segment in built.soma)
+    assert conductances["soma"]["gnabar"] == pytest.approx(sodium)
     assert {name: region["sections"] for name, region in facts["regions"].items()} == CODES[code]
     runs = soma_in_both(spec, lambda segments: random_inputs(len(segments), 60, 0.01))
     assert np.ptp(runs[0]) > 1

@@ -217,7 +217,7 @@ def test_a_file_that_is_no_evaluation_is_refused(tmp_path):
     path.write_text(json.dumps({k: v for k, v in EVALUATIONS[0].items() if k != "protocol"}))
     with pytest.raises(NeuronIOError, match="is not an evaluation"):
         read_evaluations([path])
-    path.write_text('{"model": {"name": "elm"}, "scores": {}, "data": {}}')
+    path.write_text('{"model": {"name": "elm"}, "confusion": [[1]], "data": {}}')
     with pytest.raises(NeuronIOError, match="is of a classifier of sequences"):
         read_evaluations([path])
     with pytest.raises(NeuronIOError, match="no evaluations given"):

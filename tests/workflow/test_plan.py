@@ -52,6 +52,11 @@ def test_a_damaged_shard_is_told_as_something_to_make(tmp_path, monkeypatch):
     assert len(data.jobs) == len([path for paths in plan.shards.values() for path in paths])
 
 
+def test_how_many_inputs_a_model_has_is_not_for_a_configuration_to_say():
+    with pytest.raises(NeuronIOError, match="'inputs' of model 'branch_elm' is 6, but the trials"):
+        products_of(BASE | {"options": {"inputs": 6}})
+
+
 def test_a_label_is_in_the_name_and_decides_nothing():
     changed = {"options": {"tau_max_ms": 50.0}, "label": "tau50"}
     plan = plan_of(BASE, BASE | changed)

@@ -137,6 +137,20 @@ def test_what_is_no_number_of_cores_is_refused(cores, refused, tmp_path):
     assert told == f"error: the number of cores is {cores!r}; give 1 or more, or 'all'\n"
 
 
+def test_slurm_without_its_plugin_is_refused_in_one_sentence(refused, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for asked in (["--workflow-profile", "workflow/profiles/slurm"], ["--executor=slurm"]):
+        told = refused(tmp_path, SMOKE, *asked)
+        assert told.startswith("error: Snakemake's plugin for Slurm is not installed; run .venv/")
+        assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("scale", ["0", "1e9", "nan"])
+def test_what_is_no_scale_is_refused(scale, refused, tmp_path):
+    told = refused(tmp_path, SMOKE, "--scale", scale)
+    assert told.startswith(f"error: the scale is {float(scale):g}; give a number")
+
+
 def test_a_dry_run_is_one_however_it_is_asked_for():
     dry = load_script(ROOT / "workflow" / "run.py").DRY
     assert all(dry.fullmatch(option) for option in ("-n", "-np", "-qn", "--dry-run", "--dryrun"))
