@@ -10,14 +10,14 @@ from pydantic import Field, ValidationError, model_validator
 from neuronio.conventions import IGNORE_MS, OVERLAP_MS, SAMPLES_PER_MS, WINDOW_MS
 from neuronio.errors import NeuronIOError
 from neuronio.made import MADE
-from neuronio.sections import Section, read_yaml, sentence, validate
+from neuronio.sections import NAME_PATTERN, Section, read_yaml, sentence, validate
 from neuronio.training import TrainingConfig, with_preset
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 MOST_TRIALS = 10_000_000
 FINEST_MS = 5e-4
 """Least time step of a run, which trials that failed and the noise floor take half of."""
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
 
 
 class Variant(Section):

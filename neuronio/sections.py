@@ -140,6 +140,11 @@ def validate(model: type[AnySection], document: Any, name: str) -> AnySection:
         raise NeuronIOError(" ".join(f"{name}: {sentence(error, model)}".split())) from error
 
 
+# What a name of a run or a label may be; it becomes that of a folder.
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+IN_WORDS = {NAME_PATTERN: "must be of letters, digits, _ . and -, and begin with a letter or digit"}
+
+
 def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
     """The first problem of a validation as one sentence that names the key and the value found."""
     problems = error.errors(include_url=False)
@@ -156,6 +161,10 @@ def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -
         text = str(first["ctx"]["error"])
         return text[1:] if text.startswith("!") else f"in '{where}', {text}" if where else text
     message = first["msg"][0].lower() + first["msg"][1:]
+    if first["type"] == "string_pattern_mismatch":
+        message = IN_WORDS.get(first["ctx"]["pattern"], message)
+    if first["type"] == "list_type":
+        message = f"must be a list, such as [{first['input']}]"
     return f"'{where}' is {first['input']!r}, but {message.replace('input', 'it', 1)}"
 
 
