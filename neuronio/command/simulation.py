@@ -128,9 +128,9 @@ def trial(
     if inputs:
         asked = ["--inputs", str(inputs)]
     else:
-        which = {"generator": generator, "seed": seed, "split": split, "index": index}
-        facts |= which
-        asked = [part for key, value in which.items() for part in (f"--{key}", str(value))]
+        draw = {"generator": generator, "seed": seed, "split": split, "index": index}
+        facts |= draw
+        asked = [part for key, value in draw.items() for part in (f"--{key}", str(value))]
         asked += key_value_options("--set", drawn.parameters)
         asked += [] if attempt is None else ["--attempt", str(attempt)]
     asked += ["--duration-ms", str(events.duration_ms), "--out", str(out)]
