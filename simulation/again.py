@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from neuronio.config import EngineConfig, Variant
@@ -40,7 +40,7 @@ def trial_command(shard: Shard, index: int) -> str:
     if name in info["retried"]:
         engine = careful(engine)
     variant = info["cell_model"]["variant"]
-    command = _simulated_by(info["cell_given"], variant, engine, info["t0_artefact"])
+    command = simulated_by(info["cell_given"], variant, engine, info["t0_artefact"])
     command += ["--generator", info["generator"]]
     command += key_value_options("--set", info["generator_parameters"])
     command += ["--seed", str(info["dataset_seed"]), "--split", info["split"], "--index", name]
@@ -49,24 +49,10 @@ def trial_command(shard: Shard, index: int) -> str:
     return shlex.join(command)
 
 
-def same_command(
-    cell: str,
-    variant: Mapping[str, Any],
-    engine: EngineConfig,
-    t0_artefact: bool,
-    inputs: Sequence[str],
-) -> str:
-    """The command line that simulates a trial of `neuronio trial` again.
-
-    Args:
-        inputs: the options that say which they are, how long, and where the trial goes.
-    """
-    return shlex.join([*_simulated_by(cell, variant, engine, t0_artefact), *inputs])
-
-
-def _simulated_by(
+def simulated_by(
     cell: str, variant: Mapping[str, Any], engine: EngineConfig, t0_artefact: bool
 ) -> list[str]:
+    """The part of a command line of `neuronio trial` that says what simulates."""
     plain = Variant().model_dump()
     command = ["neuronio", "trial", "--cell", cell]
     command += key_value_options(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -88,7 +89,7 @@ def trial(
 ) -> None:
     """Simulate one trial."""
     from neuronio.simulation import single_trial
-    from neuronio.simulation.again import same_command
+    from neuronio.simulation.again import simulated_by
     from neuronio.simulation.cell_spec import load_cell
 
     check_suffix(out, ".npz")
@@ -135,7 +136,7 @@ def trial(
         asked += [] if attempt is None else ["--attempt", str(attempt)]
     asked += ["--duration-ms", str(events.duration_ms), "--out", str(out)]
     varied = spec.variant.model_dump()
-    facts["command"] = same_command(cell, varied, settings, t0_artefact, asked)
+    facts["command"] = shlex.join([*simulated_by(cell, varied, settings, t0_artefact), *asked])
     single_trial.save_trial(out, events, recording, facts)
     if plot:
         from neuronio.simulation.figures import plot_trial
