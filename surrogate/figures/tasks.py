@@ -83,7 +83,7 @@ def _points(axis: Axes, x: Sequence[float], rows: Sequence[Row], drawn: Mark, jo
 
 
 def _levels(axis: Axes, rows: Sequence[Row]) -> None:
-    """What needs no learning; named at the line, since every task has its own."""
+    """What needs no learning; named at the line's end, since every task has its own."""
     levels: dict[str, float] = {}
     for row in rows:
         for name, value in row["reference"].items():
@@ -97,10 +97,9 @@ def _levels(axis: Axes, rows: Sequence[Row]) -> None:
             name,
             (1.0, value),
             xycoords=("axes fraction", "data"),
-            xytext=(-2, 1),
+            xytext=(3, 0),
             textcoords="offset points",
-            ha="right",
-            va="bottom",
+            va="center",
             fontsize=5.5,
             color="0.35",
         )
