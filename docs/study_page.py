@@ -212,7 +212,9 @@ def write_results(folder: Path, run: RunConfig, fits: Path | None = None) -> int
     shown = [f"![{words}](figures/{name}.png)" for name, words in CAPTIONS.items() if name in drawn]
     text = with_block(text, "figures", "\n\n".join(shown) or NOTHING)
     best = best_of(rows, valid, float("inf"))
-    count = f"{len(kept)} of the {len(fits_by_name(run))} results that are asked for are kept."
+    asked = len(fits_by_name(run))
+    some = "All" if len(kept) == asked else f"{len(kept)} of the"
+    count = f"{some} {asked} results that are asked for are kept."
     text = with_block(text, "reading", f"{count}\n\n{reading(rows, published, best)}")
     text = with_block(text, "fits", fits_table(rows) if rows else NOTHING)
     write_atomic(page, text.encode())
