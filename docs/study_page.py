@@ -50,10 +50,11 @@ OTHER_CELL = "The cell is changed, so nothing published stands beside it and no 
 NOTHING = "No fit is kept yet: `make study` makes them."
 # Figure -> what it shows; others are files beside the page.
 CAPTIONS = {
-    "accuracy": "Accuracy against parameter count, with 95% intervals over trials",
+    "accuracy": "Accuracy against parameter count: means over seeds, thin bars 95% intervals over "
+    "trials, thick ones the range over seeds (most are smaller than the marker)",
     "accuracy_multiply_adds": "Accuracy against multiply-adds per ms",
     "accuracy_train_trials": "Accuracy against the number of training trials",
-    "learning": "Validation scores over the steps of training",
+    "learning": "Spike loss, without its weight, and average precision over the steps of training",
 }
 COSTS = ("parameters", "multiply_adds", "seconds")
 AMOUNT = "train_trials"
@@ -85,7 +86,7 @@ Row = dict[str, Any]
 
 def fits_table(rows: Sequence[Row]) -> str:
     """One line a model and size: means over seeds and, in brackets, intervals over trials."""
-    heads = ["model", "size", "parameters", "seeds", "hours of windows", "trials"]
+    heads = ["model", "size", "parameters", "seeds", "hours in the loss", "trials"]
     heads += [head for head, _ in SCORES.values()] + ["AUC of seeds"]
     lines: list[Sequence[object]] = []
     for row in rows:

@@ -10,8 +10,10 @@ from neuronio.surrogate.figures.marks import label_words
 from neuronio.surrogate.reference_scores import FLOOR_SOURCE
 
 Row = dict[str, Any]
-AUC = "auc_mean"
+AUC, RMSE = "auc_mean", "soma_rmse_mV_mean"
 MULTIPLY_ADDS = (1_000, 3_000, 10_000, 100_000, 1_000_000)
+# Two networks' AUC on the published test set differ by less than this by chance.
+MARGIN = 3e-4
 # What the study labels fits under published settings.
 PUBLISHED_SETTINGS = "published_settings"
 NO_FIT = "No fit is kept yet, or no spike is among what they are scored on."
@@ -24,7 +26,7 @@ def name_of(row: Row) -> str:
 
 
 def reading(rows: Sequence[Row], published: Sequence[Row], best: Row | None) -> str:
-    """Paragraphs on the curve, what parameters and multiply-adds buy, and what is left above.
+    """Paragraphs on the curve, what parameters, multiply-adds and data buy, and what is left above.
 
     Args:
         rows: means over seeds, of fits, a noise floor and references.
@@ -36,6 +38,9 @@ def reading(rows: Sequence[Row], published: Sequence[Row], best: Row | None) -> 
     if not fits:
         return NO_FIT
     plain = [row for row in fits if not row["label"]]
+    others = [row for row in fits if row["label"] not in (None, PUBLISHED_SETTINGS)]
+    if not plain and len({row["label"] for row in others}) == 1:  # a study of one kind of cell
+        plain = others
     floor = next((row for row in rows if row["source"] == FLOOR_SOURCE), None)
     paragraphs = [
         _curve(plain, [row for row in published if row["model"].startswith("branch_elm")])
@@ -43,6 +48,7 @@ def reading(rows: Sequence[Row], published: Sequence[Row], best: Row | None) -> 
         else "",
         _parameters(plain),
         _multiply_adds(plain),
+        _data(fits),
         _settings([r for r in fits if r["label"] == PUBLISHED_SETTINGS], plain, published),
         _above(best, floor) if best and floor else "",
     ]
@@ -53,7 +59,7 @@ def _curve(fits: Sequence[Row], published: Sequence[Row]) -> str:
     """How many parameters of ours do what the published networks do."""
     said, reached = [], None
     for ours in sorted(fits, key=lambda row: row["parameters"]):
-        worse = [row for row in published if row["auc"] <= ours[AUC]]
+        worse = [row for row in published if row["auc"] + MARGIN <= ours[AUC]]
         theirs = max(worse, key=lambda row: row["auc"], default=None)
         if theirs and (reached is None or theirs["auc"] > reached["auc"]):
             reached = theirs
@@ -63,7 +69,8 @@ def _curve(fits: Sequence[Row], published: Sequence[Row]) -> str:
             )
     top = max(published, key=lambda row: row["auc"])
     best = max(fits, key=lambda row: row[AUC])
-    first = f"Smallest of ours that reach a published ELM: {'; '.join(said)}. " if said else ""
+    first = f"Smallest of ours that pass a published ELM by .0003 or more: {'; '.join(said)}. "
+    first = first if said else ""
     last = f"The highest published AUC of an ELM is {auc(top['auc'])} ({_size(top)}), "
     last += f"of our means {auc(best[AUC])} ({name_of(best)}, {_size(best)})."
     return f"**The published curve.** {first}{last}"
@@ -96,6 +103,22 @@ def _multiply_adds(fits: Sequence[Row]) -> str:
     return f"**What a multiply-add buys.** {words}{'; '.join(said)}." if said else ""
 
 
+def _data(fits: Sequence[Row]) -> str:
+    """AUC and soma RMSE over the amounts of training data of every fit that has several."""
+    said = []
+    for size in dict.fromkeys((row["model"], row["parameters"]) for row in fits):
+        amounts = {r["train_trials"]: r for r in fits if (r["model"], r["parameters"]) == size}
+        if len(amounts) > 1:
+            steps = ", ".join(
+                f"{auc(row[AUC])} and {number(row[RMSE], 3)} mV of {trials:,}"
+                for trials, row in sorted(amounts.items())
+            )
+            first = amounts[min(amounts)]
+            said.append(f"{FAMILIES[first['model']].label} with {_size(first)} {steps}")
+    words = "Mean AUC and soma RMSE by the number of trials fitted to: "
+    return f"**What data buy.** {words}{'; '.join(said)}." if said else ""
+
+
 def _settings(labelled: Sequence[Row], plain: Sequence[Row], published: Sequence[Row]) -> str:
     """Fits under published settings beside the published networks of their size, and ours."""
     theirs, ours = (
@@ -117,7 +140,7 @@ def _above(best: Row, floor: Row) -> str:
     scores = {"AUC": (AUC, 4), "AP": ("average_precision_mean", 2)}
     scores |= {
         "F1 within 2 ms": ("spike_f1_2ms_mean", 2),
-        "soma RMSE in mV": ("soma_rmse_mV_mean", 2),
+        "soma RMSE in mV": (RMSE, 2),
     }
     said = [
         f"{name} {number(best[key], digits)} ({number(floor[key], digits)})"

@@ -135,6 +135,21 @@ def elm_table(generator: str, results: Mapping[str, tuple[dict, dict]]) -> str:
     return table(head, rows, right=1)
 
 
+def within(generator: str, results: Mapping[str, tuple[dict, dict]]) -> str:
+    """How many published scores lie within our intervals, in words."""
+    said = []
+    for files, key in PUBLISHED_RESULTS[generator].items():
+        inside = [
+            found["low"] <= theirs[key][their_name] * unit <= found["high"]
+            for ours, theirs in results.values()
+            for score, (their_name, unit, *_) in SCORES.items()
+            for found in (ours["scores"][score],)
+        ]
+        said.append(f"of the {len(inside)} published scores on {files} {sum(inside)}")
+    words = " and ".join(said)
+    return f"{words[0].upper()}{words[1:]} lie within our intervals."
+
+
 def revisions(paths: Sequence[Path]) -> str:
     """The git revisions that the shards were simulated at."""
     found = set()
@@ -154,6 +169,7 @@ def page_block(splits: Sequence[SplitQuality], results: Mapping[str, Any], made:
         each = ", ".join(map(str, files))
         lines += [f"Output spikes in each of our files of {FILE_TRIALS} trials: {each}.", ""]
         lines += [elm_table(split.generator, results[split.generator]), ""]
+        lines += [within(split.generator, results[split.generator]), ""]
     return "\n".join([*lines, f"Made by {made} on {on_what()}."])
 
 

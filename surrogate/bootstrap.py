@@ -17,6 +17,8 @@ import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
 Interval = dict[str, float | None]
+# Resamples of fewer trials are mostly of the same ones, and cover half as often as they say.
+LEAST_TRIALS = 6
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,11 @@ class Resamples:
             scores: from (rows, trials) weights of trials to (rows,) values of each score.
 
         Returns:
-            name -> low and high; None where a score is undefined. Empty without resamples.
+            name -> low and high; None where a score is undefined. Empty without resamples, and of
+            fewer than `LEAST_TRIALS` trials.
         """
         drawn, trials = self.weight.shape
-        if not drawn:
+        if not drawn or trials < LEAST_TRIALS:
             return {}
         whole, without_one = np.ones((1, trials)), 1.0 - np.eye(trials)
         values = scores(np.concatenate([whole, without_one, self.weight]))

@@ -281,3 +281,14 @@ def test_results_of_tests_with_inputs_left_out_have_rows_of_their_own(tmp_path):
     (tmp_path / "run/evaluations" / kept.name).write_text('{"scores": {}}')
     with pytest.raises(NeuronIOError, match="is of another kind"):
         results.keep(tmp_path / "run", tmp_path)
+
+
+def test_validation_counts_the_published_scores_within_our_intervals():
+    validation = load_script(ROOT / "docs" / "validation.py")
+    ours = {"scores": {name: {"low": 0.4, "high": 0.6} for name in validation.SCORES}}
+    theirs = {name: 0.5 / unit for name, unit, *_ in validation.SCORES.values()}
+    results = {"train_results": theirs, "valid_results": theirs | {"AUC": 0.7, "soma_RMSE": 0.3}}
+    assert validation.within("ergodic", {"net": (ours, results)}) == (
+        "Of the 4 published scores on training files 4 and of the 4 published scores on "
+        "validation files 2 lie within our intervals."
+    )

@@ -276,7 +276,7 @@ class Ergodic(Published):
     )
     busy_spikes: int = Field(BUSY_SPIKES, ge=0, description="See keep_busy.")
     keep_silent: Probability = Field(
-        0.1,
+        0.33,
         description="Probability of keeping a trial without output spikes; chosen so that the "
         "neuronio cell fires as often as in the published files.",
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import Normal, Stroke
 
 from neuronio.errors import NeuronIOError
 from neuronio.sections import near_miss
@@ -21,7 +22,7 @@ from neuronio.surrogate.summary import summary_rows
 MOST_LABELS = 5
 VARIANTS = "variants"
 PUBLISHED = "published: "
-PUBLISHED_LINES = (("--", "0.45"), (":", "0.45"), ("-.", "0.6"))
+PUBLISHED_LINES = (("--", "0.15"), (":", "0.15"), ("-.", "0.4"))
 
 
 @dataclass(frozen=True)
@@ -192,15 +193,17 @@ def _published(axis: Axes, reference: Sequence[Row], score: str) -> None:
         points = [r for r in reference if r["label"] == label and r.get(score) is not None]
         if not points:
             continue
+        named = f"{PUBLISHED}{label}"
         draw: Callable[..., Any] = partial(axis.plot, *_columns(points, "parameters", score))
         if len(points) > 1:
             style, grey = PUBLISHED_LINES[lines % len(PUBLISHED_LINES)]
             lines += 1
-            draw(linestyle=style, color=grey, zorder=1, label=f"{PUBLISHED}{label}")
+            halo = [Stroke(linewidth=2.2, foreground="white", alpha=0.7), Normal()]
+            draw(linestyle=style, color=grey, zorder=4, path_effects=halo, label=named)
         else:
             marker = "+" if points[0]["model"].startswith("branch_elm") else "x"
-            point = {"marker": marker, "linestyle": "none", "color": "0.45", "markersize": 5}
-            draw(**point, zorder=1, label=f"{PUBLISHED}{label}")
+            point = {"marker": marker, "linestyle": "none", "color": "0.15", "markersize": 6}
+            draw(**point, zorder=4, label=named)
 
 
 def _columns(rows: Sequence[Row], *names: str) -> list[list[Any]]:

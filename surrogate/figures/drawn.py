@@ -53,7 +53,9 @@ def figures(
     if differences:
         found["ablation"] = partial(ablation_figure, differences)
     if histories:
-        found["learning"] = partial(learning_figure, dict(histories))
+        series = {e["name"]: (e["model"]["name"], e.get("label")) for e in fits}
+        known = series if series.keys() >= histories.keys() else None
+        found["learning"] = partial(learning_figure, histories, known)
     if predictions:
         found["traces"] = partial(traces_figure, predictions, title, TRACES_MS)
     return found

@@ -9,55 +9,77 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from neuronio.surrogate.figures.marks import mark
-from neuronio.surrogate.figures.scales import letters
+from neuronio.surrogate.figures.marks import Mark, bracketed, mark
+from neuronio.surrogate.figures.scales import letters, short
 
 MOST_NAMED = 16
+MOST_LABELS = 5
+# Longest fit over shortest from which steps are drawn on a logarithmic axis.
+UNLIKE = 5
 
 History = list[dict[str, float | None]]
+# Family and label of a fit.
+Series = tuple[str, str | None]
 
 
 def learning_figure(
-    histories: dict[str, History],
-    families: Mapping[str, str] | None = None,
+    histories: Mapping[str, History],
+    series: Mapping[str, Series] | None = None,
     score: tuple[str, str] = ("valid_average_precision", "Validation average precision"),
 ) -> Figure:
     """Training and validation loss (a) and a validation score (b) against steps.
 
-    A line is one fit; of many, the legend names the families alone.
+    A line is one fit; of many, the legend names the families and labels alone. Where losses are
+    made of a spike and a soma loss, it is the spike loss that is drawn: fits weigh the two
+    otherwise, and the sum of one is not that of another.
 
     Args:
         histories: name of the fit, such as 'branch_elm-20-seed0', to the rows of its history.
-        families: of each fit; where they are not given, what a name begins with.
+        series: of each fit; where they are not given, the family is what a name begins with.
         score: its column in the histories, and its words.
     """
     figure = Figure(figsize=(7.1, 3.0), layout="constrained")
-    loss, precision = figure.subplots(1, 2)
+    loss, scores = figure.subplots(1, 2)
     names = sorted(histories, key=_natural)
-    of = [families[name] if families else name.split("-")[0] for name in names]
-    for rank, (name, family) in enumerate(zip(names, of, strict=True)):
-        rows, family_mark = histories[name], mark(family)
-        place, same = of[: rank + 1].count(family), of.count(family)
+    of = [series[name] if series else (name.split("-")[0], None) for name in names]
+    spikes = all(row.get("valid_spike_loss") is not None for h in histories.values() for row in h)
+    column = "spike_loss" if spikes else "loss"
+    for rank, (name, one) in enumerate(zip(names, of, strict=True)):
+        rows, fit_mark = histories[name], _mark(one, of)
+        place, same = of[: rank + 1].count(one), of.count(one)
         shade = 0.4 + 0.6 * place / same
-        style = {"color": family_mark.colour, "alpha": shade, "linewidth": 1, "zorder": 2 + rank}
+        style = {"color": fit_mark.colour, "alpha": shade, "linewidth": 1, "zorder": 2 + rank}
         step = [row["step"] for row in rows]
-        point = {"marker": family_mark.marker, "markersize": 3, "markevery": [len(rows) - 1]}
-        label = name if len(names) <= MOST_NAMED else family_mark.text if place == same else None
-        loss.plot(step, _column(rows, "valid_loss"), label=label, **style, **point)
-        loss.plot(step, _column(rows, "train_loss"), linestyle=":", **style)
-        precision.plot(step, _column(rows, score[0]), **style, **point)
+        point = fit_mark.point | {"markersize": 4, "markevery": [len(rows) - 1]} | style
+        label = name if len(names) <= MOST_NAMED else fit_mark.text if place == same else None
+        loss.plot(step, _column(rows, f"valid_{column}"), label=label, **point)
+        loss.plot(step, _column(rows, f"train_{column}"), linestyle=":", **style)
+        scores.plot(step, _column(rows, score[0]), **point)
     loss.set_yscale("log")
     loss.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     loss.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     loss.yaxis.set_minor_formatter(NullFormatter())
-    loss.set_ylabel("Loss (dotted: training)")
-    precision.set_ylabel(score[1])
-    precision.set_ylim(bottom=0)
-    for axis in (loss, precision):
+    loss.set_ylabel(f"{'Spike loss (nats per ms; ' if spikes else 'Loss ('}dotted: training)")
+    scores.set_ylabel(score[1])
+    scores.set_ylim(bottom=0)
+    lengths = [rows[-1]["step"] or 1 for rows in histories.values() if rows]
+    for axis in (loss, scores):
         axis.set_xlabel("Step")
-    letters((loss, precision))
+        if lengths and max(lengths) >= UNLIKE * min(lengths):
+            axis.set_xscale("log")
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    letters((loss, scores))
     figure.legend(loc="outside right upper")
     return figure
+
+
+def _mark(one: Series, every: Sequence[Series]) -> Mark:
+    """The mark of a family and label; of many labels of a family, that of the family."""
+    family, label = one
+    labels = sorted({label for name, label in every if name == family}, key=lambda x: x or "")
+    if len(labels) > MOST_LABELS:
+        return mark(family)
+    return mark(family, labels.index(label), bracketed(label))
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:

@@ -14,6 +14,7 @@ from neuronio.data.sequences import About, SequenceSet
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_csv, read_json
 from neuronio.sections import validate
+from neuronio.surrogate.bootstrap import LEAST_TRIALS
 from neuronio.surrogate.families import FAMILIES, nearest_size
 from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.tasks.classify.batches import (
@@ -24,7 +25,6 @@ from neuronio.surrogate.tasks.classify.batches import (
     sequence_batch,
 )
 from neuronio.surrogate.tasks.classify.evaluate import (
-    LEAST_GROUPS,
     blocks,
     evaluate_classifier,
     scores,
@@ -280,7 +280,7 @@ def test_a_few_speakers_have_no_interval():
     label = np.arange(60) % 2
     logit = np.eye(2)[np.where(np.arange(60) % 7 < 5, label, 1 - label)].astype(np.float32)
     settings = ClassifierEvaluation(bootstrap=100)
-    for speakers, told in ((1, False), (LEAST_GROUPS - 1, False), (LEAST_GROUPS, True)):
+    for speakers, told in ((1, False), (LEAST_TRIALS - 1, False), (LEAST_TRIALS, True)):
         found = scores(logit, label, (np.arange(60) % speakers)[:, None], settings)
         assert all((score["low"] is not None) == told for score in found.values())
 

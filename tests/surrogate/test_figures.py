@@ -13,7 +13,6 @@ from neuronio.surrogate.figures.ablation import ablation_figure
 from neuronio.surrogate.figures.accuracy import COSTS, accuracy_figure
 from neuronio.surrogate.figures.curves import curves_figure
 from neuronio.surrogate.figures.drawn import figures
-from neuronio.surrogate.figures.learning import learning_figure
 from neuronio.surrogate.figures.marks import fit_words, representatives
 from neuronio.surrogate.figures.scales import scored_words
 from neuronio.surrogate.figures.traces import traces_figure
@@ -232,18 +231,18 @@ def test_published_figures_are_those_of_the_paper():
     assert all(row["source"] for row in rows.values())
 
 
-def test_learning_curves_and_predictions_are_drawn(tmp_path):
-    rows = [
-        {"step": 10.0 * i, "train_loss": 1 / i, "valid_loss": 1.2 / i, "valid_auc": None}
-        for i in (1, 2, 3)
-    ]
-    histories = {"tcn-4-seed0": rows, "tcn-8-seed0": rows[:2]}
-    assert len(save_figure(lambda: learning_figure(histories), tmp_path / "learning")) == 2
+def test_predictions_are_drawn(tmp_path):
     trace = np.linspace(-70, -60, 50)
     prediction = {"soma_mV": trace, "true_soma_mV": trace, "spike_probability": trace * 0}
     prediction["true_spikes"] = np.arange(50) == 20
     save_figure(lambda: traces_figure({"tcn-4-seed0": prediction}, "trial"), tmp_path / "one.png")
     assert (tmp_path / "one.png").stat().st_size > 5000
+
+
+def test_a_fit_takes_as_long_as_its_fastest_seed():
+    (row, *_) = summary_rows(EVALUATIONS)
+    assert row["training_seconds"] == 3.0
+    assert row["exposure_s"] == 5.0
 
 
 def labelled(document, label, **scores):

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.stats import norm, t
 
-from neuronio.surrogate.bootstrap import Resamples, acceleration, bca
+from neuronio.surrogate.bootstrap import LEAST_TRIALS, Resamples, acceleration, bca
 from neuronio.surrogate.detection import resampled_curves
 from neuronio.surrogate.detection_curves import detection_curves
 from neuronio.surrogate.legacy import legacy_scores
@@ -185,9 +185,16 @@ def test_no_width_is_told_of_too_few_resamples():
     assert bca(0.3, np.full(4, 0.3), np.array([0.3]), 0.95) == {"low": None, "high": None}
 
 
+def test_a_few_trials_have_no_interval():
+    for n in (2, LEAST_TRIALS - 1, LEAST_TRIALS):
+        p = made_up(np.random.default_rng(9), n_trials=n)
+        found = score(p, None, Resamples.draw(n, 50, 0.95, 0))["soma_rmse_mV"]
+        assert (found["low"] is not None) == (found["high"] is not None) == (n >= LEAST_TRIALS)
+
+
 def test_a_score_of_one_trial_alone_has_no_interval():
     """Where one trial holds every spike, all resamples that have a score have the same one."""
-    draws = Resamples.draw(4, 200, 0.95, seed=0)
+    draws = Resamples.draw(LEAST_TRIALS, 200, 0.95, seed=0)
 
     def of_the_first(weight):
         return {"a": np.where(weight[:, 0] > 0, 0.4, np.nan)}

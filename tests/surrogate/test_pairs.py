@@ -14,7 +14,7 @@ from neuronio.files import read_json
 from neuronio.surrogate.models.building import build_model
 from neuronio.surrogate.tasks.classify.batches import BatchSampler, in_turn
 from neuronio.surrogate.tasks.classify.evaluate import evaluate_classifier
-from neuronio.surrogate.tasks.classify.fit import ClassifierSpec, fit_classifier
+from neuronio.surrogate.tasks.classify.fit import ClassifierSpec, fit_classifier, predicted
 from neuronio.surrogate.tasks.classify.pairs import PairClassifier, build_classifier
 from neuronio.surrogate.tasks.classify.recipes import ENCODING, classifier_options
 from neuronio.surrogate.tasks.classify.source import Facts, FixedSource
@@ -147,3 +147,12 @@ def test_a_fit_to_pairs_that_is_stopped_goes_on_as_if_it_were_not(make_spec):
         fit_classifier(broken, progress=stop)
     fit_classifier(broken)
     assert (whole.out / "best.pt").read_bytes() == (broken.out / "best.pt").read_bytes()
+
+
+def test_outputs_that_are_not_finite_are_no_scores():
+    samples = pairs("test", 4)
+    options = classifier_options("elm", 4, {"outputs": 8}, Facts.of(samples))
+    model = build_classifier("elm", options, 2, 2)
+    torch.nn.init.constant_(next(model.head.parameters()), torch.nan)
+    with pytest.raises(NeuronIOError, match="outputs are not finite"):
+        predicted(model, samples, "cpu")

@@ -29,9 +29,9 @@ write_json(folder / "table.json", rows)
 write_rows(folder / "summary.csv", means)
 (folder / "table.html").write_text(page(*page_cells(rows)))
 save_figure(lambda: tasks_figure(means), folder / "figures" / "accuracy")
-families = {document["name"]: document["model"]["name"] for document in evaluations}
+series = {document["name"]: (document["model"]["name"], None) for document in evaluations}
 score = ("valid_accuracy", "Validation accuracy")
-save_figure(lambda: learning_figure(histories, families, score), folder / "figures" / "learning")
+save_figure(lambda: learning_figure(histories, series, score), folder / "figures" / "learning")
 
 facts = {"platform": platform.platform(), "packages": package_versions(*PACKAGES)}
 abouts = [document["data"]["about"] for document in evaluations]

@@ -22,7 +22,6 @@ from neuronio.surrogate.tasks.classify.pairs import PairClassifier, build_classi
 from neuronio.surrogate.tasks.classify.recipes import PACKAGES, TASK, evaluation_code
 from neuronio.surrogate.tasks.classify.source import Source
 
-LEAST_GROUPS = 6
 # More groups are drawn in so many blocks, which takes less memory and covers alike.
 MOST_GROUPS = 3000
 
@@ -104,8 +103,8 @@ def scores(
     A sample of K groups, such as the two recordings of a pair, is drawn as often as all of them
     together: the product of how often each is (the pigeonhole bootstrap of Owen, Ann. Appl. Stat.
     2007). It covers at least what it says: where errors have nothing to do with recordings, as at
-    chance, intervals of pairs are up to sqrt(3) times too wide. Fewer than LEAST_GROUPS have no
-    interval: resamples of so few are mostly of the same ones, and cover half as often as they say.
+    chance, intervals of pairs are up to sqrt(3) times too wide. Fewer than LEAST_TRIALS groups have
+    no interval (bootstrap.py).
     """
     group_sk, n_groups = blocks(groups_sk)
     draws = Resamples.draw(n_groups, settings.bootstrap, settings.confidence, settings.seed)
@@ -120,7 +119,7 @@ def scores(
             found["cross_entropy"].append(weight_s @ loss_s / total)
         return {name: np.array(values) for name, values in found.items()}
 
-    intervals = draws.intervals(weighted) if n_groups >= LEAST_GROUPS else {}
+    intervals = draws.intervals(weighted)
     told = {"accuracy": float(right_s.mean()), "cross_entropy": float(loss_s.mean())}
     none = {"low": None, "high": None}
     return {name: {"value": v, **intervals.get(name, none)} for name, v in told.items()}

@@ -102,7 +102,11 @@ class ClassTask:
 def predicted(
     model: Surrogate, source: Source, device: str, dropout: float = 0.0, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (S, classes) and labels (S,) of all samples."""
+    """Logits (S, classes) and labels (S,) of all samples.
+
+    Raises:
+        NeuronIOError: a logit is not finite.
+    """
     logit_sc = np.zeros((len(source), source.about.classes), np.float32)
     label_s = np.zeros(len(source), np.int64)
     was_training = model.training
@@ -114,6 +118,11 @@ def predicted(
             label_s[samples] = batch.label.numpy()
     finally:
         model.train(was_training)
+    if not np.isfinite(logit_sc).all():
+        raise NeuronIOError(
+            "the model's outputs are not finite: lower learning_rate or gradient_clip, and fit "
+            "again"
+        )
     return logit_sc, label_s
 
 
