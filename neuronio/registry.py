@@ -99,7 +99,12 @@ class Registry(Generic[Entry]):
     def __getitem__(self, name: str) -> Entry:
         path, colon, inside = str(name).rpartition(":")
         if colon and path.endswith(".py"):
+            before = set(self._entries)
             run_file(Path(path), self._what)
+            if inside not in self._entries:
+                own = ", ".join(sorted(set(self._entries) - before))
+                hint = f"; it has {own}" if own else ""
+                raise NeuronIOError(f"{path} registers no {self._what} '{inside}'{hint}")
             name = inside
         elif name not in self._entries:
             self._load_entry_points()

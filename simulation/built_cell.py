@@ -152,12 +152,22 @@ def _by_name(name: str) -> str | None:
     return next((region for region, pattern in NAMES if re.search(pattern, name.lower())), None)
 
 
+def _functions(module: Any) -> str:
+    """What a module could build a cell by, in words."""
+    own = [k for k, v in vars(module).items() if callable(v) and not k.startswith("_")]
+    own = [k for k in own if getattr(module, k).__module__ == module.__name__]
+    return f"; it has {', '.join(own)}" if own else ""
+
+
 def _run_python(path: str, function: str) -> Any:
     # The code may import what lies beside it, also while it builds.
     sys.path.insert(0, str(Path(path).resolve().parent))
     try:
         module = run_file(Path(path), "cell")
-        return getattr(module, function)()
+        build = getattr(module, function, None)
+        if not callable(build):
+            raise NeuronIOError(f"{path} has no function {function}{_functions(module)}")
+        return build()
     except NeuronIOError:
         raise
     except Exception as error:

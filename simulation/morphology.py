@@ -30,9 +30,9 @@ def find_morphology(name: str) -> Path:
     if path.suffix.lower() not in READERS:
         raise NeuronIOError(f"the morphology {name} must be an .asc or .swc file")
     if not is_file(path):
+        known = ", ".join(source for source in sources() if Path(source).suffix in READERS)
         raise NeuronIOError(
-            f"there is no morphology {name}: give the path of a file or one of "
-            f"{', '.join(sources())}"
+            f"there is no morphology {name}: give the path of a file or one of {known}"
         )
     return path
 

@@ -89,7 +89,8 @@ WRONG = {
     "def f(): return None": "made no sections",
     "from neuron import h\ndef f():\n return [h.Section('soma')]": "without a dendrite",
     "from neuron import h\ndef f(): return list(map(h.Section, ('soma', 'dend')))": "connected",
-    "def g(): pass": "AttributeError",
+    "from math import pi, sin\ndef g(): pass": r"mine\.py has no function f; it has g$",
+    "f = 5": r"mine\.py has no function f$",
     "import nothing_of_this_name": "ModuleNotFoundError",
 }
 

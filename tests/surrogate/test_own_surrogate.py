@@ -64,7 +64,7 @@ def test_bad_files_are_one_sentence(tmp_path):
     for name, said in (
         ("bad.py:x", "cannot be loaded as a model: ZeroDivisionError"),
         ("missing.py:x", "there is no file"),
-        ("empty.py:nothing", "there is no model 'nothing'"),
+        ("empty.py:nothing", r"empty\.py registers no model 'nothing'$"),
     ):
         with pytest.raises(NeuronIOError, match=said):
             FAMILIES[str(tmp_path / name)]
