@@ -103,7 +103,7 @@ class Registry(Generic[Entry]):
             run_file(Path(path), self._what)
             if inside not in self._entries:
                 own = ", ".join(sorted(set(self._entries) - before))
-                hint = f"; it has {own}" if own else ""
+                hint = near_miss(inside, self._entries, f"; it has {own}" if own else "")
                 raise NeuronIOError(f"{path} registers no {self._what} '{inside}'{hint}")
             name = inside
         elif name not in self._entries:
