@@ -73,6 +73,8 @@ class Source:
         fine = _array(trial, "somaVoltageHighRes", where)
         fine = _array(trial, "nexusVoltageHighRes", where) if fine is None else fine
         if fine is None:
+            if self.samples_per_ms:
+                raise NeuronIOError(f"{where} has no fine voltages; leave --samples-per-ms out")
             return None
         coarse = _array(trial, "somaVoltageLowRes", where)
         coarse = _array(trial, "nexusVoltageLowRes", where) if coarse is None else coarse

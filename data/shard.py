@@ -51,6 +51,9 @@ TrialName = tuple[str, int]
 CHUNK_CACHE_BYTES = 1 << 18
 
 
+SEGMENT_COLUMNS = ("length_um", "distance_um", "section")
+
+
 class Shard:
     """A shard open for reading; nothing but its attributes is read until asked for.
 
@@ -92,11 +95,15 @@ class Shard:
         missing = [name for name in REQUIRED if name not in self.file]
         if missing:
             raise NeuronIOError(f"{self.path} is damaged: it lacks {', '.join(missing)}")
-        for name, axes in {"soma_mV": 2, "segments/type": 1}.items():
+        for name, axes in {"soma_mV": 2, "segments/type": 1, "trial_index": 1}.items():
             if (found := len(self.file[name].shape)) != axes:
                 raise NeuronIOError(
                     f"{self.path} is damaged: {name} has {found} dimensions in place of {axes}"
                 )
+        if not self.file["soma_mV"].shape[0]:
+            raise NeuronIOError(f"{self.path} is damaged: it holds no trial")
+        if (kind := self.file["trial_index"].dtype).kind not in "iu":
+            raise NeuronIOError(f"{self.path} is damaged: trial_index holds {kind}, not integers")
 
     def __enter__(self) -> Shard:
         return self
@@ -149,13 +156,11 @@ class Shard:
     @cached_property
     def segments(self) -> SegmentTable:
         """The dendritic segments."""
-        group = self.file["segments"]
-        return SegmentTable(
-            group["type"].asstr()[:],
-            group["length_um"][:],
-            group["distance_um"][:],
-            group["section"][:],
-        )
+        columns = [self._read(f"segments/{name}", slice(None)) for name in SEGMENT_COLUMNS]
+        try:
+            return SegmentTable(self.file["segments/type"].asstr()[:], *columns)
+        except DAMAGE as error:
+            raise NeuronIOError(f"{self.path} is damaged in segments: {error}") from error
 
     @cached_property
     def trial_index(self) -> np.ndarray:

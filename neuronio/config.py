@@ -13,7 +13,8 @@ from neuronio.made import MADE
 from neuronio.sections import NAME_PATTERN, Section, read_yaml, sentence, validate
 from neuronio.training import TrainingConfig, with_preset
 
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
+MOST_SEED = 2**63 - 1
+Seed = Annotated[int, Field(ge=0, lt=MOST_SEED + 1)]
 MOST_TRIALS = 10_000_000
 FINEST_MS = 5e-4
 """Least time step of a run, which trials that failed and the noise floor take half of."""

@@ -141,6 +141,7 @@ def validate(model: type[AnySection], document: Any, name: str) -> AnySection:
 
 
 # What a name of a run or a label may be; it becomes that of a folder.
+LONGEST = 200  # letters of a wrong value that are told
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 IN_WORDS = {NAME_PATTERN: "must be of letters, digits, _ . and -, and begin with a letter or digit"}
 
@@ -165,7 +166,9 @@ def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -
         message = IN_WORDS.get(first["ctx"]["pattern"], message)
     if first["type"] == "list_type":
         message = f"must be a list, such as [{first['input']}]"
-    return f"'{where}' is {first['input']!r}, but {message.replace('input', 'it', 1)}"
+    given = repr(first["input"])
+    given = given if len(given) <= LONGEST else f"{given[:LONGEST]}..."
+    return f"'{where}' is {given}, but {re.sub('^input ', 'it ', message)}"
 
 
 def near_miss(name: str, known: Iterable[str], otherwise: str = "") -> str:

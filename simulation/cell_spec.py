@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, model_validator
 from neuronio.config import Variant
 from neuronio.data.fetch import fetch, refuse_shadow, sources
 from neuronio.errors import NeuronIOError
+from neuronio.files import is_file
 from neuronio.recipe import code, digest, file_sha256
 from neuronio.registry import load_entry_point
 from neuronio.sections import Section, near_miss, read_yaml, validate
@@ -311,7 +312,7 @@ def _beside(path: Path, name: Any) -> Any:
 def _cell_file(name: str | Path) -> Path:
     if str(name).endswith((".yaml", ".yml")):
         return Path(name)
-    if (path := CELLS / f"{name}.yaml").is_file():
+    if is_file(path := CELLS / f"{name}.yaml"):
         return path
     if point := _installed().get(str(name)):
         return load_entry_point(point, "cell", Path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from neuronio.config import RunConfig
@@ -138,12 +138,23 @@ def make_dataset(
         shards[split] = [shard_path(out_dir, split, i) for i in range(len(ranges))]
         for path, indices in zip(shards[split], ranges, strict=True):
             _check_same(path, job, indices)
+        _check_no_others(shards[split])
     for split, paths in shards.items():
         told = as_part(progress, before, sum(counts.values()), split)
         simulate_shards(config, split, dict(enumerate(paths)), workers=workers, progress=told)
         before += counts[split]
         progress(before, sum(counts.values()), "")
     return write_manifest(Path(out_dir) / "manifest.csv", shards)
+
+
+def _check_no_others(paths: Sequence[Path]) -> None:
+    """Refuse a folder with shards that are not asked for: fits would take them in."""
+    there = set(paths[0].parent.glob("shard-*.h5")) if paths else set()
+    if others := sorted(there - set(paths)):
+        raise NeuronIOError(
+            f"{others[0]} is there, but the dataset ends before it; remove it, or choose another "
+            "folder"
+        )
 
 
 def _check_same(path: Path, job: Job, indices: range) -> None:

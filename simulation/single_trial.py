@@ -218,5 +218,6 @@ def _spec(cell: CellLike) -> CellSpec:
 def _recording(outcome: Recording | TrialFailure, which: str = "the trial") -> Recording:
     if isinstance(outcome, TrialFailure):
         at = "" if outcome.time_ms is None else f" at {outcome.time_ms:g} ms"
-        raise NeuronIOError(f"{which} failed{at}: {outcome.reason}; try a smaller dt_ms")
+        advice = "another cvode_atol" if "variable step" in outcome.reason else "a smaller dt_ms"
+        raise NeuronIOError(f"{which} failed{at}: {outcome.reason}; try {advice}")
     return outcome

@@ -83,7 +83,7 @@ def load_weights(model: nn.Module, weights: dict[str, torch.Tensor], path: Path)
     """
     try:
         model.load_state_dict(weights)
-    except (RuntimeError, AttributeError) as error:
+    except (RuntimeError, AttributeError, TypeError) as error:
         detail = " ".join(str(error).split())
         raise NeuronIOError(
             f"the weights in {path} do not fit the model: {detail[:200]}"

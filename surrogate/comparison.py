@@ -62,7 +62,7 @@ def compare_fits(
         scored = described(store, trials, seen.spikes)
         told[side] = _side({"a": a, "b": b}[side], model, threshold, seen_in_fit(model, store))
     draws = Resamples.draw(len(trials), settings.bootstrap, settings.confidence, settings.seed)
-    families = (FAMILIES[model.name].module for model in models.values())
+    families = {module for model in models.values() for module in FAMILIES[model.name].modules}
     return {
         "format": 1,
         **told,
@@ -71,7 +71,7 @@ def compare_fits(
         "data": scored,
         "scores": differences(found["a"], found["b"], draws),
         **made_with(*PACKAGES),
-        "code": code("neuronio.surrogate.comparison", *families),
+        "code": code("neuronio.surrogate.comparison", *sorted(families)),
     }
 
 

@@ -65,7 +65,9 @@ def open_data(spec: FitSpec) -> tuple[TrialStore, TrialStore, FurtherTargets | N
     if t.nexus or t.dendrites:  # which are scaled by what is left of the trials
         plain = TrialStore(spec.train, t.cache_mib, None, t.train_trials)
         WindowSampler(plain, 1, t.window_ms, 1, spec.seed, spec.ignore_ms)
-    further = further_targets(spec.train, t.nexus, t.dendrites, spec.ignore_ms, t.train_trials)
+    further = FurtherTargets.load(spec.out)  # an interrupted fit goes on with its own
+    if further is None or (further.nexus, len(further.component)) != (t.nexus, t.dendrites):
+        further = further_targets(spec.train, t.nexus, t.dendrites, spec.ignore_ms, t.train_trials)
     train = TrialStore(spec.train, t.cache_mib, further, t.train_trials)
     valid = TrialStore(spec.valid, t.cache_mib)
     if spec.options.outputs != t.outputs:

@@ -67,6 +67,11 @@ class FurtherTargets:
         """Write targets.npz into a fit directory."""
         write_npz(folder / FILE, {name: np.asarray(v) for name, v in vars(self).items()})
 
+    @staticmethod
+    def there(folder: Path) -> bool:
+        """Whether a fit directory has targets.npz."""
+        return (folder / FILE).is_file()
+
     @classmethod
     def load(cls, folder: Path) -> FurtherTargets | None:
         """Those of a fit directory; None where a fit has no further targets.
@@ -75,7 +80,7 @@ class FurtherTargets:
             NeuronIOError: the file is damaged.
         """
         path = folder / FILE
-        if not path.is_file():
+        if not cls.there(folder):
             return None
         try:
             held = read_npz(path)

@@ -47,7 +47,7 @@ def fit_recipe(
 
 def fit_code(model: str) -> dict[str, str]:
     """Hashes of the modules that fit a model."""
-    return code("neuronio.surrogate.train", FAMILIES[model].module)
+    return code("neuronio.surrogate.train", *FAMILIES[model].modules)
 
 
 def evaluation_recipe(
@@ -70,4 +70,4 @@ def evaluation_recipe(
 
 def evaluation_code(model: str) -> dict[str, str]:
     """Hashes of the modules that score a model."""
-    return code("neuronio.surrogate.evaluate", FAMILIES[model].module)
+    return code("neuronio.surrogate.evaluate", *FAMILIES[model].modules)

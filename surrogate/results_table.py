@@ -15,6 +15,8 @@ from neuronio.surrogate.reference_scores import COSTS, reference_documents
 from neuronio.surrogate.summary import summary_rows
 
 Row = dict[str, Any]
+# An evaluation that has these of another is that other, wherever its files lay.
+SAME = ("name", "model", "settings", "scores")
 
 
 def read_evaluations(paths: Iterable[Path]) -> list[dict[str, Any]]:
@@ -25,7 +27,7 @@ def read_evaluations(paths: Iterable[Path]) -> list[dict[str, Any]]:
     Raises:
         NeuronIOError: a file is missing or is no evaluation.
     """
-    documents = []
+    documents: list[dict[str, Any]] = []
     for path in paths:
         document = read_json(path)
         try:
@@ -40,7 +42,7 @@ def read_evaluations(paths: Iterable[Path]) -> list[dict[str, Any]]:
             raise NeuronIOError(
                 f"{path} is not an evaluation; give files made by `neuronio evaluate`"
             ) from error
-        if document not in documents:
+        if not any(all(document[key] == other[key] for key in SAME) for other in documents):
             documents.append(document)
     if not documents:
         raise NeuronIOError("no evaluations given; give one or more evaluation.json files")

@@ -22,6 +22,7 @@ from neuronio.progress import Report, silent
 from neuronio.surrogate.checkpoint import read_record, resume
 from neuronio.surrogate.device import threads_of_torch
 from neuronio.surrogate.fit_directory import FitSpec, claim_directory, open_data
+from neuronio.surrogate.further_targets import FurtherTargets
 from neuronio.surrogate.inference import predictions
 from neuronio.surrogate.loop import Columns, Run, Schedule, finish, train
 from neuronio.surrogate.losses import surrogate_loss
@@ -105,7 +106,7 @@ def fit(spec: FitSpec, *, progress: Report = silent) -> dict[str, Any]:
     """
     trials, valid, further = open_data(spec)
     config = claim_directory(spec, trials, valid)
-    if further:
+    if further and not FurtherTargets.there(spec.out):  # their last bits depend on the threads
         further.save(spec.out)
     if (spec.out / "summary.json").exists():
         return read_record(spec.out / "summary.json")

@@ -72,7 +72,11 @@ def main() -> int:
         print(f"error: {FULL.format(given.directory.resolve())}", file=sys.stderr)
     elif not dry and (missing := failed(run, given.directory)):
         without = {**changes, "leave_out": [*run.leave_out, *missing]}
-        draw_without(missing, *asked(given, without), given, rest, lock)
+        try:
+            draw_without(missing, *asked(given, without), given, rest, lock)
+            keep_begun(run, given.directory)
+        except NeuronIOError as error:
+            print(f"error: {error}", file=sys.stderr)
     lock.truncate(0)
     return code
 
@@ -115,7 +119,7 @@ def refuse_options(rest: list[str]) -> None:
         from snakemake.exceptions import CliException
 
         parser = get_argument_parser()
-        parser.error = refuse
+        parser.error, parser.allow_abbrev = refuse, False
         try:
             parser.parse_args(rest)
         except (CliException, ValueError) as error:
@@ -249,6 +253,16 @@ def draw_without(
             "make them",
             file=sys.stderr,
         )
+
+
+def keep_begun(run: AnyRun, folder: Path) -> None:
+    """Mark what failed as in use again, so that `clean` leaves its checkpoints alone.
+
+    Raises:
+        NeuronIOError: the disk refuses.
+    """
+    with contextlib.chdir(folder):
+        planned(run).begin()
 
 
 def failed(run: AnyRun, folder: Path) -> list[str]:

@@ -11,6 +11,8 @@ the page are written from what is kept.
 
 import argparse
 import contextlib
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +34,7 @@ from neuronio.recipe import digest
 from neuronio.sections import read_yaml
 
 POLL_S = 20.0
+DIRECTORY = re.compile("-d|--directory(=|$)")
 SIGNALLED = 128
 LEAST_STEPS = 20
 
@@ -71,7 +74,7 @@ def remaining(document: dict[str, Any], run: RunConfig, missing: list[str]) -> d
     evaluation = dict(document.get("evaluation", {}))
     if FLOOR not in missing:
         evaluation["floor_trials"] = 0
-    return {**document, "fits": fits, "evaluation": evaluation}
+    return {**document, "fits": fits, "evaluation": evaluation, "leave_out": []}
 
 
 def in_turn(missing: list[str], keeper: Keeper) -> list[list[str]]:
@@ -92,7 +95,8 @@ def make(document: dict[str, Any], keeper: Keeper, rest: list[str]) -> int:
         NeuronIOError: what is finished cannot be kept.
     """
     # Named by its content: another study at work in this folder has another.
-    config = Path("results") / f"{document['name']}-{digest(document)}.yaml"
+    dry = f"-dry-run-{os.getpid()}" if is_dry(rest) else ""
+    config = Path("results") / f"{document['name']}-{digest(document)}{dry}.yaml"
     write_atomic(config, yaml.safe_dump(document, sort_keys=False).encode())
     plan = Plan(validate_config(document, name=str(config)), str(config))
 
@@ -102,7 +106,7 @@ def make(document: dict[str, Any], keeper: Keeper, rest: list[str]) -> int:
 
     command = [sys.executable, str(ROOT / "workflow" / "run.py")]
     command += ["--configfile", str(config), *rest]
-    if is_dry(rest):
+    if dry:
         code = subprocess.run(command).returncode
         config.unlink()
         return code
@@ -130,7 +134,7 @@ def study(given: argparse.Namespace, rest: list[str]) -> int:
     Raises:
         NeuronIOError: an argument or the configuration is wrong, or a result cannot be kept.
     """
-    if any(option.partition("=")[0] in ("--directory", "-d") for option in rest):
+    if any(map(DIRECTORY.match, rest)):
         raise NeuronIOError("a study is made where it is started; leave --directory out")
     document = read_yaml(given.configfile, "configuration")
     if given.scale != 1.0:

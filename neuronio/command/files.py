@@ -109,7 +109,9 @@ def import_neuronio(
     ] = 0,
     samples_per_ms: Annotated[
         int | None,
-        typer.Option(help="Samples of the fine voltages in 1 ms, where the file does not say it."),
+        typer.Option(
+            help="Samples of the fine voltages in 1 ms, where the file does not say it.", min=1
+        ),
     ] = None,
 ) -> None:
     """Turn a published pickle into a shard; refuses a pickle that would run code."""

@@ -68,6 +68,8 @@ def refuse_beside(ctx: typer.Context, option: str, names: Iterable[str], why: st
 
 
 def check_suffix(path: Path | None, *wanted: str) -> None:
-    """Reject a file name whose ending would make another kind of file than is meant."""
+    """Reject a file that could not be written, or would be of another kind than is meant."""
     if path is not None and path.suffix not in wanted:
         raise NeuronIOError(f"{path} must end in {' or '.join(wanted)}")
+    if path is not None and path.is_dir():
+        raise NeuronIOError(f"{path} is a folder; give the name of a file")

@@ -66,7 +66,8 @@ def clean(
         )
     total, found = 0, list(unused(results))
     for path in found:
-        size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+        files = path.rglob("*") if path.is_dir() else [path]
+        size = sum(file.stat().st_size for file in files if file.is_file())
         total += size
         typer.echo(f"{size / 1e6:10.1f} MB  {path}")
         if remove:

@@ -20,7 +20,7 @@ from neuronio.command.options import (
     Texts,
     check_suffix,
 )
-from neuronio.config import EvaluationConfig
+from neuronio.config import MOST_SEED, EvaluationConfig
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_npz
 from neuronio.progress import ProgressBar
@@ -38,7 +38,9 @@ def fit(
         str | None, typer.Option(help="Model; by default the first of the configuration's fits.")
     ] = None,
     size: Size = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights and windows.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of weights and windows.", min=0, max=MOST_SEED)
+    ] = 0,
     config: Annotated[
         Path | None, typer.Option(help="Run configuration (YAML) to take settings from.")
     ] = None,

@@ -55,7 +55,10 @@ class NeuronEngine(Engine):
         self._initialise(inputs)
         started = time.monotonic()
         for stop in range(CHUNK_MS, inputs.duration_ms + CHUNK_MS, CHUNK_MS):
-            self._advance(min(stop, inputs.duration_ms))
+            try:
+                self._advance(min(stop, inputs.duration_ms))
+            except RuntimeError as error:  # which NEURON's variable step ends with
+                return TrialFailure(" ".join(str(error).split()), h.t)
             voltage = self.cell.soma.v, self.cell.nexus.v
             if not all(LOWEST_MV <= v <= HIGHEST_MV for v in voltage):
                 reason = f"voltage left [{LOWEST_MV:g}, {HIGHEST_MV:g}] mV ({voltage[0]:g} mV)"

@@ -52,6 +52,11 @@ class Family:
             return self.source.rpartition(":")[0]
         return module_of(self.source)
 
+    @property
+    def modules(self) -> tuple[str, str]:
+        """The modules of its class and of its options, which may compute what the class does."""
+        return self.module, module_of(self.options)
+
 
 FAMILIES: Registry[Family] = Registry("model", "neuronio.surrogates")
 Model = TypeVar("Model", bound="type[Surrogate]")

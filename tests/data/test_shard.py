@@ -238,6 +238,28 @@ def test_whatever_a_dataset_has_become_reading_it_is_one_sentence(tmp_path, chan
         assert all(str(path) in told for told in said), (name, said)
 
 
+def replaced(file, name, values):
+    del file[name]
+    if values is not None:
+        file[name] = values
+
+
+NOT_SEEN_BEFORE = {
+    "holds no trial": lambda file: replaced(file, "soma_mV", np.zeros((0, 40), np.float32)),
+    "trial_index holds float64": lambda file: replaced(file, "trial_index", np.array([np.nan])),
+    "segments/length_um": lambda file: replaced(file, "segments/length_um", None),
+    "segments/section": lambda file: replaced(file, "segments/section", np.array([b"a"])),
+}
+
+
+@pytest.mark.parametrize("said", NOT_SEEN_BEFORE)
+def test_what_is_damaged_beside_the_traces_is_one_sentence(tmp_path, said):
+    with h5py.File(write(tmp_path / "a.h5"), "r+") as file:
+        NOT_SEEN_BEFORE[said](file)
+    with pytest.raises(NeuronIOError, match=said), Shard(tmp_path / "a.h5") as shard:
+        assert shard.segments
+
+
 def test_the_shards_of_a_folder_are_taken_by_number(tmp_path):
     for name in ("shard-1000.h5", "shard-999.h5", "shard-101.h5"):
         (tmp_path / name).touch()

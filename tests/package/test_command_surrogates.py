@@ -173,6 +173,11 @@ BAD = [
     ("count --model tcn --inputs 7", "multiple of 2"),
     ("count --model tcn --set inputs=8", "give --inputs in its place"),
     ("fit --model elm --set inputs=5 --train {1} --valid {3} --out {tmp}/f", "leave it out"),
+    ("fit --seed 9223372036854775808 --train {1} --valid {3} --out {tmp}/f", "--seed"),
+    (
+        "evaluate --model {tmp} --data {1} --out {tmp}/a.json",
+        "is a folder; give the name of a file",
+    ),
     ("fit --model elm --train {1} --valid {3} --out {tmp}", "holds other things and no fit"),
     ("evaluate --model {tmp} --data {1}", "neither a fit directory"),
     ("fit --model linear --train {tmp}/x.h5 --valid {3} --out {tmp}/f", "does not exist"),
@@ -214,6 +219,7 @@ def test_bad_input_is_one_sentence_and_exit_code_1(command, expected, files, tmp
     (tmp_path / "half.json").write_text(json.dumps(half))
     names = {"{tmp}": str(tmp_path), "{text}": str(text), "{half}": str(tmp_path / "half.json")}
     (tmp_path / "summary.json").write_text(json.dumps({"model": "elm", "parameters": 3}))
+    (tmp_path / "a.json").mkdir()
     names |= {"{summary}": str(tmp_path / "summary.json")}
     names |= {"{cut}": str(tmp_path / "p.npz"), "{array}": str(tmp_path / "p.npy")}
     names |= {f"{{{seed}}}": path for seed, path in files.items()}

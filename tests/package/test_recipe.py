@@ -280,6 +280,10 @@ def test_clean_lists_and_removes_what_no_run_shows(product, tmp_path, capsys, mo
         path.write_bytes(b"half")
     os.utime(lost, (1e9, 1e9))
     assert set(unused(results)) == {older.folder, lost}
+    lost.write_bytes(bytes(2_000_000))
+    os.utime(lost, (1e9, 1e9))
+    assert main(["clean", str(results)]) == 0
+    assert f"2.0 MB  {lost}" in capsys.readouterr().out
     fresh.unlink()
     lost.unlink()
     assert main(["clean", str(results)]) == 0

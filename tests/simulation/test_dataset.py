@@ -117,6 +117,8 @@ def test_a_finished_dataset_is_left_alone_and_another_is_not_mixed_in(finished):
         make_dataset(config().model_copy(update={"seed": 2}), finished)
     with pytest.raises(NeuronIOError, match="its trials"):
         make_dataset(config(duration_ms=50), finished)
+    with pytest.raises(NeuronIOError, match=r"shard-001\.h5 is there, but the dataset ends before"):
+        make_dataset(config(trials={"train": 2, "valid": 1, "test": 1}), finished)
 
 
 @pytest.mark.slow

@@ -66,6 +66,11 @@ def test_what_goes_wrong_is_one_sentence(inputs, monkeypatch):
         simulate("packaged", [inputs])
 
 
+def test_a_variable_step_that_cannot_be_taken_is_one_sentence(inputs):
+    with pytest.raises(NeuronIOError, match="variable step integrator error; try another cvode_a"):
+        simulate("packaged", inputs, name="neuron", integrator="cvode", cvode_atol=1e-16)
+
+
 def test_a_saved_trial_holds_its_inputs_again(inputs, tmp_path):
     path = tmp_path / "trial.npz"
     recording = simulate("packaged", inputs)

@@ -71,6 +71,8 @@ def test_weights_of_another_shape_are_refused(tmp_path):
     model = torch.nn.Linear(2, 2)
     with pytest.raises(NeuronIOError, match="do not fit the model"):
         load_weights(model, torch.nn.Linear(3, 2).state_dict(), tmp_path)
+    with pytest.raises(NeuronIOError, match="do not fit the model"):
+        load_weights(model, [1.0], tmp_path)
 
 
 def test_history_and_json_come_back(tmp_path):

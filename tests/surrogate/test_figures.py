@@ -199,7 +199,9 @@ def test_seeds_scored_on_another_processor_or_with_other_shards_are_of_one_mean(
 
 def test_an_evaluation_that_is_given_twice_counts_once(tmp_path):
     for name in "ab":
-        (tmp_path / f"{name}.json").write_text(json.dumps(EVALUATIONS[0]))
+        file = {"path": f"{name}/shard-000.h5", "content_sha256": "0", "trials": 4}
+        document = EVALUATIONS[0] | {"data": EVALUATIONS[0]["data"] | {"files": [file]}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
     (row,) = summary_rows(read_evaluations(sorted(tmp_path.glob("*.json"))))
     assert (row["n_fits"], row["seeds"]) == (1, "0")
 

@@ -1,5 +1,7 @@
 """Nexus voltage and components of the dendrites as targets: known components, a fit, errors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import N_SEGMENTS, made_up_trial
@@ -18,16 +20,17 @@ from neuronio.surrogate.store import TrialStore
 from neuronio.surrogate.train import FitSpec, fit
 from neuronio.training import TrainingConfig
 
+N_TRIALS = 6
 # The dendrites of the made-up trials move along two directions, the first one far more.
 SLOW, FAST = np.array([3.0, 3, 3, 0, 0, 0]), np.array([0.0, 0, 0, 1, -1, 0])
 
 
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory):
-    """A shard of four trials with dendritic voltages that have known components."""
+    """A shard of six trials with dendritic voltages that have known components."""
     rng = np.random.default_rng(3)
     trials = []
-    for index in range(4):
+    for index in range(N_TRIALS):
         inputs, recording = made_up_trial(rng, 400)
         wave = np.sin(np.arange(400) / 40 + index)
         noise = rng.standard_normal(400)
@@ -50,8 +53,8 @@ def test_components_are_the_directions_the_dendrites_move_along(shard):
     np.testing.assert_allclose(slow, SLOW / np.linalg.norm(SLOW), atol=0.05)
     np.testing.assert_allclose(np.abs(fast @ FAST) / np.linalg.norm(FAST), 1.0, atol=0.05)
     with Shard(shard) as trials:
-        raw = np.stack([targets.raw(trials, i)[100:] for i in range(4)])
-        units = np.stack([targets.of(trials, i)[100:] for i in range(4)])
+        raw = np.stack([targets.raw(trials, i)[100:] for i in range(N_TRIALS)])
+        units = np.stack([targets.of(trials, i)[100:] for i in range(N_TRIALS)])
         np.testing.assert_array_equal(raw[1, :, 0], trials.nexus_mV(1)[100:])
     np.testing.assert_allclose(units.mean((0, 1)), 0, atol=1e-4)
     np.testing.assert_allclose(units.std((0, 1)), 1, atol=1e-4)
@@ -94,6 +97,19 @@ def test_a_fit_has_an_output_for_each_target(shard, make_shard, tmp_path):
     assert FurtherTargets.load(spec.out).names == ["nexus", "dendrites_pc1", "dendrites_pc2"]
 
 
+def test_an_interrupted_fit_goes_on_with_its_own_targets(shard, make_shard, tmp_path):
+    """Their last bits depend on how many threads computed them."""
+    spec = fit_to(shard, make_shard, tmp_path / "fit", nexus=True, dendrites=1)
+    fit(spec)
+    own = FurtherTargets.load(spec.out)
+    replace(own, scale=own.scale * np.float32(1 + 1e-6)).save(spec.out)
+    before = (spec.out / "targets.npz").read_bytes()
+    fit(spec)
+    (spec.out / "summary.json").unlink()
+    fit(spec)
+    assert (spec.out / "targets.npz").read_bytes() == before
+
+
 def test_a_fit_without_its_own_targets_is_one_sentence(shard, make_shard, tmp_path):
     spec = fit_to(shard, make_shard, tmp_path / "fit", dendrites=2)
     fit(spec)
@@ -117,9 +133,9 @@ def test_an_evaluation_scores_every_target(shard, make_shard, tmp_path):
     document = evaluate(spec.out, [shard], settings)
     assert any("nexus" in line for line in headline(document))
     with Shard(shard) as trials:
-        nexus = [trials.nexus_mV(i) for i in range(4)]
-    told = [predict_one(spec.out, [shard], i, settings) for i in range(4)]
-    for i in range(4):
+        nexus = [trials.nexus_mV(i) for i in range(N_TRIALS)]
+    told = [predict_one(spec.out, [shard], i, settings) for i in range(N_TRIALS)]
+    for i in range(N_TRIALS):
         np.testing.assert_allclose(told[i]["true_nexus_mV"], nexus[i], atol=1e-4)
     for name in ("nexus", "dendrites_pc1"):
         true, predicted = (

@@ -3,12 +3,17 @@
 import csv
 import json
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
+from plan import Plan
 from run import failed
 from running import ROOT, SMOKE, changed, run
+from scripts import load_script
 
 from neuronio.config import validate_config
+from neuronio.made import unused
 from neuronio.sections import read_yaml
 
 BROKEN = """
@@ -22,6 +27,29 @@ class Broken(Toy):
     def advance(self, current_bc, state):
         raise ValueError("broken on purpose")
 """
+
+
+def test_a_failed_fit_keeps_its_checkpoint_from_being_cleaned(tmp_path, monkeypatch):
+    """The figures without it are a run that does not show it."""
+    script, name = load_script(ROOT / "workflow" / "run.py"), "tcn-2-seed0"
+    monkeypatch.chdir(tmp_path)
+    codes = iter([1, 0])
+
+    def snakemake(*_):
+        drawn = read_yaml(Path(script.CHANGES), "changes") if Path(script.CHANGES).exists() else {}
+        plan = Plan(validate_config(read_yaml(SMOKE, "configuration") | drawn))
+        plan.begin()
+        for product in plan.fits.values():
+            product.folder.mkdir(parents=True, exist_ok=True)
+        return next(codes)
+
+    monkeypatch.setattr(script, "snakemake", snakemake)
+    monkeypatch.setattr(script, "finish", lambda *_: 0)
+    monkeypatch.setattr(script, "failed", lambda *_: [name])
+    monkeypatch.setattr(sys, "argv", ["run.py", "--configfile", str(SMOKE)])
+    assert script.main() == 1
+    assert len(list(Path("results/made").iterdir())) == 3
+    assert list(unused(Path("results"))) == []
 
 
 @pytest.mark.slow

@@ -163,6 +163,8 @@ def test_what_is_too_much_for_one_run_is_refused_before_its_first_job(tmp_path):
         ({"inputs": {"generator": "a\ud800.py:X"}}, "no text may hold NUL or half a character"),
         ({"cell": {"variant": {"morphology": f"{'a' * 5000}.swc"}}}, "there is no morphology a"),
         ({"name": "n" * 101}, "at most 100 characters"),
+        ({"cell": {"model": "c" * 5000}}, "no cell is called 'c"),
+        ({"seed": "s" * 5000}, r"'seed' is 's{199}\.\.\., but it should be a valid integer"),
     ):
         with pytest.raises(NeuronIOError, match=message) as error:
             Plan(validate_config(read_yaml(SMOKE, "configuration") | changes)).products  # noqa: B018

@@ -57,6 +57,7 @@ def test_a_change_of_the_configuration_by_option_is_refused(options, refused, tm
 
 MISTAKES = [
     (["--scale", "abc"], "the scale is 'abc'; give a number above 0"),
+    (["--dryru"], "unrecognized arguments: --dryru"),
     (["--dry-runn"], "unrecognized arguments: --dry-runn"),
     (["--set-threads", "fit"], "Invalid threads definition"),
     (["--cores"], "argument --cores: expected one argument"),

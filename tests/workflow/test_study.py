@@ -180,6 +180,7 @@ def test_the_study_asks_for_what_the_page_says():
         (("--scale", "nan"), "the scale is nan"),
         (("--scale", "-1"), "the scale is -1"),
         (("--directory", "there"), "leave --directory out"),
+        (("-dthere",), "leave --directory out"),
         (("--configfile", "nothing.yaml"), "nothing.yaml"),
     ],
 )
@@ -203,6 +204,34 @@ def test_the_second_turn_follows_a_failure_but_not_an_end(code, turns, tmp_path,
 def test_a_dry_run_shows_both_turns_and_writes_nothing(tmp_path, monkeypatch):
     assert two_turns(0, tmp_path, monkeypatch, "--dry-run") == ["smoke", "smoke-labelled"]
     assert not (tmp_path / "kept").exists()
+
+
+def test_a_dry_run_leaves_the_configuration_of_a_run_at_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module, commands = load_script(STUDY), []
+    document = read_yaml(SMOKE, "configuration")
+    at_work = tmp_path / "results" / f"smoke-{module.digest(document)}.yaml"
+    at_work.parent.mkdir()
+    at_work.write_text(yaml.safe_dump(document))
+
+    def dry(command):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(module.subprocess, "run", dry)
+    assert module.make(document, Keeper(tmp_path / "kept", smoke()), ["-n"]) == 0
+    assert commands[0][-1] == "-n"
+    assert list(at_work.parent.iterdir()) == [at_work]
+
+
+def test_what_is_left_out_is_not_missing(tmp_path):
+    from study import remaining
+
+    document = read_yaml(SMOKE, "configuration") | {"leave_out": [NAMES[2]]}
+    run = validate_config(document)
+    missing = Keeper(tmp_path, run).missing()
+    assert missing == [name for name in NAMES if name != NAMES[2]]
+    assert list(Plan(validate_config(remaining(document, run, [NAMES[0]]))).asked) == [NAMES[0]]
 
 
 def two_turns(code, tmp_path, monkeypatch, *options):

@@ -87,7 +87,8 @@ def _asked(run: RunConfig, fit: Fit) -> dict[str, Any]:
 def fits_by_name(run: RunConfig) -> dict[str, Fit | None]:
     """What a configuration asks for that can be kept: its fits, and the noise floor as None."""
     floor = {FLOOR: None} if run.evaluation.floor_trials and run.fits else {}
-    return {fit.name: fit for fit in asked_fits(run)} | floor
+    asked = {fit.name: fit for fit in asked_fits(run)} | floor
+    return {name: fit for name, fit in asked.items() if name not in run.leave_out}
 
 
 def kept_configuration(folder: Path) -> Any:

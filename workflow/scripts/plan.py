@@ -197,7 +197,8 @@ class Plan(DataPlan, ShownPlan):
                 if self.run.leave_out:
                     return None
                 raise
-        families = {FAMILIES[fit.section.model].module for fit in self.asked.values()}
+        models = {fit.section.model for fit in self.asked.values()}
+        families = {module for model in models for module in FAMILIES[model].modules}
         recipe = {
             "evaluations": {name: made.digest for name, made in self.evaluations.items()},
             "settings": self.run.evaluation.scoring.model_dump(mode="json"),

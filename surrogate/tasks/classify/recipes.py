@@ -61,7 +61,7 @@ def size_with(model: str, values: Mapping[str, Any], facts: Facts, parameters: i
     """
     options = option_values(classifier_options(model, 1, values, facts))
     shape = {"rows": facts.rows_per_label, "classes": facts.classes}
-    counted = code("neuronio.surrogate.tasks.classify.pairs", FAMILIES[model].module)
+    counted = code("neuronio.surrogate.tasks.classify.pairs", *FAMILIES[model].modules)
     asked = {"options": options, **shape, "parameters": parameters, "code": counted}
     kept = cache_dir() / "sizes" / f"{FAMILIES[model].name}-{digest(asked)}.json"
     with suppress(NeuronIOError, KeyError, TypeError, ValueError):
@@ -92,7 +92,7 @@ def classifier_recipe(
         "training": training.model_dump(mode="json", exclude=set(ONLY_SPEED)),
         "data": data,
         "packages": deciding_versions(FIT_PACKAGES),
-        "code": code("neuronio.surrogate.tasks.classify.fit", FAMILIES[model].module),
+        "code": code("neuronio.surrogate.tasks.classify.fit", *FAMILIES[model].modules),
     }
 
 
@@ -115,5 +115,4 @@ def evaluation_recipe(
 
 def evaluation_code(model: str) -> dict[str, str]:
     """Hashes of the modules that score a model."""
-    family = FAMILIES[model].module
-    return code("neuronio.surrogate.tasks.classify.evaluate", family)
+    return code("neuronio.surrogate.tasks.classify.evaluate", *FAMILIES[model].modules)
