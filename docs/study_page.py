@@ -125,10 +125,12 @@ def aims_table(rows: Sequence[Row], valid: Mapping[str, float | None]) -> str:
     lines: list[Sequence[object]] = []
     for budget, aims in AIMS.items():
         said = f"{budget:,.0f}" if budget < float("inf") else "any"
-        if best := best_of(rows, valid, budget):
-            seeds = f"{best['n_fits']} seeds" if best["n_fits"] > 1 else "one seed"
-            who = f"{name_of(best)}, {best['parameters']:,} ({seeds})"
-            lines.append([said, who, *(_value(best, f"{s}_mean", s) for s in SCORES)])
+        best = best_of(rows, valid, budget)
+        if not best:
+            continue
+        seeds = f"{best['n_fits']} seeds" if best["n_fits"] > 1 else "one seed"
+        who = f"{name_of(best)}, {best['parameters']:,} ({seeds})"
+        lines.append([said, who, *(_value(best, f"{s}_mean", s) for s in SCORES)])
         theirs = [row for row in published_surrogates() if row["parameters"] <= budget]
         if theirs:
             best = max(theirs, key=lambda row: row["auc"])
@@ -208,7 +210,7 @@ def write_results(folder: Path, run: RunConfig, fits: Path | None = None) -> int
     valid = {name: summary["validation"]["valid_auc"] for name, summary in summaries.items()}
     rows = summary_rows([*evaluations, *reference_documents(evaluations)])
     page = folder / "README.md"
-    text = page.read_text() if page.exists() else NEW_PAGE.format(name=folder)
+    text = page.read_text() if page.exists() else NEW_PAGE.format(name=folder.name)
     text = with_block(text, "aims", aims_table(rows, valid) if published else OTHER_CELL)
     shown = [f"![{words}](figures/{name}.png)" for name, words in CAPTIONS.items() if name in drawn]
     text = with_block(text, "figures", "\n\n".join(shown) or NOTHING)

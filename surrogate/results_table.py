@@ -85,7 +85,8 @@ def _write_rows(path: Path, rows: Sequence[Row]) -> None:
 def _order(document: dict[str, Any]) -> tuple:
     model = document["model"]
     none, parameters = model["parameters"] is None, model["parameters"] or 0
-    return none, model["name"], parameters, model["seed"] or 0, document["name"]
+    order = model["seed"] or 0, model.get("train_trials") or 0, document["name"]
+    return none, model["name"], parameters, *order
 
 
 def _row(document: dict[str, Any]) -> Row:

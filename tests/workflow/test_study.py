@@ -153,12 +153,13 @@ def test_the_page_shows_what_is_kept(kept, page):
     assert sources == ["fit"] * 3 + ["floor"] + ["reference"] * 2
 
 
-def test_the_committed_page_is_that_of_the_kept_fits(page, tmp_path):
-    copy = tmp_path / "neuronio"
-    shutil.copytree(page.FOLDER, copy)
-    asked = read_yaml(ROOT / "config" / "study.yaml", "configuration")
-    page.write_results(copy, validate_config(asked))
-    assert (copy / "README.md").read_text() == (page.FOLDER / "README.md").read_text()
+@pytest.mark.parametrize(("name", "config"), [("neuronio", "study"), ("study_data", "study_data")])
+def test_the_committed_page_is_that_of_the_kept_fits(name, config, page, tmp_path):
+    there = ROOT / "docs" / "results" / name
+    copy = shutil.copytree(there, tmp_path / name, ignore=shutil.ignore_patterns("fits"))
+    asked = read_yaml(ROOT / "config" / f"{config}.yaml", "configuration")
+    page.write_results(copy, validate_config(asked), page.FOLDER / "fits")
+    assert (copy / "README.md").read_text() == (there / "README.md").read_text()
 
 
 def test_the_study_asks_for_what_the_page_says():
@@ -326,6 +327,9 @@ def test_ours_is_chosen_on_validation_trials_and_named_in_full(page):
     words = "| 500 | Branch-ELM, published settings, 400 (one seed) | .9900 |"
     assert words in page.aims_table(rows, valid)
     assert "Branch-ELM, 400" not in page.aims_table(rows, valid)
+    larger = page.aims_table([row | {"parameters": 5_000} for row in rows], valid)
+    assert "| 500 |" not in larger
+    assert "| 8,002 | aim |" in larger
 
 
 def test_what_is_damaged_or_not_asked_for_is_not_on_the_page(kept, page):
