@@ -50,10 +50,10 @@ OTHER_CELL = "The cell is changed, so nothing published stands beside it and no 
 NOTHING = "No fit is kept yet: `make study` makes them."
 # Figure -> what it shows; others are files beside the page.
 CAPTIONS = {
+    "accuracy_train_trials": "Accuracy against the number of training trials",
     "accuracy": "Accuracy against parameter count: means over seeds, thin bars 95% intervals over "
     "trials, thick ones the range over seeds (most are smaller than the marker)",
     "accuracy_multiply_adds": "Accuracy against multiply-adds per ms",
-    "accuracy_train_trials": "Accuracy against the number of training trials",
     "learning": "Spike loss, without its weight, and average precision over the steps of training",
 }
 COSTS = ("parameters", "multiply_adds", "seconds")

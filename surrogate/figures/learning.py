@@ -76,7 +76,8 @@ def learning_figure(
 def _mark(one: Series, every: Sequence[Series]) -> Mark:
     """The mark of a family and label; of many labels of a family, that of the family."""
     family, label = one
-    labels = sorted({label for name, label in every if name == family}, key=lambda x: x or "")
+    known = dict.fromkeys(label for name, label in every if name == family)
+    labels = sorted(known, key=lambda label: label is not None)  # as in figures of accuracy
     if len(labels) > MOST_LABELS:
         return mark(family)
     return mark(family, labels.index(label), bracketed(label))
