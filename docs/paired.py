@@ -81,9 +81,10 @@ def compared(
         asked = {"settings": settings.model_dump(mode="json"), "nets": list(nets)}
         asked |= {"weights": kept[WEIGHTS], "shards": contents, "scores": list(SCORES)}
         if not path.exists() or read_json(path)["asked"] != asked:
-            told = load_model(fit).describe()
+            model = load_model(fit)
+            told = model.describe()
             about = {key: told[key] for key in ("name", "size", "seed", "parameters")}
-            ours, *_ = measured(load_model(fit), store, protocol, "cpu")
+            ours, *_ = measured(model, store, protocol, "cpu")
             rows = []
             for net, folder in nets.items():
                 found = differences(measures(folder), ours, draws)

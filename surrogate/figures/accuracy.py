@@ -15,11 +15,10 @@ from matplotlib.patheffects import Normal, Stroke
 from neuronio.errors import NeuronIOError
 from neuronio.sections import near_miss
 from neuronio.surrogate.figures.levels import draw_levels
-from neuronio.surrogate.figures.marks import Mark, Row, bracketed, mark
+from neuronio.surrogate.figures.marks import MOST_LABELS, Mark, Row, bracketed, mark
 from neuronio.surrogate.figures.scales import count_axis, letters, scored_words, stretch_towards_one
 from neuronio.surrogate.summary import summary_rows
 
-MOST_LABELS = 5
 VARIANTS = "variants"
 PUBLISHED = "published: "
 PUBLISHED_LINES = (("--", "0.15"), (":", "0.15"), ("-.", "0.4"))

@@ -9,11 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from neuronio.surrogate.figures.marks import Mark, bracketed, mark
+from neuronio.surrogate.figures.marks import MOST_LABELS, Mark, bracketed, mark
 from neuronio.surrogate.figures.scales import letters, short
 
 MOST_NAMED = 16
-MOST_LABELS = 5
 # Longest fit over shortest from which steps are drawn on a logarithmic axis.
 UNLIKE = 5
 

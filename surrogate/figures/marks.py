@@ -14,6 +14,8 @@ from neuronio.errors import NeuronIOError
 from neuronio.surrogate.families import FAMILIES
 
 Row = dict[str, Any]
+# Of a family that are told apart.
+MOST_LABELS = 5
 FILLS: tuple[Any, ...] = ("full", "none", "left", "bottom", "right", "top")
 LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1)), (0, (6, 1, 1, 1, 1, 1)), (0, (3, 3)))
 LARGER = {"*": 8.0, "X": 6.0}
