@@ -15,14 +15,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from study_page import FOLDER, ROOT, asked_alike, kept_fits
+from kept_weights import fits_with_weights, say, scored
+from study_page import FOLDER, ROOT, asked_alike
 from study_reading import name_of, number
 
-import neuronio
 from neuronio.config import RunConfig, validate_config
-from neuronio.data.shard import Shard
 from neuronio.errors import NeuronIOError
-from neuronio.files import read_json, write_atomic, write_csv, write_json
+from neuronio.files import write_atomic, write_csv
 from neuronio.markdown import table, with_block
 from neuronio.progress import in_tenths
 from neuronio.sections import read_yaml
@@ -41,7 +40,6 @@ SETS: dict[str, dict[str, Any]] = {
 TEST = "test"
 # Score -> heading, digits, and the reference that knows nothing of it.
 SCORES = {"auc": ("AUC", 4, "chance"), "soma_rmse_mV": ("RMSE, mV", 3, "mean_voltage")}
-WEIGHTS = "best.pt"
 
 
 def simulated(run: RunConfig, name: str, trials: int, out: Path, workers: int | None) -> list[Path]:
@@ -62,30 +60,10 @@ def simulated(run: RunConfig, name: str, trials: int, out: Path, workers: int | 
     return list(paths.values())
 
 
-def content_sha256(path: Path) -> str:
-    """The checksum of what a shard holds."""
-    with Shard(path) as shard:
-        return str(shard.info["content_sha256"])
-
-
-def scored(
-    run: RunConfig, name: str, fits: Sequence[Path], shards: Sequence[Path], out: Path
-) -> list[dict[str, Any]]:
-    """The evaluation of every fit on a set, made unless it is there."""
+def scoring(run: RunConfig, name: str) -> dict[str, Any]:
+    """The settings of the evaluation on a set."""
     settings = run.evaluation.scoring.model_dump(mode="json")
-    settings |= {key: value for key, value in SETS[name].items() if key in settings}
-    contents = [content_sha256(shard) for shard in shards]
-    paths = []
-    for fit in fits:
-        path = out / name / f"{fit.name}.json"
-        asked = {"settings": settings, "weights": read_json(fit / "kept.json")["files"][WEIGHTS]}
-        asked |= {"shards": contents}
-        if not path.exists() or read_json(path).get("asked") != asked:
-            document = neuronio.evaluate(fit, list(shards), **settings)
-            write_json(path, document | {"name": fit.name, "asked": asked})
-            say(f"{name}: {fit.name}")
-        paths.append(path)
-    return asked_alike(read_evaluations(paths))
+    return settings | {key: value for key, value in SETS[name].items() if key in settings}
 
 
 def generalisation_table(
@@ -129,15 +107,14 @@ def write_generalisation(
     Raises:
         NeuronIOError: no fit is kept with its weights, one is damaged, or the page has no mark.
     """
-    fits = [path for path in kept_fits(folder / "fits", run) if (path / WEIGHTS).exists()]
-    if not fits:
-        raise NeuronIOError(f"{folder / 'fits'} keeps no weights; run `make study` before")
+    fits = fits_with_weights(folder / "fits", run)
     page = folder / "README.md"
     with_block(page.read_text(), "generalisation", "")  # before hours of work
     found = {TEST: asked_alike(read_evaluations([fit / "evaluation.json" for fit in fits]))}
     for name in SETS:
         shards = simulated(run, name, trials, out, workers)
-        found[name] = scored(run, name, fits, shards, out)
+        paths = scored(fits, shards, scoring(run, name), out / name)
+        found[name] = asked_alike(read_evaluations(paths))
     rows = {name: summary_rows(documents) for name, documents in found.items()}
     references = {name: documents[0]["reference"] for name, documents in found.items()}
     every = [{"set": name, **row} for name, of_set in rows.items() for row in of_set]
@@ -146,11 +123,6 @@ def write_generalisation(
     text = with_block(page.read_text(), "generalisation", generalisation_table(rows, references))
     write_atomic(page, text.encode())
     return len(fits)
-
-
-def say(text: str) -> None:
-    """A line at once."""
-    print(text, flush=True)
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from generalisation import WEIGHTS, content_sha256, say
-from study_page import FOLDER, ROOT, kept_fits
+from kept_weights import WEIGHTS, content_sha256, fits_with_weights, say
+from study_page import FOLDER, ROOT
 from study_reading import number
 from validation import ELMS
 
@@ -163,14 +163,7 @@ def write_paired(
     Raises:
         NeuronIOError: no ELM is kept with its weights, one is damaged, or the page has no mark.
     """
-    plain = {section.model for section in run.fits if not section.label} & set(OURS)
-    fits = [
-        path
-        for path in kept_fits(folder / "fits", run)
-        if (path / WEIGHTS).exists() and path.name.rsplit("-", 2)[0] in plain
-    ]
-    if not fits:
-        raise NeuronIOError(f"{folder / 'fits'} keeps no weights of ELMs; run `make study` before")
+    fits = fits_with_weights(folder / "fits", run, OURS)
     page = folder / "README.md"
     with_block(page.read_text(), "paired", "")  # before an hour of work
     shards = test_shards(run, out, workers)

@@ -57,5 +57,5 @@ def test_a_difference_is_bold_where_all_of_its_interval_is_better(script):
 
 def test_without_fits_it_is_one_sentence(tmp_path, script):
     run = validate_config(read_yaml(SMOKE, "configuration"))
-    with pytest.raises(NeuronIOError, match="keeps no weights of ELMs"):
+    with pytest.raises(NeuronIOError, match="keeps no weights of pooled_elm or branch_elm"):
         script.write_paired(tmp_path, run, {}, tmp_path, 1)

@@ -1,0 +1,168 @@
+"""Fits to a changed cell beside those to the whole one: `python docs/cells.py`.
+
+The changed cell's test trials are of `ergodic` inputs, the study's of `published_test`. Here the
+study's fits are scored on as many `ergodic` test trials of the whole cell, so that on either side
+inputs of the kind that a fit was made with are asked about. Writes cells.csv (every score and its
+interval) and the table `cells` of the page. What is simulated and scored is kept in --out:
+stopped, it goes on where it was. Half a core-hour or so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kept_weights import fits_with_weights, say, scored
+from study_page import FOLDER, ROOT, asked_alike, kept_fits
+from study_reading import number
+
+from neuronio.config import RunConfig, validate_config
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_json, write_atomic, write_csv
+from neuronio.markdown import table, with_block
+from neuronio.progress import in_tenths
+from neuronio.sections import read_yaml
+from neuronio.simulation.dataset import simulate_shards
+from neuronio.simulation.inputs.splits import shard_path, shard_trials
+from neuronio.surrogate.families import FAMILIES
+from neuronio.surrogate.results_table import read_evaluations
+from neuronio.surrogate.summary import summary_rows
+
+CONFIGS = ROOT / "config"
+# Score -> heading and digits.
+SCORES = {
+    "auc": ("AUC", 4),
+    "tp_at_fp_0.01": ("TP at 1% FP", 3),
+    "spike_f1_2ms": ("F1 in 2 ms", 3),
+    "soma_explained_variance": ("explained variance", 4),
+}
+
+Row = dict[str, Any]
+Size = tuple[str, int]
+
+
+def size_of(row: Row) -> Size:
+    """What makes two fits the same model but for the cell that they are fitted to."""
+    return row["model"], row["parameters"]
+
+
+def beside(fits: Path, runs: Sequence[RunConfig], changed: Sequence[Row]) -> list[Path]:
+    """The kept fits to the whole cell of the changed cell's sizes.
+
+    Of each size those to the same number of trials, or to the next larger one there is: few data
+    would make the whole cell look harder than it is.
+    """
+    least = {size_of(row): row["train_trials"] for row in changed}
+    found: dict[Size, dict[int, list[Path]]] = {}
+    for run in runs:
+        for fit in fits_with_weights(fits, run):
+            model = read_json(fit / "evaluation.json")["model"]
+            size, trials = (model["name"], model["parameters"]), model["train_trials"]
+            if trials >= least.get(size, float("inf")):
+                found.setdefault(size, {}).setdefault(trials, []).append(fit)
+    return [fit for amounts in found.values() for fit in amounts[min(amounts)]]
+
+
+def test_shards(changed: RunConfig, whole: RunConfig, out: Path, workers: int | None) -> list[Path]:
+    """As many test trials of the whole cell, of the inputs that its fits were made with."""
+    document = changed.model_dump(mode="json") | {"name": "whole", "fits": []}
+    document |= {key: whole.model_dump(mode="json")[key] for key in ("cell", "inputs")}
+    run = validate_config(document)
+    paths = {n: shard_path(out, "test", n) for n in range(len(shard_trials(run, "test")))}
+    told = in_tenths("test trials of the whole cell", "trials", say)
+    simulate_shards(run, "test", paths, workers=workers, progress=told)
+    return list(paths.values())
+
+
+def cells_table(changed: Sequence[Row], whole: Sequence[Row]) -> str:
+    """One line a model, size and cell, of the sizes that both cells have."""
+    heads = ["model", "size", "parameters", "cell", "trials fitted to", "seeds"]
+    heads += [head for head, _ in SCORES.values()]
+    lines = []
+    for row in whole:
+        begun = [FAMILIES[row["model"]].label, row["size"], f"{row['parameters']:,}"]
+        lines.append([*begun, "whole", *_cells(row)])
+        other = next(found for found in changed if size_of(found) == size_of(row))
+        lines.append([None, None, None, "changed", *_cells(other)])
+    return table(heads, lines)
+
+
+def _cells(row: Row) -> list[object]:
+    cells: list[object] = [f"{row['train_trials']:,}", row["n_fits"]]
+    for score, (_, digits) in SCORES.items():
+        values = [row[f"{score}_{end}"] for end in ("mean", "low", "high")]
+        said = [number(value, digits) for value in values if value is not None]
+        cells.append(f"{said[0]} [{', '.join(said[1:])}]" if len(said) > 1 else "".join(said))
+    return cells
+
+
+def write_cells(
+    folder: Path,
+    fits: Path,
+    changed: RunConfig,
+    whole: Sequence[RunConfig],
+    out: Path,
+    workers: int | None,
+) -> int:
+    """Simulate, score and write; returns how many fits to the whole cell there are.
+
+    Args:
+        folder: holds README.md with the mark `cells`.
+        fits: the folder of all kept fits.
+        changed: the configuration of the changed cell.
+        whole: configurations of the whole cell; test trials have the inputs of the first.
+        out: where trials and evaluations are kept.
+        workers: processes; every core if None.
+
+    Raises:
+        NeuronIOError: no fit is kept of either cell, or none of the same size; one is damaged, or
+            the page has no mark.
+    """
+    page = folder / "README.md"
+    with_block(page.read_text(), "cells", "")  # before half an hour of work
+    paths = [path / "evaluation.json" for path in kept_fits(fits, changed)]
+    if not paths:
+        raise NeuronIOError(f"{fits} keeps no fit to the changed cell; run its study before")
+    of_changed = summary_rows(asked_alike(read_evaluations(paths)))
+    found = beside(fits, whole, of_changed)
+    if not found:
+        raise NeuronIOError(f"{fits} keeps no fit to the whole cell of a size of {changed.name}")
+    shards = test_shards(changed, whole[0], out / "whole", workers)
+    settings = changed.evaluation.scoring.model_dump(mode="json")
+    of_whole = summary_rows(asked_alike(read_evaluations(scored(found, shards, settings, out))))
+    every = [{"cell": "whole", **row} for row in of_whole]
+    every += [{"cell": "changed", **row} for row in of_changed]
+    write_csv(folder / "cells.csv", every, list(dict.fromkeys(key for row in every for key in row)))
+    text = with_block(page.read_text(), "cells", cells_table(of_changed, of_whole))
+    write_atomic(page, text.encode())
+    return len(found)
+
+
+def main() -> None:
+    """Set the fits to AMPA alone beside the study's, or those of other configurations."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    folder = FOLDER.parent / "study_ampa"
+    parser.add_argument("--folder", type=Path, default=folder, help="of the page")
+    parser.add_argument("--fits", type=Path, default=FOLDER / "fits", help="that are kept")
+    parser.add_argument("--changed", type=Path, default=CONFIGS / "study_ampa.yaml")
+    whole = [CONFIGS / "study.yaml", CONFIGS / "study_data.yaml"]
+    parser.add_argument("--whole", type=Path, nargs="+", default=whole)
+    parser.add_argument("--out", type=Path, default=Path("results/cells"))
+    parser.add_argument("--workers", type=int, help="processes; every core if left out")
+    given = parser.parse_args()
+    changed, *others = (
+        validate_config(read_yaml(path, "configuration"), name=str(path))
+        for path in (given.changed, *given.whole)
+    )
+    count = write_cells(given.folder, given.fits, changed, others, given.out, given.workers)
+    say(f"{count} fits to the whole cell: {given.folder / 'README.md'}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except NeuronIOError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,62 @@
+"""Kept fits, scored anew on other trials than the study's test set: what scripts of docs/ share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from study_page import kept_fits
+
+import neuronio
+from neuronio.config import RunConfig
+from neuronio.data.shard import Shard
+from neuronio.errors import NeuronIOError
+from neuronio.files import read_json, write_json
+
+WEIGHTS = "best.pt"
+
+
+def fits_with_weights(fits: Path, run: RunConfig, plain: Sequence[str] = ()) -> list[Path]:
+    """The folders of fits that are kept with their weights and asked for.
+
+    Args:
+        fits: the folder that holds them.
+        run: the configuration that asks for them.
+        plain: of these families, those without a label; all if no family is named.
+
+    Raises:
+        NeuronIOError: there is none, or one is damaged.
+    """
+    kept = [path for path in kept_fits(fits, run) if (path / WEIGHTS).exists()]
+    if found := [path for path in kept if not plain or path.name.rsplit("-", 2)[0] in plain]:
+        return found
+    whose = f" of {' or '.join(plain)}" if plain else ""
+    raise NeuronIOError(f"{fits} keeps no weights{whose}; run `make study` before")
+
+
+def content_sha256(path: Path) -> str:
+    """The checksum of what a shard holds."""
+    with Shard(path) as shard:
+        return str(shard.info["content_sha256"])
+
+
+def scored(
+    fits: Sequence[Path], shards: Sequence[Path], settings: Mapping[str, Any], out: Path
+) -> Iterator[Path]:
+    """The evaluation of every fit as a file in `out`, made unless it is there."""
+    contents = [content_sha256(shard) for shard in shards]
+    for fit in fits:
+        path = out / f"{fit.name}.json"
+        asked = {"settings": settings, "weights": read_json(fit / "kept.json")["files"][WEIGHTS]}
+        asked |= {"shards": contents}
+        if not path.exists() or read_json(path).get("asked") != asked:
+            document = neuronio.evaluate(fit, list(shards), **settings)
+            write_json(path, document | {"name": fit.name, "asked": asked})
+            say(f"{out.name}: {fit.name}")
+        yield path
+
+
+def say(text: str) -> None:
+    """A line at once."""
+    print(text, flush=True)

@@ -1,0 +1,66 @@
+"""Fits to a changed cell beside those to the whole one (docs/cells.py), with a finished run's."""
+
+import csv
+
+import pytest
+from kept import Keeper
+from plan import Plan
+from running import ROOT, SMOKE
+from scripts import load_script
+
+from neuronio.config import validate_config
+from neuronio.errors import NeuronIOError
+from neuronio.files import write_json
+from neuronio.sections import read_yaml
+
+
+@pytest.fixture(scope="module")
+def script():
+    return load_script(ROOT / "docs" / "cells.py")
+
+
+@pytest.mark.slow
+def test_fits_of_the_same_sizes_stand_beside_each_other(
+    finished, tmp_path, monkeypatch, script, capsys
+):
+    run = validate_config(read_yaml(SMOKE, "configuration"))
+    monkeypatch.chdir(finished[0])
+    Keeper(tmp_path / "fits", run).keep_finished(Plan(run))
+    page = tmp_path / "README.md"
+    page.write_text("# Page\n<!-- cells -->\n<!-- end -->\n")
+    given = tmp_path, tmp_path / "fits", run, [run], tmp_path / "out", 1
+    assert script.write_cells(*given) == 3
+    assert capsys.readouterr().out.count("branch_elm-2-seed0") == 1
+    text = page.read_text()
+    assert "| Branch-ELM | 2 | 4,708 | whole |" in text
+    assert text.count("changed") == 2
+    with (tmp_path / "cells.csv").open(newline="") as file:
+        assert {row["cell"] for row in csv.DictReader(file)} == {"whole", "changed"}
+    assert script.write_cells(*given) == 3
+    assert "seed0" not in capsys.readouterr().out
+    assert page.read_text() == text
+
+
+def test_a_size_has_as_many_trials_or_the_next_more(script, tmp_path, monkeypatch):
+    kept = {"a": 160, "b": 2560, "c": 5120, "d": 2560}
+    for name, trials in kept.items():
+        model = {"name": "pooled_elm", "parameters": 374, "train_trials": trials}
+        write_json(tmp_path / name / "evaluation.json", {"model": model})
+    folders = [tmp_path / name for name in kept]
+    monkeypatch.setattr(script, "fits_with_weights", lambda fits, run: folders)
+
+    def named(trials, parameters=374):
+        row = {"model": "pooled_elm", "parameters": parameters, "train_trials": trials}
+        return [path.name for path in script.beside(tmp_path, [None], [row])]
+
+    assert named(2560) == ["b", "d"]
+    assert named(1280) == ["b", "d"]
+    assert named(3000) == ["c"]
+    assert named(9000) == named(100, parameters=375) == []
+
+
+def test_without_fits_it_is_one_sentence(tmp_path, script):
+    run = validate_config(read_yaml(SMOKE, "configuration"))
+    (tmp_path / "README.md").write_text("<!-- cells -->\n<!-- end -->\n")
+    with pytest.raises(NeuronIOError, match="keeps no fit to the changed cell"):
+        script.write_cells(tmp_path, tmp_path, run, [run], tmp_path, 1)
