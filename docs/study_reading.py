@@ -8,6 +8,7 @@ from typing import Any
 from neuronio.surrogate.families import FAMILIES
 from neuronio.surrogate.figures.marks import label_words
 from neuronio.surrogate.reference_scores import FLOOR_SOURCE
+from neuronio.surrogate.summary import over_data
 
 Row = dict[str, Any]
 AUC, RMSE = "auc_mean", "soma_rmse_mV_mean"
@@ -107,14 +108,13 @@ def _data(fits: Sequence[Row]) -> str:
     """AUC and soma RMSE over the amounts of training data of every fit that has several."""
     said = []
     for size in dict.fromkeys((row["model"], row["parameters"]) for row in fits):
-        amounts = {r["train_trials"]: r for r in fits if (r["model"], r["parameters"]) == size}
-        if len(amounts) > 1:
-            steps = ", ".join(
-                f"{auc(row[AUC])} and {number(row[RMSE], 3)} mV of {trials:,}"
-                for trials, row in sorted(amounts.items())
-            )
-            first = amounts[min(amounts)]
-            said.append(f"{FAMILIES[first['model']].label} with {_size(first)} {steps}")
+        for amounts in over_data([r for r in fits if (r["model"], r["parameters"]) == size]):
+            if len(amounts) > 1:
+                steps = ", ".join(
+                    f"{auc(row[AUC])} and {number(row[RMSE], 3)} mV of {row['train_trials']:,}"
+                    for row in sorted(amounts, key=lambda row: row["train_trials"])
+                )
+                said.append(f"{FAMILIES[size[0]].label} with {_size(amounts[0])} {steps}")
     words = "Mean AUC and soma RMSE by the number of trials fitted to: "
     return f"**What data buy.** {words}{'; '.join(said)}." if said else ""
 

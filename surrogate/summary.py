@@ -38,6 +38,19 @@ def over_seeds(evaluations: Iterable[dict[str, Any]]) -> list[list[dict[str, Any
     return list(groups.values())
 
 
+def over_data(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows of one model in groups that have every number of training trials once.
+
+    That is one group, but where fits to the same trials took fewer steps and more.
+    """
+    if len({row["train_trials"] for row in rows}) == len(rows):
+        return [list(rows)]
+    groups: dict[float, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row["exposure_s"], []).append(row)
+    return list(groups.values())
+
+
 def _identity(document: dict[str, Any]) -> str:
     """What is the same for all seeds of a fit, as text."""
     model, data = document["model"], document["data"]

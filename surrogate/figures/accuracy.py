@@ -17,7 +17,7 @@ from neuronio.sections import near_miss
 from neuronio.surrogate.figures.levels import draw_levels
 from neuronio.surrogate.figures.marks import MOST_LABELS, Mark, Row, bracketed, mark
 from neuronio.surrogate.figures.scales import count_axis, letters, scored_words, stretch_towards_one
-from neuronio.surrogate.summary import summary_rows
+from neuronio.surrogate.summary import over_data, summary_rows
 
 VARIANTS = "variants"
 PUBLISHED = "published: "
@@ -132,11 +132,12 @@ def _along_data(rows: Sequence[Row]) -> list[tuple[Mark, list[Row]]]:
     found: dict[tuple, list[Row]] = {}
     for row in sorted(rows, key=lambda row: row["train_trials"]):
         found.setdefault((row["model"], row["size"], row["options"]), []).append(row)
-    several = {key: series for key, series in found.items() if len(series) > 1} or found
-    ranks = [model for model, *_ in several]
+    series = [part for fits in found.values() for part in over_data(fits)]
+    series = [part for part in series if len(part) > 1] or series
+    ranks = [first["model"] for first, *_ in series]
     return [
-        (mark(key[0], ranks[:place].count(key[0]), str(key[1])), series)
-        for place, (key, series) in enumerate(several.items())
+        (mark(model, ranks[:place].count(model), str(part[0]["size"])), part)
+        for place, (model, part) in enumerate(zip(ranks, series, strict=True))
     ]
 
 

@@ -11,7 +11,7 @@ SCORES = ("average_precision", "spike_f1_2ms", "soma_rmse_mV")
 
 def row(model, size, parameters, multiply_adds, auc, label=None, source="fit", trials=5_120):
     found = {"model": model, "size": size, "parameters": parameters, "label": label}
-    found |= {"train_trials": trials}
+    found |= {"train_trials": trials, "exposure_s": 100.0}
     found |= {"multiply_adds_per_ms": multiply_adds, "source": source, "auc_mean": auc}
     return found | {f"{score}_mean": auc and auc / 2 for score in SCORES}
 
@@ -75,6 +75,8 @@ def test_a_study_of_data_says_what_trials_buy_and_one_of_a_cell_what_parameters_
     )
     said = reading([many, few], (), None)
     assert "by a pooled" not in said
+    longer = many | {"label": "longer", "exposure_s": 300.0, "auc_mean": 0.9999}
+    assert reading([longer, many, few], (), None).split("\n\n")[-1] == said.split("\n\n")[-1]
     assert said.endswith(
         "by the number of trials fitted to: pooled ELM with 3,080 parameters "
         ".9712 and .486 mV of 160, .9934 and .497 mV of 10,240."
