@@ -153,9 +153,10 @@ def test_the_page_shows_what_is_kept(kept, page):
     assert sources == ["fit"] * 3 + ["floor"] + ["reference"] * 2
 
 
-@pytest.mark.parametrize(("name", "config"), [("neuronio", "study"), ("study_data", "study_data")])
-def test_the_committed_page_is_that_of_the_kept_fits(name, config, page, tmp_path):
-    there = ROOT / "docs" / "results" / name
+@pytest.mark.parametrize("config", ["study", "study_data", "study_ampa"])
+def test_the_committed_page_is_that_of_the_kept_fits(config, page, tmp_path):
+    name = page.FOLDER.name if config == "study" else config
+    there = page.FOLDER.parent / name
     copy = shutil.copytree(there, tmp_path / name, ignore=shutil.ignore_patterns("fits"))
     asked = read_yaml(ROOT / "config" / f"{config}.yaml", "configuration")
     page.write_results(copy, validate_config(asked), page.FOLDER / "fits")

@@ -1,4 +1,4 @@
-"""Fits to a changed cell beside those to the whole one: `python docs/cells.py`.
+"""Fits to a changed cell beside those to the whole one: `python docs/study_cells.py`.
 
 The changed cell's test trials are of `ergodic` inputs, the study's of `published_test`. Here the
 study's fits are scored on as many `ergodic` test trials of the whole cell, so that on either side
@@ -28,6 +28,7 @@ from neuronio.sections import read_yaml
 from neuronio.simulation.dataset import simulate_shards
 from neuronio.simulation.inputs.splits import shard_path, shard_trials
 from neuronio.surrogate.families import FAMILIES
+from neuronio.surrogate.figures.marks import label_words
 from neuronio.surrogate.results_table import read_evaluations
 from neuronio.surrogate.summary import summary_rows
 
@@ -50,20 +51,27 @@ def size_of(row: Row) -> Size:
 
 
 def beside(fits: Path, runs: Sequence[RunConfig], changed: Sequence[Row]) -> list[Path]:
-    """The kept fits to the whole cell of the changed cell's sizes.
+    """The kept fits to the whole cell of the changed cell's sizes, and the largest of each family.
 
     Of each size those to the same number of trials, or to the next larger one there is: few data
-    would make the whole cell look harder than it is.
+    would make the whole cell look harder than it is. Of the largest those to the most trials.
     """
     least = {size_of(row): row["train_trials"] for row in changed}
     found: dict[Size, dict[int, list[Path]]] = {}
     for run in runs:
         for fit in fits_with_weights(fits, run):
             model = read_json(fit / "evaluation.json")["model"]
-            size, trials = (model["name"], model["parameters"]), model["train_trials"]
-            if trials >= least.get(size, float("inf")):
-                found.setdefault(size, {}).setdefault(trials, []).append(fit)
-    return [fit for amounts in found.values() for fit in amounts[min(amounts)]]
+            amounts = found.setdefault((model["name"], model["parameters"]), {})
+            amounts.setdefault(model["train_trials"], []).append(fit)
+    chosen = {}
+    for family in dict.fromkeys(family for family, _ in least):
+        largest = max((size for size in found if size[0] == family), default=None)
+        if largest and largest not in least:
+            chosen[largest] = found[largest][max(found[largest])]
+    for size, trials in least.items():
+        if enough := [amount for amount in found.get(size, ()) if amount >= trials]:
+            chosen[size] = found[size][min(enough)]
+    return [fit for folders in chosen.values() for fit in folders]
 
 
 def test_shards(changed: RunConfig, whole: RunConfig, out: Path, workers: int | None) -> list[Path]:
@@ -78,15 +86,17 @@ def test_shards(changed: RunConfig, whole: RunConfig, out: Path, workers: int | 
 
 
 def cells_table(changed: Sequence[Row], whole: Sequence[Row]) -> str:
-    """One line a model, size and cell, of the sizes that both cells have."""
+    """One line a model, size and cell, of those that are scored on the whole one."""
     heads = ["model", "size", "parameters", "cell", "trials fitted to", "seeds"]
     heads += [head for head, _ in SCORES.values()]
+    others = {size_of(row): row for row in changed}
     lines = []
     for row in whole:
         begun = [FAMILIES[row["model"]].label, row["size"], f"{row['parameters']:,}"]
         lines.append([*begun, "whole", *_cells(row)])
-        other = next(found for found in changed if size_of(found) == size_of(row))
-        lines.append([None, None, None, "changed", *_cells(other)])
+        if other := others.get(size_of(row)):
+            cell = label_words(other["label"]) or "changed"
+            lines.append([None, None, None, cell, *_cells(other)])
     return table(heads, lines)
 
 

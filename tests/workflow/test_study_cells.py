@@ -1,4 +1,4 @@
-"""Fits to a changed cell beside those to the whole one (docs/cells.py), with a finished run's."""
+"""Fits to a changed cell beside those to the whole one: docs/study_cells.py."""
 
 import csv
 
@@ -16,7 +16,7 @@ from neuronio.sections import read_yaml
 
 @pytest.fixture(scope="module")
 def script():
-    return load_script(ROOT / "docs" / "cells.py")
+    return load_script(ROOT / "docs" / "study_cells.py")
 
 
 @pytest.mark.slow
@@ -41,22 +41,26 @@ def test_fits_of_the_same_sizes_stand_beside_each_other(
     assert page.read_text() == text
 
 
-def test_a_size_has_as_many_trials_or_the_next_more(script, tmp_path, monkeypatch):
-    kept = {"a": 160, "b": 2560, "c": 5120, "d": 2560}
-    for name, trials in kept.items():
-        model = {"name": "pooled_elm", "parameters": 374, "train_trials": trials}
+def test_a_size_has_as_many_trials_or_the_next_more_and_the_largest_the_most(
+    script, tmp_path, monkeypatch
+):
+    kept = {"a": (160, 374), "b": (2560, 374), "c": (5120, 374), "d": (2560, 374)}
+    kept |= {"e": (5120, 500), "f": (10240, 900), "g": (5120, 900)}
+    for name, (trials, parameters) in kept.items():
+        model = {"name": "pooled_elm", "parameters": parameters, "train_trials": trials}
         write_json(tmp_path / name / "evaluation.json", {"model": model})
     folders = [tmp_path / name for name in kept]
     monkeypatch.setattr(script, "fits_with_weights", lambda fits, run: folders)
 
-    def named(trials, parameters=374):
-        row = {"model": "pooled_elm", "parameters": parameters, "train_trials": trials}
+    def named(trials, parameters=374, model="pooled_elm"):
+        row = {"model": model, "parameters": parameters, "train_trials": trials}
         return [path.name for path in script.beside(tmp_path, [None], [row])]
 
-    assert named(2560) == ["b", "d"]
-    assert named(1280) == ["b", "d"]
-    assert named(3000) == ["c"]
-    assert named(9000) == named(100, parameters=375) == []
+    assert named(2560) == named(1280) == ["f", "b", "d"]
+    assert named(3000) == ["f", "c"]
+    assert named(9000) == named(100, parameters=375) == ["f"]
+    assert named(2560, parameters=900) == ["g"]
+    assert named(2560, model="tcn") == []
 
 
 def test_without_fits_it_is_one_sentence(tmp_path, script):
