@@ -1,6 +1,12 @@
 # make run | test | slurm | test-cluster | neuronio | study | longhorizon | bench | docs | lint | format | clean
 # Variables: CORES=4, CONFIG=config/demo.yaml, SCALE=0.01 (of the dataset), ARGS="options for snakemake or pytest", PYTHON=python3.12
 
+# A misspelt one would silently leave things as they are.
+KNOWN := CORES CONFIG SCALE ARGS PYTHON STUDY KEPT PAGE WRITE
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+UNKNOWN := $(strip $(filter-out $(KNOWN) NEURONIO_% PIP_% -% MAKE% SHELL,$(GIVEN)))
+$(if $(UNKNOWN),$(error there is no variable $(UNKNOWN) here, only $(KNOWN)))
+
 PYTHON ?= python3
 CORES ?= all
 SCALE ?=

@@ -89,11 +89,15 @@ class ProgressBar:
     ):
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+        from rich.table import Column
 
         console = Console(stderr=True)
-        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        # On a narrow terminal the bar gives way, not the figures.
+        count = MofNCompleteColumn(table_column=Column(no_wrap=True))
+        left = TimeRemainingColumn(table_column=Column(no_wrap=True))
+        said = "{task.description}{task.fields[detail]}"
         self._drawn = console.is_terminal and not quiet
-        self._bar = Progress(*columns, "{task.fields[detail]}", console=console)
+        self._bar = Progress(said, BarColumn(), count, left, console=console)
         self._what, self._unit, self._quiet, self._clock = what, unit, quiet, clock
         self._ended = threading.Event()
 
@@ -106,7 +110,8 @@ class ProgressBar:
         task = self._bar.add_task(f"{self._what} ({self._unit})", total=None, detail="")
 
         def report(done: int, total: int, detail: str = "") -> None:
-            self._bar.update(task, completed=done, total=total, detail=detail)
+            below = f"\n{detail}" if detail else ""
+            self._bar.update(task, completed=done, total=total, detail=below)
 
         return report
 

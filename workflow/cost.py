@@ -44,6 +44,10 @@ JOB_LOADS = 2.5
 STEPS = 4
 
 
+class NoDataError(NeuronIOError):
+    """Nothing can be simulated here, so that the run would fail at its first job."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a part of a run takes.
@@ -69,7 +73,8 @@ def cost(plan: Plan) -> list[Cost]:
     """What is missing of a run, or damaged, in the working folder, and what it takes.
 
     Raises:
-        NeuronIOError: the cell cannot be simulated, or a surrogate cannot be fitted.
+        NoDataError: trials are missing, and the cell cannot be simulated.
+        NeuronIOError: a surrogate cannot be fitted.
     """
     bad = untrusted(plan)
     missing = [
@@ -84,7 +89,10 @@ def cost(plan: Plan) -> list[Cost]:
         return []
     with tempfile.TemporaryDirectory() as folder:
         shards = [Path(folder) / f"shard-00{i}.h5" for i in range(2)]
-        core_s_per_ms, bytes_per_ms = simulated(plan, shards)
+        try:
+            core_s_per_ms, bytes_per_ms = simulated(plan, shards)
+        except NeuronIOError as error:
+            raise NoDataError(str(error)) if missing else error from error
         found = [data_cost(plan, missing, floor, core_s_per_ms, bytes_per_ms)]
         if fits:
             found.append(fits_cost(plan, fits, shards))
@@ -241,7 +249,7 @@ def told(parts: Sequence[Cost], cores: int, start_s: float) -> str:
 
 
 def main() -> None:
-    """Print what a run will cost, or why that cannot be told."""
+    """Print what a run will cost, or why that cannot be told; exit 1 if nothing can be made."""
     start_s = time.process_time()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--configfile", type=Path, nargs="+", required=True)
@@ -262,6 +270,8 @@ def main() -> None:
             write_json(JOBS, jobs)
             start_s += load_training() if parts else 0.0
             print(told(parts, cores, start_s), flush=True)
+    except NoDataError as error:
+        sys.exit(f"error: {error}")
     except Exception as error:  # a surrogate of the user's own may fail in any way
         why = error if isinstance(error, NeuronIOError) else f"{type(error).__name__}: {error}"
         print(f"What this run will cost cannot be told: {' '.join(str(why).split())}", flush=True)

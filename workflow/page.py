@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -293,7 +294,8 @@ def bibtex(path: Path) -> str:
     entries = []
     for work in (document, *document["references"]):
         first = work["authors"][0]
-        key = f"{first.get('family-names', 'NeuronIO')}{work.get('year', '')}".lower()
+        name = re.sub(r"[^A-Za-z0-9]", "", first.get("family-names", "NeuronIO"))
+        key = f"{name}{work.get('year', '')}".lower()
         names = [
             f"{a['family-names']}, {a['given-names']}"
             if "family-names" in a

@@ -24,6 +24,8 @@ from neuronio.files import lock_file, write_atomic
 from neuronio.made import RUN_LOCK
 
 CHANGES = Path(".snakemake") / "changes.yaml"
+# Of a dry run, which may stand beside a run at work.
+DRY_CHANGES = CHANGES.with_name("dry-run-changes.yaml")
 STOPPED = "Stopped; the same command goes on from here."
 # Where what Snakemake says goes past us.
 ENDED = "Errors above are those of the jobs that were ended with it."
@@ -53,6 +55,9 @@ def main() -> int:
         refuse_options(rest)
         refuse_cores(given.cores)
         changes = scaled(merged([given.configfile]), given.scale)
+        if any(map(DRY.fullmatch, rest)):
+            _, command = asked(given, changes, DRY_CHANGES)
+            return snakemake(command, given, rest)
         plain = snakemake_command([given.configfile], given.directory)
         lock = take_lock(given.directory / RUN_LOCK, plain)
         run, command = asked(given, changes)  # now that no other run reads what this writes
@@ -61,16 +66,16 @@ def main() -> int:
         if lock:
             lock.truncate(0)
         return 1
-    dry = any(map(DRY.fullmatch, rest))
     (given.directory / watch.JOBS).unlink(missing_ok=True)  # those of an earlier run
-    if given.cost and not dry:
-        tell_cost(given)
+    if given.cost and (code := tell_cost(given)):
+        lock.truncate(0)
+        return code
     code = snakemake(command, given, rest, lock)
-    if not code and not dry:
+    if not code:
         code = finish(command, run, given.directory)
-    elif not dry and is_full(given.directory):
+    elif is_full(given.directory):
         print(f"error: {FULL.format(given.directory.resolve())}", file=sys.stderr)
-    elif not dry and (missing := failed(run, given.directory)):
+    elif missing := failed(run, given.directory):
         without = {**changes, "leave_out": [*run.leave_out, *missing]}
         try:
             draw_without(missing, *asked(given, without), given, rest, lock)
@@ -167,30 +172,33 @@ def scaled(run: AnyRun, scale: float | None) -> dict[str, Any]:
     return name | ({"dataset": {"scale": scale}} if is_neuron else {"scale": scale})
 
 
-def asked(given: argparse.Namespace, changes: dict[str, Any]) -> tuple[AnyRun, list[str]]:
+def asked(
+    given: argparse.Namespace, changes: dict[str, Any], to: Path = CHANGES
+) -> tuple[AnyRun, list[str]]:
     """The configuration with changes made to it, and Snakemake's command for it.
 
     Raises:
         NeuronIOError: it is wrong, or the disk refuses.
     """
-    files, path = [given.configfile], given.directory / CHANGES
+    files, path = [given.configfile], given.directory / to
     if changes:
         write_atomic(path, yaml.safe_dump(changes).encode())
         files.append(path)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():
+        path.unlink()
     return merged(files), snakemake_command(files, given.directory)
 
 
 def snakemake(
-    command: list[str], given: argparse.Namespace, rest: list[str], lock: BinaryIO
+    command: list[str], given: argparse.Namespace, rest: list[str], lock: BinaryIO | None = None
 ) -> int:
     """Run Snakemake, and show how far it is."""
     live = {"NEURONIO_PROGRESS": "logs"} if sys.stderr.isatty() else {}
     return watch.call(
         [*command, "--cores", given.cores, "--profile", str(PROFILE), *status_command(rest), *rest],
-        watch.Watch.of(given.directory),
-        pass_fds=[lock.fileno()],
+        # Without a lock it is a dry run, and what the jobs of another do is not its own.
+        watch.Watch.of(given.directory) if lock else watch.Watch((), 0.0),
+        pass_fds=[lock.fileno()] if lock else [],
         # This process does what onsuccess does.
         env={**os.environ, **live, "NEURONIO_FINISH": "later"},
     )
@@ -209,13 +217,13 @@ def status_command(rest: list[str]) -> list[str]:
     return ["--slurm-status-command", "squeue"] if accounts.returncode else []
 
 
-def tell_cost(given: argparse.Namespace) -> None:
-    """Print what the run will cost, from a trial run in a process of its own."""
+def tell_cost(given: argparse.Namespace) -> int:
+    """Print what the run will cost, from a trial run in a process of its own; not 0 if it fails."""
     changes = given.directory / CHANGES
     files = [given.configfile, *([changes] if changes.exists() else [])]
     command = [sys.executable, str(ROOT / "workflow" / "cost.py")]
     command += ["--directory", str(given.directory), "--cores", given.cores]
-    subprocess.call([*command, "--configfile", *map(str, files)])
+    return subprocess.call([*command, "--configfile", *map(str, files)])
 
 
 def is_full(folder: Path) -> bool:
@@ -301,7 +309,7 @@ def take_lock(path: Path, command: list[str]) -> BinaryIO:
             f"another run is at work in {path.parents[1].resolve()}; wait until it ends"
         )
     if path.stat().st_size:
-        print("The last run did not come to its end; going on where it was", file=sys.stderr)
+        print("The last run here did not come to its end; what it made is kept", file=sys.stderr)
         unlock = [*command, "--cores", "1", "--unlock", "--quiet", "all"]
         subprocess.run(unlock, check=False, capture_output=True)
     lock.truncate(0)

@@ -24,6 +24,7 @@ from neuronio.errors import NeuronIOError
 # The class of typer's usage errors, wherever this version of typer keeps it.
 USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
 INTERRUPTED = "interrupted; the same command goes on from what is finished"
+AFTER_CTRL_C = 130
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for group in (
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 after an error, 130 after Ctrl-C.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
+    status, message = None, ""
     try:
         status = app(spread(given), prog_name="neuronio", standalone_mode=False)
     except NeuronIOError as error:
@@ -72,9 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # such as a name that is too long
         message = f"{error.filename or 'the system'}: {error.strerror or error}"
     except (KeyboardInterrupt, typer.Abort):
+        status = AFTER_CTRL_C
+    if status == AFTER_CTRL_C:  # some versions of typer return it, some raise
         typer.echo(INTERRUPTED, err=True)
-        return 130
-    else:
+    if not message:
         return status if isinstance(status, int) else 0
     typer.echo(f"error: {' '.join(message.split())}", err=True)
     return 1

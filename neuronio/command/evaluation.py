@@ -22,7 +22,9 @@ Valid = Annotated[
 Mode = Annotated[
     str | None, typer.Option(help="streaming (default) or published.", show_default=False)
 ]
-Settings = Annotated[Texts, typer.Option(help="Evaluation settings, key=value ...")]
+Settings = Annotated[
+    Texts, typer.Option(help="Evaluation settings, key=value ..., such as ignore_ms=100.")
+]
 
 
 def _settings(mode: str | None, evaluation: Texts) -> EvaluationConfig:

@@ -119,7 +119,7 @@ def predict(
         from neuronio.drawing import save_figure
         from neuronio.surrogate.figures.traces import traces_figure
 
-        named = {model.resolve().name: prediction}
+        named = {model.absolute().name: prediction}
         save_figure(lambda: traces_figure(named, f"trial {trial}"), plot)
     typer.echo(f"{out}: {', '.join(prediction)}")
     if plot:

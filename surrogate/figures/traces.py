@@ -86,7 +86,7 @@ def _draw(soma: Axes, spike: Axes, name: str, p: Prediction, shown: slice) -> No
     seconds = np.arange(shown.start, shown.stop) / 1000
     colour = mark(name.split("-")[0]).colour
     soma.plot(seconds, p["true_soma_mV"], color=TRUTH, linewidth=1.8, label="simulated")
-    soma.plot(seconds, p["soma_mV"], color=colour, linewidth=0.8, label="surrogate")
+    soma.plot(seconds, p["soma_mV"], color=colour, linewidth=0.8, label="surrogate (coloured)")
     times = seconds[np.flatnonzero(p["true_spikes"])]
     top = max(float(p["true_soma_mV"].max()), float(p["soma_mV"].max())) + 1.5
     if len(times):

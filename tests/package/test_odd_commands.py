@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuronio.command.app import main
+from neuronio.command.app import AFTER_CTRL_C, INTERRUPTED, main
 
 ODD_NUMBERS = ["0", "-1", "1e9", "1e400", "nan", "inf", "9" * 400, "x", "", "1,5", "0x10", "٣"]
 ODD_PAIRS = ["=", "a", "a=", "=b", "a=b=c", "tau_max_ms=[", "tau_max_ms={", "width=1e99", "a=\n"]
@@ -127,3 +127,12 @@ def run(folder: Path, words: list[str]) -> tuple[int, str]:
     for path in set(folder.iterdir()) - before:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     return code, errors.getvalue()
+
+
+def test_after_ctrl_c_a_command_says_that_it_can_go_on(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("neuronio.surrogate.store.shard_paths", interrupted)
+    assert main(["evaluate", "--model", ".", "--data", "a.h5"]) == AFTER_CTRL_C
+    assert capsys.readouterr().err.splitlines()[-1] == INTERRUPTED

@@ -1,5 +1,6 @@
-"""How long work is shown to be, where there is no terminal."""
+"""How long work is shown to be."""
 
+import re
 import time
 from itertools import count
 
@@ -60,3 +61,13 @@ def test_the_last_line_is_said_again_while_nothing_new_comes(monkeypatch, capsys
             time.sleep(0.001)
             said += capsys.readouterr().err
     assert set(said.splitlines()) == {"Simulate [----------] 0 of 128 trials, train"}
+
+
+def test_on_a_narrow_terminal_the_bar_gives_way_and_not_the_figures(monkeypatch, capsys):
+    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm"), ("COLUMNS", "80")):
+        monkeypatch.setenv(name, value)
+    with ProgressBar("Fit pooled_elm 20 seed 0", "steps") as progress:
+        progress(2_000, 20_000, "loss 0.0094, validation AUC 0.9701")
+    said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().err)
+    assert "2000/20000" in said
+    assert "loss 0.0094, validation AUC 0.9701" in said

@@ -291,11 +291,6 @@ def test_along_the_data_a_line_joins_fits_of_one_model_and_size():
     axis = accuracy_figure([whole, part, other], x="train_trials").axes[0]
     (line,) = axis.containers
     assert (line.get_label(), line[0].get_xdata().tolist()) == ("TCN 2", [2, 8])
-    longer = labelled(whole, "longer", auc=0.95)
-    seen = whole["model"]["exposure_s"]
-    longer["model"] = whole["model"] | {"exposure_s": 2 * seen, "training": {"steps": 2}}
-    (line,) = accuracy_figure([whole, part, longer], x="train_trials").axes[0].containers
-    assert line[0].get_ydata() == pytest.approx([0.8, 0.9])
 
 
 def test_a_difference_from_evaluations_alone_has_the_half_widths_of_both():

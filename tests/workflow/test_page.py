@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from page import SCORES, _methods, changes, write_page
+from page import SCORES, _methods, bibtex, changes, write_page
 from running import ROOT
 from scripts import load_script
 from task_page import _own_training
@@ -166,3 +166,9 @@ def test_a_figure_fits_a_narrow_page_and_is_enlarged_by_a_tap(page_of):
     shown = re.findall(r"<img [^>]*>", page)
     tapped = re.findall(r'<label><input type="checkbox" hidden><img [^>]*></label>', page)
     assert len(shown) == len(tapped) == 4
+
+
+def test_a_key_of_bibtex_is_one_word():
+    found = re.findall(r"^@\w+{(.*),$", bibtex(ROOT / "CITATION.cff"), re.MULTILINE)
+    assert len(found) > 3
+    assert all(re.fullmatch("[a-z0-9]+", key) for key in found)

@@ -1,6 +1,7 @@
 """What `make run` refuses in one sentence before anything runs."""
 
 import fcntl
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -164,3 +165,52 @@ def test_second_run_in_a_folder_at_work_is_refused(refused, tmp_path):
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert refused(tmp_path).startswith("error: another run is at work in")
+
+
+def test_a_dry_run_may_stand_beside_a_run_at_work_and_leaves_it_alone(tmp_path, monkeypatch):
+    script = load_script(ROOT / "workflow" / "run.py")
+    own, commands = tmp_path / script.CHANGES, []
+    own.parent.mkdir()
+    own.write_text("name: own\n")
+    (tmp_path / script.watch.JOBS).write_text("[]")
+    with (tmp_path / script.RUN_LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        monkeypatch.setattr(script.watch, "call", lambda given, *_, **__: commands.append(given))
+        asked = [*command(tmp_path)[1:], "--scale", "0.5", "--cost", "-n"]
+        monkeypatch.setattr(sys, "argv", asked)
+        script.main()
+    assert commands[0][-1] == "-n"
+    assert str(tmp_path / script.DRY_CHANGES) in commands[0]
+    assert own.read_text() == "name: own\n"
+    assert (tmp_path / script.watch.JOBS).exists()
+
+
+def test_a_run_that_could_make_no_data_is_over_in_one_sentence(tmp_path, monkeypatch, capfd):
+    def elsewhere(document):
+        document["cell"]["model"] = "neuronio"
+
+    for name in ("NEURONIO_MIRROR", "NEURONIO_CACHE"):
+        monkeypatch.setenv(name, str(tmp_path / "empty"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    config = changed(tmp_path, elsewhere)
+    script = load_script(ROOT / "workflow" / "run.py")
+    monkeypatch.setattr(sys, "argv", [*command(tmp_path / "run", config)[1:], "--cost"])
+    monkeypatch.setattr(script, "snakemake", lambda *_: pytest.fail("nothing can be made"))
+    assert script.main() == 1
+    told = capfd.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert told.err.startswith("error: cannot fetch ")
+    assert not (tmp_path / "run" / script.RUN_LOCK).read_bytes()
+
+
+def test_a_misspelt_variable_of_make_is_refused():
+    def told(*given):
+        return subprocess.run(
+            ["make", "-n", "run", *given], cwd=ROOT, capture_output=True, text=True
+        )
+
+    wrong = told("CONFG=config/smoke.yaml")
+    assert wrong.returncode == 2
+    assert "there is no variable CONFG here, only CORES CONFIG SCALE" in wrong.stderr
+    right = told("CONFIG=config/smoke.yaml", "NEURONIO_MIRROR=/nowhere", "ARGS=-k --quiet=all")
+    assert right.returncode == 0, right.stderr

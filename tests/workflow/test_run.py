@@ -223,7 +223,7 @@ def test_killed_simulation_keeps_its_trials_and_ends_with_the_same_content(tmp_p
     assert shard.parent.name not in {p.name for p in unused(tmp_path / "killed" / "results")}
     result = run(tmp_path / "killed", config, str(shard))
     assert result.returncode == 0, result.stderr
-    assert "The last run did not come to its end; going on where it was" in result.stderr
+    assert "The last run here did not come to its end; what it made is kept" in result.stderr
     assert f"{kept} of 10 trials" in result.stderr
     assert "Done with what was asked for." in result.stdout
     whole = plain(tmp_path / "whole", config, str(shard))
