@@ -1,11 +1,14 @@
 # make run | test | slurm | test-cluster | neuronio | study | longhorizon | bench | docs | lint | format | clean
 # Variables: CORES=4, CONFIG=config/demo.yaml, SCALE=0.01 (of the dataset), ARGS="options for snakemake or pytest", PYTHON=python3.12
 
-# A misspelt one would silently leave things as they are.
+# A misspelt one would silently leave things as they are. Those with a _ are of the environment (PIP_..., NEURONIO_...).
 KNOWN := CORES CONFIG SCALE ARGS PYTHON STUDY KEPT PAGE WRITE
+ifeq ($(MAKELEVEL),0)
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
-UNKNOWN := $(strip $(filter-out $(KNOWN) NEURONIO_% PIP_% -% MAKE% SHELL,$(GIVEN)))
+PLAIN := $(foreach name,$(GIVEN),$(if $(findstring _,$(name)),,$(name)))
+UNKNOWN := $(strip $(filter-out $(KNOWN) -% MAKE% SHELL CC CXX CFLAGS CXXFLAGS LDFLAGS TMPDIR HOME PATH,$(PLAIN)))
 $(if $(UNKNOWN),$(error there is no variable $(UNKNOWN) here, only $(KNOWN)))
+endif
 
 PYTHON ?= python3
 CORES ?= all

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kept_weights import fits_with_weights, say, scored
+from kept_weights import fits_with_weights, made_trials, say, scored
 from study_page import FOLDER, ROOT, asked_alike
 from study_reading import name_of, number
 
@@ -23,10 +23,7 @@ from neuronio.config import RunConfig, validate_config
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_atomic, write_csv
 from neuronio.markdown import table, with_block
-from neuronio.progress import in_tenths
 from neuronio.sections import read_yaml
-from neuronio.simulation.dataset import simulate_shards
-from neuronio.simulation.inputs.splits import shard_path
 from neuronio.surrogate.results_table import read_evaluations
 from neuronio.surrogate.summary import summary_rows
 
@@ -42,8 +39,8 @@ TEST = "test"
 SCORES = {"auc": ("AUC", 4, "chance"), "soma_rmse_mV": ("RMSE, mV", 3, "mean_voltage")}
 
 
-def simulated(run: RunConfig, name: str, trials: int, out: Path, workers: int | None) -> list[Path]:
-    """Shards of a set, made unless they are there."""
+def other(run: RunConfig, name: str, trials: int) -> RunConfig:
+    """The configuration of a set: the study's test trials, but for what it changes."""
     changes = {key: value for key, value in SETS[name].items() if key in RunConfig.model_fields}
     test = run.dataset.test_generator or run.inputs
     dataset = run.dataset.model_dump(mode="json") | {
@@ -53,11 +50,7 @@ def simulated(run: RunConfig, name: str, trials: int, out: Path, workers: int | 
         "test_generator": None,
     }
     document = run.model_dump(mode="json") | {"inputs": test.model_dump(mode="json"), "fits": []}
-    config = validate_config(document | {"dataset": dataset, "name": name} | changes)
-    numbers = range(-(-trials // TRIALS_PER_SHARD))
-    paths = {number: shard_path(out / name, "test", number) for number in numbers}
-    simulate_shards(config, "test", paths, workers=workers, progress=in_tenths(name, "trials", say))
-    return list(paths.values())
+    return validate_config(document | {"dataset": dataset, "name": name} | changes)
 
 
 def scoring(run: RunConfig, name: str) -> dict[str, Any]:
@@ -112,7 +105,7 @@ def write_generalisation(
     with_block(page.read_text(), "generalisation", "")  # before hours of work
     found = {TEST: asked_alike(read_evaluations([fit / "evaluation.json" for fit in fits]))}
     for name in SETS:
-        shards = simulated(run, name, trials, out, workers)
+        shards = made_trials(other(run, name, trials), out, workers)
         paths = scored(fits, shards, scoring(run, name), out / name)
         found[name] = asked_alike(read_evaluations(paths))
     rows = {name: summary_rows(documents) for name, documents in found.items()}

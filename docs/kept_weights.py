@@ -13,8 +13,14 @@ from neuronio.config import RunConfig
 from neuronio.data.shard import Shard
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_json
+from neuronio.progress import in_tenths
+from neuronio.recipe import digest
+from neuronio.simulation.dataset import simulate_shards
+from neuronio.simulation.inputs.splits import shard_path, shard_trials
 
 WEIGHTS = "best.pt"
+# Of a configuration, what decides about its trials.
+MADE_OF = ("seed", "cell", "inputs", "t0_artefact", "engine", "dataset")
 
 
 def fits_with_weights(fits: Path, run: RunConfig, plain: Sequence[str] = ()) -> list[Path]:
@@ -33,6 +39,24 @@ def fits_with_weights(fits: Path, run: RunConfig, plain: Sequence[str] = ()) -> 
         return found
     whose = f" of {' or '.join(plain)}" if plain else ""
     raise NeuronIOError(f"{fits} keeps no weights{whose}; run `make study` before")
+
+
+def made_trials(
+    run: RunConfig, out: Path, workers: int | None, reuse: Sequence[Path] = ()
+) -> list[Path]:
+    """The shards of a configuration's test trials, made unless they are there.
+
+    Args:
+        out: where they are kept, in a folder that is named by what they are made of.
+        workers: processes; every core if None.
+        reuse: shards that may hold some of them.
+    """
+    asked = run.model_dump(mode="json", include=set(MADE_OF))
+    folder = out / f"{run.name}-{digest(asked)}"
+    paths = {n: shard_path(folder, "test", n) for n in range(len(shard_trials(run, "test")))}
+    told = in_tenths(f"{run.name}: test trials", "trials", say)
+    simulate_shards(run, "test", paths, workers=workers, reuse=reuse, progress=told)
+    return list(paths.values())
 
 
 def content_sha256(path: Path) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from kept_weights import WEIGHTS, content_sha256, fits_with_weights, say
+from kept_weights import WEIGHTS, content_sha256, fits_with_weights, made_trials, say
 from study_page import FOLDER, ROOT
 from study_reading import number
 from validation import ELMS
@@ -29,10 +29,7 @@ from neuronio.config import RunConfig, validate_config
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_atomic, write_csv, write_json
 from neuronio.markdown import table, with_block
-from neuronio.progress import in_tenths
 from neuronio.sections import read_yaml
-from neuronio.simulation.dataset import simulate_shards
-from neuronio.simulation.inputs.splits import shard_path, shard_trials
 from neuronio.surrogate.bootstrap import Resamples
 from neuronio.surrogate.comparison import differences, measured
 from neuronio.surrogate.families import FAMILIES
@@ -49,16 +46,6 @@ ENDS = ("a", "b", "difference", "low", "high")
 MINUS = "\N{MINUS SIGN}"
 
 Row = dict[str, Any]
-
-
-def test_shards(run: RunConfig, out: Path, workers: int | None) -> list[Path]:
-    """The study's test trials, simulated unless they are there or a run here has made them."""
-    numbers = range(len(shard_trials(run, "test")))
-    paths = {number: shard_path(out, "test", number) for number in numbers}
-    made = sorted((ROOT / "results" / "made").glob("test-*/shard-*.h5"))
-    told = in_tenths("test trials", "trials", say)
-    simulate_shards(run, "test", paths, workers=workers, reuse=made, progress=told)
-    return list(paths.values())
 
 
 def compared(
@@ -166,7 +153,8 @@ def write_paired(
     fits = fits_with_weights(folder / "fits", run, OURS)
     page = folder / "README.md"
     with_block(page.read_text(), "paired", "")  # before an hour of work
-    shards = test_shards(run, out, workers)
+    made = sorted((ROOT / "results" / "made").glob("test-*/shard-*.h5"))
+    shards = made_trials(run, out, workers, made)
     rows = list(compared(run, fits, nets, shards, out))
     write_csv(folder / "paired.csv", rows, list(rows[0]))
     text = with_block(page.read_text(), "paired", paired_table(rows, list(nets)))

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kept_weights import fits_with_weights, say, scored
+from kept_weights import fits_with_weights, made_trials, say, scored
 from study_page import FOLDER, ROOT, asked_alike, kept_fits
 from study_reading import number
 
@@ -23,10 +23,7 @@ from neuronio.config import RunConfig, validate_config
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_atomic, write_csv
 from neuronio.markdown import table, with_block
-from neuronio.progress import in_tenths
 from neuronio.sections import read_yaml
-from neuronio.simulation.dataset import simulate_shards
-from neuronio.simulation.inputs.splits import shard_path, shard_trials
 from neuronio.surrogate.families import FAMILIES
 from neuronio.surrogate.figures.marks import label_words
 from neuronio.surrogate.results_table import read_evaluations
@@ -36,6 +33,7 @@ CONFIGS = ROOT / "config"
 # Score -> heading and digits.
 SCORES = {
     "auc": ("AUC", 4),
+    "average_precision": ("AP", 3),
     "tp_at_fp_0.01": ("TP at 1% FP", 3),
     "spike_f1_2ms": ("F1 in 2 ms", 3),
     "soma_explained_variance": ("explained variance", 4),
@@ -46,7 +44,7 @@ Size = tuple[str, int]
 
 
 def size_of(row: Row) -> Size:
-    """What makes two fits the same model but for the cell that they are fitted to."""
+    """The family and how many parameters."""
     return row["model"], row["parameters"]
 
 
@@ -74,20 +72,23 @@ def beside(fits: Path, runs: Sequence[RunConfig], changed: Sequence[Row]) -> lis
     return [fit for folders in chosen.values() for fit in folders]
 
 
-def test_shards(changed: RunConfig, whole: RunConfig, out: Path, workers: int | None) -> list[Path]:
-    """As many test trials of the whole cell, of the inputs that its fits were made with."""
+def as_whole(changed: RunConfig, whole: RunConfig) -> RunConfig:
+    """The changed cell's configuration with the whole cell, and the inputs of its fits."""
     document = changed.model_dump(mode="json") | {"name": "whole", "fits": []}
-    document |= {key: whole.model_dump(mode="json")[key] for key in ("cell", "inputs")}
-    run = validate_config(document)
-    paths = {n: shard_path(out, "test", n) for n in range(len(shard_trials(run, "test")))}
-    told = in_tenths("test trials of the whole cell", "trials", say)
-    simulate_shards(run, "test", paths, workers=workers, progress=told)
-    return list(paths.values())
+    return validate_config(document | whole.model_dump(mode="json", include={"cell", "inputs"}))
 
 
 def cells_table(changed: Sequence[Row], whole: Sequence[Row]) -> str:
     """One line a model, size and cell, of those that are scored on the whole one."""
-    heads = ["model", "size", "parameters", "cell", "trials fitted to", "seeds"]
+    heads = [
+        "model",
+        "size",
+        "parameters",
+        "cell",
+        "trials fitted to",
+        "hours in the loss",
+        "seeds",
+    ]
     heads += [head for head, _ in SCORES.values()]
     others = {size_of(row): row for row in changed}
     lines = []
@@ -101,7 +102,8 @@ def cells_table(changed: Sequence[Row], whole: Sequence[Row]) -> str:
 
 
 def _cells(row: Row) -> list[object]:
-    cells: list[object] = [f"{row['train_trials']:,}", row["n_fits"]]
+    cells: list[object] = [f"{row['train_trials']:,}", f"{row['exposure_s'] / 3600:.0f}"]
+    cells.append(row["n_fits"])
     for score, (_, digits) in SCORES.items():
         values = [row[f"{score}_{end}"] for end in ("mean", "low", "high")]
         said = [number(value, digits) for value in values if value is not None]
@@ -140,7 +142,7 @@ def write_cells(
     found = beside(fits, whole, of_changed)
     if not found:
         raise NeuronIOError(f"{fits} keeps no fit to the whole cell of a size of {changed.name}")
-    shards = test_shards(changed, whole[0], out / "whole", workers)
+    shards = made_trials(as_whole(changed, whole[0]), out, workers)
     settings = changed.evaluation.scoring.model_dump(mode="json")
     of_whole = summary_rows(asked_alike(read_evaluations(scored(found, shards, settings, out))))
     every = [{"cell": "whole", **row} for row in of_whole]

@@ -39,9 +39,9 @@ def over_seeds(evaluations: Iterable[dict[str, Any]]) -> list[list[dict[str, Any
 
 
 def over_data(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows of one model in groups that have every number of training trials once.
+    """Rows of one model as what a line over the training trials joins.
 
-    That is one group, but where fits to the same trials took fewer steps and more.
+    All of them, but where some were fitted to as many trials: then those that saw as much of them.
     """
     if len({row["train_trials"] for row in rows}) == len(rows):
         return [list(rows)]

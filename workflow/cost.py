@@ -22,14 +22,14 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 from plan import Fit, Plan
 from task_plan import TaskPlan
 from untrusted import finished, untrusted
-from watch import JOBS
+from watch import JOBS, NO_DATA
 
 from neuronio.data.shard import Shard, write_shard
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_json
 from neuronio.made import Product
 from neuronio.progress import counted, in_words
-from neuronio.simulation.engines.base import available_cores
+from neuronio.simulation.engines.base import Engine, available_cores
 from neuronio.simulation.queue import Draw
 from neuronio.surrogate.fit_settings import fitted_options
 
@@ -89,20 +89,28 @@ def cost(plan: Plan) -> list[Cost]:
         return []
     with tempfile.TemporaryDirectory() as folder:
         shards = [Path(folder) / f"shard-00{i}.h5" for i in range(2)]
-        try:
-            core_s_per_ms, bytes_per_ms = simulated(plan, shards)
-        except NeuronIOError as error:
-            raise NoDataError(str(error)) if missing else error from error
+        core_s_per_ms, bytes_per_ms = simulated(plan, made_engine(plan, bool(missing)), shards)
         found = [data_cost(plan, missing, floor, core_s_per_ms, bytes_per_ms)]
         if fits:
             found.append(fits_cost(plan, fits, shards))
     return [part for part in found if part.jobs]
 
 
-def simulated(plan: Plan, shards: Sequence[Path]) -> tuple[float, float]:
+def made_engine(plan: Plan, needed: bool) -> Engine:
+    """The engine of a run.
+
+    Raises:
+        NoDataError: it cannot be had, as without the cell's morphology, and is needed.
+    """
+    try:
+        return plan.jobs["train"].make_engine()
+    except NeuronIOError as error:
+        raise NoDataError(str(error)) if needed else error from error
+
+
+def simulated(plan: Plan, engine: Engine, shards: Sequence[Path]) -> tuple[float, float]:
     """Simulate trials and write half of them to each shard; core s and bytes for a trial's ms."""
     job = plan.jobs["train"]
-    engine = job.make_engine()
     duration_ms = min(plan.run.dataset.duration_ms, TRIAL_RUN_MS)
     if plan.run.engine.name == "neuron":
         duration_ms = min(duration_ms, TRIAL_RUN_MS // 5)
@@ -249,7 +257,7 @@ def told(parts: Sequence[Cost], cores: int, start_s: float) -> str:
 
 
 def main() -> None:
-    """Print what a run will cost, or why that cannot be told; exit 1 if nothing can be made."""
+    """Print what a run will cost, or why that cannot be told; exit if nothing can be made."""
     start_s = time.process_time()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--configfile", type=Path, nargs="+", required=True)
@@ -271,7 +279,8 @@ def main() -> None:
             start_s += load_training() if parts else 0.0
             print(told(parts, cores, start_s), flush=True)
     except NoDataError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(NO_DATA)
     except Exception as error:  # a surrogate of the user's own may fail in any way
         why = error if isinstance(error, NeuronIOError) else f"{type(error).__name__}: {error}"
         print(f"What this run will cost cannot be told: {' '.join(str(why).split())}", flush=True)

@@ -24,8 +24,6 @@ from neuronio.files import lock_file, write_atomic
 from neuronio.made import RUN_LOCK
 
 CHANGES = Path(".snakemake") / "changes.yaml"
-# Of a dry run, which may stand beside a run at work.
-DRY_CHANGES = CHANGES.with_name("dry-run-changes.yaml")
 STOPPED = "Stopped; the same command goes on from here."
 # Where what Snakemake says goes past us.
 ENDED = "Errors above are those of the jobs that were ended with it."
@@ -56,8 +54,7 @@ def main() -> int:
         refuse_cores(given.cores)
         changes = scaled(merged([given.configfile]), given.scale)
         if any(map(DRY.fullmatch, rest)):
-            _, command = asked(given, changes, DRY_CHANGES)
-            return snakemake(command, given, rest)
+            return dry_run(given, changes, rest)
         plain = snakemake_command([given.configfile], given.directory)
         lock = take_lock(given.directory / RUN_LOCK, plain)
         run, command = asked(given, changes)  # now that no other run reads what this writes
@@ -67,9 +64,9 @@ def main() -> int:
             lock.truncate(0)
         return 1
     (given.directory / watch.JOBS).unlink(missing_ok=True)  # those of an earlier run
-    if given.cost and (code := tell_cost(given)):
+    if given.cost and tell_cost(given) == watch.NO_DATA:
         lock.truncate(0)
-        return code
+        return watch.NO_DATA
     code = snakemake(command, given, rest, lock)
     if not code:
         code = finish(command, run, given.directory)
@@ -217,8 +214,22 @@ def status_command(rest: list[str]) -> list[str]:
     return ["--slurm-status-command", "squeue"] if accounts.returncode else []
 
 
+def dry_run(given: argparse.Namespace, changes: dict[str, Any], rest: list[str]) -> int:
+    """Show what would be made, beside a run at work too; returns the exit code.
+
+    Raises:
+        NeuronIOError: the configuration is wrong, or the disk refuses.
+    """
+    own = CHANGES.with_name(f"changes-dry-run-{os.getpid()}.yaml")
+    try:
+        return snakemake(asked(given, changes, own)[1], given, [*rest, "--nolock"])
+    finally:
+        with contextlib.suppress(OSError):
+            (given.directory / own).unlink()
+
+
 def tell_cost(given: argparse.Namespace) -> int:
-    """Print what the run will cost, from a trial run in a process of its own; not 0 if it fails."""
+    """Print what the run will cost, from a trial run in a process of its own; its exit code."""
     changes = given.directory / CHANGES
     files = [given.configfile, *([changes] if changes.exists() else [])]
     command = [sys.executable, str(ROOT / "workflow" / "cost.py")]

@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 from finish import ROOT
 from run import DRY, refuse, scale
-from watch import Terminated, end_when_asked
+from watch import NO_DATA, Terminated, end_when_asked
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 from kept import Keeper
@@ -152,7 +152,8 @@ def study(given: argparse.Namespace, rest: list[str]) -> int:
         if turn:  # results of the turn before stay where they are
             left["name"] = f"{document['name']}-labelled"
         codes.append(make(left, keeper, rest))
-        if codes[-1] < 0 or codes[-1] > SIGNALLED:  # it was ended, and did not fail
+        # It was ended, and did not fail; or nothing can be simulated here.
+        if codes[-1] < 0 or codes[-1] > SIGNALLED or codes[-1] == NO_DATA:
             return codes[-1]
     if is_dry(rest):
         return max(codes, default=0)

@@ -22,6 +22,8 @@ from neuronio.files import read_json
 from neuronio.progress import in_words
 
 JOBS = Path(".snakemake") / "jobs.json"
+# Exit code of a run that is over before it begins, since it could simulate nothing.
+NO_DATA = 3
 EVERY_S = 60.0
 LOOK_S = 0.5
 SURE_AFTER_S = 30.0

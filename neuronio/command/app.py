@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 after an error, 130 after Ctrl-C.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
-    status, message = None, ""
+    status, message = None, None
     try:
         status = app(spread(given), prog_name="neuronio", standalone_mode=False)
     except NeuronIOError as error:
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = AFTER_CTRL_C
     if status == AFTER_CTRL_C:  # some versions of typer return it, some raise
         typer.echo(INTERRUPTED, err=True)
-    if not message:
+    if message is None:
         return status if isinstance(status, int) else 0
     typer.echo(f"error: {' '.join(message.split())}", err=True)
     return 1

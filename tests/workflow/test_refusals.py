@@ -1,6 +1,7 @@
 """What `make run` refuses in one sentence before anything runs."""
 
 import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -179,8 +180,9 @@ def test_a_dry_run_may_stand_beside_a_run_at_work_and_leaves_it_alone(tmp_path, 
         asked = [*command(tmp_path)[1:], "--scale", "0.5", "--cost", "-n"]
         monkeypatch.setattr(sys, "argv", asked)
         script.main()
-    assert commands[0][-1] == "-n"
-    assert str(tmp_path / script.DRY_CHANGES) in commands[0]
+    assert commands[0][-2:] == ["-n", "--nolock"]
+    assert any("changes-dry-run" in part for part in commands[0])
+    assert not list(own.parent.glob("changes-dry-run-*"))
     assert own.read_text() == "name: own\n"
     assert (tmp_path / script.watch.JOBS).exists()
 
@@ -196,7 +198,7 @@ def test_a_run_that_could_make_no_data_is_over_in_one_sentence(tmp_path, monkeyp
     script = load_script(ROOT / "workflow" / "run.py")
     monkeypatch.setattr(sys, "argv", [*command(tmp_path / "run", config)[1:], "--cost"])
     monkeypatch.setattr(script, "snakemake", lambda *_: pytest.fail("nothing can be made"))
-    assert script.main() == 1
+    assert script.main() == script.watch.NO_DATA
     told = capfd.readouterr()
     assert (told.out, told.err.count("\n")) == ("", 1)
     assert told.err.startswith("error: cannot fetch ")
@@ -205,8 +207,9 @@ def test_a_run_that_could_make_no_data_is_over_in_one_sentence(tmp_path, monkeyp
 
 def test_a_misspelt_variable_of_make_is_refused():
     def told(*given):
+        outermost = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
         return subprocess.run(
-            ["make", "-n", "run", *given], cwd=ROOT, capture_output=True, text=True
+            ["make", "-n", "run", *given], cwd=ROOT, env=outermost, capture_output=True, text=True
         )
 
     wrong = told("CONFG=config/smoke.yaml")

@@ -197,7 +197,7 @@ def test_what_a_study_cannot_do_is_one_sentence(options, said, tmp_path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("code", "turns"), [(1, 2), (130, 1), (143, 1), (-9, 1)])
+@pytest.mark.parametrize(("code", "turns"), [(1, 2), (3, 1), (130, 1), (143, 1), (-9, 1)])
 def test_the_second_turn_follows_a_failure_but_not_an_end(code, turns, tmp_path, monkeypatch):
     assert two_turns(code, tmp_path, monkeypatch) == ["smoke", "smoke-labelled"][:turns]
     assert (tmp_path / "kept" / "README.md").exists() == (turns == 2)

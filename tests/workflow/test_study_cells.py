@@ -63,6 +63,17 @@ def test_a_size_has_as_many_trials_or_the_next_more_and_the_largest_the_most(
     assert named(2560, model="tcn") == []
 
 
+def test_trials_of_the_whole_cell_have_its_inputs_and_are_as_many(script):
+    changed, whole = (
+        validate_config(read_yaml(ROOT / "config" / f"{name}.yaml", "configuration"))
+        for name in ("study_ampa", "study")
+    )
+    run = script.as_whole(changed, whole)
+    assert (run.cell, run.inputs) == (whole.cell, whole.inputs)
+    assert (run.dataset, run.t0_artefact) == (changed.dataset, changed.t0_artefact)
+    assert run.cell != changed.cell
+
+
 def test_without_fits_it_is_one_sentence(tmp_path, script):
     run = validate_config(read_yaml(SMOKE, "configuration"))
     (tmp_path / "README.md").write_text("<!-- cells -->\n<!-- end -->\n")

@@ -76,7 +76,7 @@ def test_a_study_of_data_says_what_trials_buy_and_one_of_a_cell_what_parameters_
     said = reading([many, few], (), None)
     assert "by a pooled" not in said
     longer = many | {"label": "longer", "exposure_s": 300.0, "auc_mean": 0.9999}
-    assert reading([longer, many, few], (), None).split("\n\n")[-1] == said.split("\n\n")[-1]
+    assert reading([many, longer, few], (), None).split("\n\n")[-1] == said.split("\n\n")[-1]
     assert said.endswith(
         "by the number of trials fitted to: pooled ELM with 3,080 parameters "
         ".9712 and .486 mV of 160, .9934 and .497 mV of 10,240."
