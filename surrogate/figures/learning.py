@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from neuronio.surrogate.figures.marks import MOST_LABELS, Mark, bracketed, mark
-from neuronio.surrogate.figures.scales import letters, short
+from neuronio.surrogate.figures.scales import count_axis, letters
 
 MOST_NAMED = 16
 # Longest fit over shortest from which steps are drawn on a logarithmic axis.
@@ -61,12 +61,12 @@ def learning_figure(
     loss.set_ylabel(f"{'Spike loss (nats per ms; ' if spikes else 'Loss ('}dotted: training)")
     scores.set_ylabel(score[1])
     scores.set_ylim(bottom=0)
-    lengths = [rows[-1]["step"] or 1 for rows in histories.values() if rows]
+    steps = [[row["step"] or 1 for row in rows] for rows in histories.values() if rows]
+    lengths = [of_fit[-1] for of_fit in steps]
     for axis in (loss, scores):
         axis.set_xlabel("Step")
         if lengths and max(lengths) >= UNLIKE * min(lengths):
-            axis.set_xscale("log")
-            axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+            count_axis(axis, [step for of_fit in steps for step in of_fit])
     letters((loss, scores))
     figure.legend(loc="outside right upper")
     return figure

@@ -29,5 +29,9 @@ def test_losses_of_other_weights_are_drawn_alike_and_labels_are_told_apart():
     assert loss.get_ylabel() == "Spike loss (nats per ms; dotted: training)"
     assert {value for line in loss.lines for value in line.get_ydata()} == {0.004, 0.005}
     assert loss.get_xscale() == "log"
+    figure.draw_without_rendering()
+    assert not any(text.get_text() for text in loss.get_xticklabels(minor=True))
+    shown = [text.get_text() for text in loss.get_xticklabels()]
+    assert {"10", "100", "1k"} <= set(shown)
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert sorted(names) == ["Branch-ELM", "Branch-ELM (published)"]
