@@ -26,7 +26,7 @@ from watch import JOBS, NO_DATA
 
 from neuronio.data.shard import Shard, write_shard
 from neuronio.errors import NeuronIOError
-from neuronio.files import write_json
+from neuronio.files import read_csv, write_json
 from neuronio.made import Product
 from neuronio.progress import counted, in_words
 from neuronio.simulation.engines.base import Engine, available_cores
@@ -78,7 +78,7 @@ def cost(plan: Plan) -> list[Cost]:
     """
     bad = untrusted(plan)
     missing = [
-        (split, i, count)
+        (split, i, max(count - trials_kept(Path(path)), 0))
         for split, paths in plan.shards.items()
         for i, (path, count) in enumerate(zip(paths, plan.counts(split), strict=True))
         if path in bad or not Path(path).exists()
@@ -94,6 +94,18 @@ def cost(plan: Plan) -> list[Cost]:
         if fits:
             found.append(fits_cost(plan, fits, shards))
     return [part for part in found if part.jobs]
+
+
+def trials_kept(shard: Path) -> int:
+    """How many trials are finished of a shard that is not; see simulation/parts.py."""
+    return len(list(shard.parent.glob(f".{shard.stem}.*.parts/trial-*.npz")))
+
+
+def share_left(fit: Path, steps: int) -> float:
+    """What is left of a fit that was interrupted, by the last step that it can go on from."""
+    history = fit / "history.csv"
+    rows = read_csv(history) if history.exists() else []
+    return max(1 - (rows[-1]["step"] or 0) / steps, 0.0) if rows else 1.0
 
 
 def made_engine(plan: Plan, needed: bool) -> Engine:
@@ -165,13 +177,12 @@ def fits_cost(plan: Plan, fits: Sequence[Fit], shards: Sequence[Path]) -> Cost:
         kind = repr(replace(asked, name="", seed=0))
         if kind not in took:
             took[kind] = fit_s(plan, asked, shards)
-    logs = plan.results / "logs" / "fit"
-    jobs = {
-        f"{logs}/{plan.fits[asked.name].folder.name}.log": took[
-            repr(replace(asked, name="", seed=0))
-        ]
-        for asked in fits
-    }
+    jobs = {}
+    for asked in fits:
+        folder, steps = plan.fits[asked.name].folder, plan.run.training_of(asked.section).steps
+        whole_s = took[repr(replace(asked, name="", seed=0))]
+        log = plan.results / "logs" / "fit" / f"{folder.name}.log"
+        jobs[str(log)] = whole_s * share_left(folder, steps)
     return Cost(counted(len(fits), "fit"), jobs, more_jobs=len(fits))  # their evaluations
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from neuronio.surrogate.figures.marks import MOST_LABELS, Mark, bracketed, mark
 from neuronio.surrogate.figures.scales import count_axis, letters
@@ -55,9 +55,15 @@ def learning_figure(
         loss.plot(step, _column(rows, f"train_{column}"), linestyle=":", **style)
         scores.plot(step, _column(rows, score[0]), **point)
     loss.set_yscale("log")
-    loss.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = loss.get_ylim()
+    near = high < 5 * low  # so that 1, 2 and 5 would be one tick or two
+    loss.yaxis.set_major_locator(
+        MaxNLocator(6, steps=[1, 2, 5, 10]) if near else LogLocator(subs=(1.0, 2.0, 5.0))
+    )
     loss.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     loss.yaxis.set_minor_formatter(NullFormatter())
+    if near:
+        loss.yaxis.set_minor_locator(NullLocator())
     loss.set_ylabel(f"{'Spike loss (nats per ms; ' if spikes else 'Loss ('}dotted: training)")
     scores.set_ylabel(score[1])
     scores.set_ylim(bottom=0)

@@ -16,6 +16,13 @@ def test_learning_curves_are_drawn(tmp_path):
     assert loss.get_xscale() == scores.get_xscale() == "linear"
 
 
+def test_losses_within_a_decade_have_several_ticks():
+    rows = [{"step": 10.0 * i, "train_loss": 0.02 / i, "valid_loss": 0.018 / i} for i in (1, 2, 3)]
+    loss, _ = learning_figure({"tcn-4-seed0": rows}).axes
+    low, high = loss.get_ylim()
+    assert sum(low <= tick <= high for tick in loss.yaxis.get_major_locator()()) >= 3
+
+
 def test_losses_of_other_weights_are_drawn_alike_and_labels_are_told_apart():
     history = [
         {"step": step, "valid_loss": 9.0, "valid_spike_loss": 0.004, "train_spike_loss": 0.005}

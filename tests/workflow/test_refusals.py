@@ -114,6 +114,20 @@ def test_a_cost_that_cannot_be_told_is_one_sentence(monkeypatch, capsys, tmp_pat
     assert told.count("\n") == 1
 
 
+def test_what_is_half_made_is_not_foretold_as_a_whole(tmp_path):
+    from cost import share_left, trials_kept
+
+    parts = tmp_path / ".shard-003.0123.parts"
+    parts.mkdir()
+    for name in ("trial-0000007.npz", "trial-0000008.npz", "draw-0000009-0000.npz"):
+        (parts / name).write_bytes(b"")
+    assert trials_kept(tmp_path / "shard-003.h5") == 2
+    assert trials_kept(tmp_path / "shard-004.h5") == 0
+    assert share_left(tmp_path, 100) == 1.0
+    (tmp_path / "history.csv").write_text("step,valid_loss\n10,1.0\n25,0.9\n")
+    assert share_left(tmp_path, 100) == 0.75
+
+
 def wrong_option(document):
     document["fits"][0]["options"] = {"branchs": 3}
 
