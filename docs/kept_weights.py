@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,11 @@ def content_sha256(path: Path) -> str:
         return str(shard.info["content_sha256"])
 
 
+def weights_sha256(fit: Path) -> str:
+    """The checksum of a kept fit's weights."""
+    return str(read_json(fit / "kept.json")["files"][WEIGHTS])
+
+
 def scored(
     fits: Sequence[Path], shards: Sequence[Path], settings: Mapping[str, Any], out: Path
 ) -> Iterator[Path]:
@@ -72,13 +78,25 @@ def scored(
     contents = [content_sha256(shard) for shard in shards]
     for fit in fits:
         path = out / f"{fit.name}.json"
-        asked = {"settings": settings, "weights": read_json(fit / "kept.json")["files"][WEIGHTS]}
-        asked |= {"shards": contents}
-        if not path.exists() or read_json(path).get("asked") != asked:
-            document = neuronio.evaluate(fit, list(shards), **settings)
-            write_json(path, document | {"name": fit.name, "asked": asked})
-            say(f"{out.name}: {fit.name}")
+        asked = {"settings": settings, "weights": weights_sha256(fit), "shards": contents}
+        made_once(path, asked, partial(_evaluation, fit, shards, settings))
         yield path
+
+
+def _evaluation(fit: Path, shards: Sequence[Path], settings: Mapping[str, Any]) -> dict[str, Any]:
+    return neuronio.evaluate(fit, list(shards), **settings) | {"name": fit.name}
+
+
+def made_once(
+    path: Path, asked: Mapping[str, Any], make: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """A document that is kept, made unless it is there and answers the same question."""
+    if path.exists() and (document := read_json(path)).get("asked") == asked:
+        return document
+    document = make() | {"asked": asked}
+    write_json(path, document)
+    say(f"{path.parent.name}: {path.stem}")
+    return document
 
 
 def say(text: str) -> None:

@@ -14,20 +14,27 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from kept_weights import WEIGHTS, content_sha256, fits_with_weights, made_trials, say
+from kept_weights import (
+    content_sha256,
+    fits_with_weights,
+    made_once,
+    made_trials,
+    say,
+    weights_sha256,
+)
 from study_page import FOLDER, ROOT
 from study_reading import number
 from validation import ELMS
 
 from neuronio.config import RunConfig, validate_config
 from neuronio.errors import NeuronIOError
-from neuronio.files import read_json, write_atomic, write_csv, write_json
+from neuronio.files import write_atomic, write_csv
 from neuronio.markdown import table, with_block
 from neuronio.sections import read_yaml
 from neuronio.surrogate.bootstrap import Resamples
@@ -63,24 +70,23 @@ def compared(
     store = open_for(load_model(fits[0]), shards)
     n_trials = len(scored_trials(store, protocol))
     draws = Resamples.draw(n_trials, settings.bootstrap, settings.confidence, settings.seed)
+
+    def beside(fit: Path) -> dict[str, list[Row]]:
+        model = load_model(fit)
+        told = model.describe()
+        about = {key: told[key] for key in ("name", "size", "seed", "parameters")}
+        ours, *_ = measured(model, store, protocol, "cpu")
+        rows = []
+        for net, folder in nets.items():
+            found = differences(measures(folder), ours, draws)
+            scores = {f"{score}_{end}": found[score][end] for score in SCORES for end in ENDS}
+            rows.append({"fit": fit.name, "published": net, **about, "trials": n_trials} | scores)
+        return {"rows": rows}
+
     for fit in fits:
-        path, kept = out / f"{fit.name}.json", read_json(fit / "kept.json")["files"]
         asked = {"settings": settings.model_dump(mode="json"), "nets": list(nets)}
-        asked |= {"weights": kept[WEIGHTS], "shards": contents, "scores": list(SCORES)}
-        if not path.exists() or read_json(path)["asked"] != asked:
-            model = load_model(fit)
-            told = model.describe()
-            about = {key: told[key] for key in ("name", "size", "seed", "parameters")}
-            ours, *_ = measured(model, store, protocol, "cpu")
-            rows = []
-            for net, folder in nets.items():
-                found = differences(measures(folder), ours, draws)
-                scores = {f"{score}_{end}": found[score][end] for score in SCORES for end in ENDS}
-                rows.append({"fit": fit.name, "published": net, **about, "trials": n_trials})
-                rows[-1] |= scores
-            write_json(path, {"asked": asked, "rows": rows})
-            say(fit.name)
-        yield from read_json(path)["rows"]
+        asked |= {"weights": weights_sha256(fit), "shards": contents, "scores": list(SCORES)}
+        yield from made_once(out / f"{fit.name}.json", asked, partial(beside, fit))["rows"]
 
 
 def over_seeds(rows: Sequence[Row]) -> Iterator[Row]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from kept_weights import fits_with_weights, made_trials, say, scored
 from study_page import FOLDER, ROOT, asked_alike, kept_fits
-from study_reading import number
+from study_reading import interval
 
 from neuronio.config import RunConfig, validate_config
 from neuronio.errors import NeuronIOError
@@ -104,11 +104,7 @@ def cells_table(changed: Sequence[Row], whole: Sequence[Row]) -> str:
 def _cells(row: Row) -> list[object]:
     cells: list[object] = [f"{row['train_trials']:,}", f"{row['exposure_s'] / 3600:.0f}"]
     cells.append(row["n_fits"])
-    for score, (_, digits) in SCORES.items():
-        values = [row[f"{score}_{end}"] for end in ("mean", "low", "high")]
-        said = [number(value, digits) for value in values if value is not None]
-        cells.append(f"{said[0]} [{', '.join(said[1:])}]" if len(said) > 1 else "".join(said))
-    return cells
+    return cells + [interval(row, score, digits) for score, (_, digits) in SCORES.items()]
 
 
 def write_cells(

@@ -15,7 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 from kept import KEPT, fits_by_name, kept_configuration
-from study_reading import name_of, number, reading
+from study_reading import interval, name_of, number, reading
 
 from neuronio.config import RunConfig, Variant, validate_config
 from neuronio.data.reference import published_surrogates
@@ -97,7 +97,8 @@ def fits_table(rows: Sequence[Row]) -> str:
         cells += [row["n_fits"] if fitted else None, seen, f"{row['trials']:,}"]
         ends = [_value(row, f"auc_{end}", "auc") for end in ("lowest", "highest")]
         seeds = " to ".join(map(str, ends)) if row["n_fits"] > 1 and all(ends) else None
-        lines.append([*cells, *(_interval(row, score) for score in SCORES), seeds])
+        scores = [interval(row, score, digits) for score, (_, digits) in SCORES.items()]
+        lines.append([*cells, *scores, seeds])
     return table(heads, lines)
 
 
@@ -143,12 +144,6 @@ def aims_table(rows: Sequence[Row], valid: Mapping[str, float | None]) -> str:
 def _value(row: Row, key: str, score: str) -> str | None:
     value = row.get(key)
     return None if value is None else number(value, SCORES[score][1])
-
-
-def _interval(row: Row, score: str) -> str | None:
-    value = _value(row, f"{score}_mean", score)
-    bounds = [_value(row, f"{score}_{end}", score) for end in ("low", "high")]
-    return f"{value} [{', '.join(map(str, bounds))}]" if value and all(bounds) else value
 
 
 def asked_alike(evaluations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -161,6 +161,14 @@ def auc(value: float) -> str:
     return number(value, 4)
 
 
+def interval(row: Row, score: str, digits: int) -> str | None:
+    """A score's mean and, in brackets, the means of its bounds, where there are any."""
+    value, *bounds = (row.get(f"{score}_{end}") for end in ("mean", "low", "high"))
+    if value is None or None in bounds:
+        return None if value is None else number(value, digits)
+    return f"{number(value, digits)} [{', '.join(number(b, digits) for b in bounds)}]"
+
+
 def number(value: float, digits: int) -> str:
     """A score as text, without its leading zero."""
     return f"{value:.{digits}f}".removeprefix("0")

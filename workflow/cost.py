@@ -9,7 +9,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass, replace
 from functools import cache
@@ -92,7 +92,7 @@ def cost(plan: Plan) -> list[Cost]:
         core_s_per_ms, bytes_per_ms = simulated(plan, made_engine(plan, bool(missing)), shards)
         found = [data_cost(plan, missing, floor, core_s_per_ms, bytes_per_ms)]
         if fits:
-            found.append(fits_cost(plan, fits, shards))
+            found.append(fits_cost(plan, fits, shards, bad))
     return [part for part in found if part.jobs]
 
 
@@ -101,10 +101,14 @@ def trials_kept(shard: Path) -> int:
     return len(list(shard.parent.glob(f".{shard.stem}.*.parts/trial-*.npz")))
 
 
-def share_left(fit: Path, steps: int) -> float:
-    """What is left of a fit that was interrupted, by the last step that it can go on from."""
+def share_left(fit: Path, steps: int, bad: Mapping[str, str]) -> float:
+    """What is left of a fit that was interrupted, by the last step that it can go on from.
+
+    Args:
+        bad: what `untrusted` found, which is made anew.
+    """
     history = fit / "history.csv"
-    rows = read_csv(history) if history.exists() else []
+    rows = read_csv(history) if history.exists() and str(fit) not in bad else []
     return max(1 - (rows[-1]["step"] or 0) / steps, 0.0) if rows else 1.0
 
 
@@ -170,19 +174,19 @@ def data_cost(
     return Cost(words, jobs, trials * duration_ms * bytes_per_ms)
 
 
-def fits_cost(plan: Plan, fits: Sequence[Fit], shards: Sequence[Path]) -> Cost:
+def fits_cost(
+    plan: Plan, fits: Sequence[Fit], shards: Sequence[Path], bad: Mapping[str, str]
+) -> Cost:
     """Of the fits that are to be made: a few steps of each kind, as many times as it takes."""
     took: dict[str, float] = {}
+    jobs: dict[str, float] = {}
     for asked in fits:
         kind = repr(replace(asked, name="", seed=0))
         if kind not in took:
             took[kind] = fit_s(plan, asked, shards)
-    jobs = {}
-    for asked in fits:
         folder, steps = plan.fits[asked.name].folder, plan.run.training_of(asked.section).steps
-        whole_s = took[repr(replace(asked, name="", seed=0))]
         log = plan.results / "logs" / "fit" / f"{folder.name}.log"
-        jobs[str(log)] = whole_s * share_left(folder, steps)
+        jobs[str(log)] = took[kind] * share_left(folder, steps, bad)
     return Cost(counted(len(fits), "fit"), jobs, more_jobs=len(fits))  # their evaluations
 
 

@@ -53,7 +53,7 @@ def main() -> int:
         refuse_options(rest)
         refuse_cores(given.cores)
         changes = scaled(merged([given.configfile]), given.scale)
-        if any(map(DRY.fullmatch, rest)):
+        if is_dry(rest):
             return dry_run(given, changes, rest)
         plain = snakemake_command([given.configfile], given.directory)
         lock = take_lock(given.directory / RUN_LOCK, plain)
@@ -81,6 +81,11 @@ def main() -> int:
             print(f"error: {error}", file=sys.stderr)
     lock.truncate(0)
     return code
+
+
+def is_dry(rest: list[str]) -> bool:
+    """Whether Snakemake is to say alone what it would make."""
+    return any(map(DRY.fullmatch, rest))
 
 
 def refuse(message: str) -> NoReturn:

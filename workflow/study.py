@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 from finish import ROOT
-from run import DRY, refuse, scale
+from run import is_dry, refuse, scale
 from watch import NO_DATA, Terminated, end_when_asked
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
@@ -81,11 +81,6 @@ def in_turn(missing: list[str], keeper: Keeper) -> list[list[str]]:
     """What is missing in two runs: labelled fits would be compared with the others of theirs."""
     labelled = [n for n in missing if (fit := keeper.asked[n]) and fit.section.label]
     return [names for names in ([n for n in missing if n not in labelled], labelled) if names]
-
-
-def is_dry(rest: list[str]) -> bool:
-    """Whether Snakemake is to say alone what it would make."""
-    return any(map(DRY.fullmatch, rest))
 
 
 def make(document: dict[str, Any], keeper: Keeper, rest: list[str]) -> int:

@@ -64,9 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 after an error, 130 after Ctrl-C.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
-    status, message = None, None
     try:
         status = app(spread(given), prog_name="neuronio", standalone_mode=False)
+        if status == AFTER_CTRL_C:  # which some versions of typer return, and others raise
+            raise KeyboardInterrupt
     except NeuronIOError as error:
         message = str(error)
     except USAGE_ERROR as error:
@@ -74,10 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # such as a name that is too long
         message = f"{error.filename or 'the system'}: {error.strerror or error}"
     except (KeyboardInterrupt, typer.Abort):
-        status = AFTER_CTRL_C
-    if status == AFTER_CTRL_C:  # some versions of typer return it, some raise
         typer.echo(INTERRUPTED, err=True)
-    if message is None:
+        return AFTER_CTRL_C
+    else:
         return status if isinstance(status, int) else 0
     typer.echo(f"error: {' '.join(message.split())}", err=True)
     return 1

@@ -3,8 +3,6 @@
 import csv
 
 import pytest
-from kept import Keeper
-from plan import Plan
 from running import ROOT, SMOKE
 from scripts import load_script
 
@@ -22,13 +20,10 @@ def script():
 
 @pytest.mark.slow
 def test_fits_are_scored_on_other_inputs_and_nothing_is_made_twice(
-    finished, tmp_path, monkeypatch, script, capsys
+    kept_smoke, tmp_path, script, capsys
 ):
-    run = validate_config(read_yaml(SMOKE, "configuration"))
-    monkeypatch.chdir(finished[0])
-    Keeper(tmp_path / "fits", run).keep_finished(Plan(run))
     (tmp_path / "README.md").write_text(PAGE)
-    given = tmp_path, run, tmp_path / "out", 2, 1
+    given = tmp_path, kept_smoke, tmp_path / "out", 2, 1
     assert script.write_generalisation(*given) == 3
     first, page = capsys.readouterr().out, (tmp_path / "README.md").read_text()
     assert first.count("branch_elm-2-seed0") == 3

@@ -3,8 +3,6 @@
 import csv
 
 import pytest
-from kept import Keeper
-from plan import Plan
 from running import ROOT, SMOKE
 from scripts import load_script
 
@@ -22,14 +20,11 @@ def script():
 
 @pytest.mark.slow
 def test_fits_are_compared_on_the_same_trials_and_nothing_is_made_twice(
-    finished, tmp_path, monkeypatch, script, capsys
+    kept_smoke, tmp_path, script, capsys
 ):
-    run = validate_config(read_yaml(SMOKE, "configuration"))
-    monkeypatch.chdir(finished[0])
-    Keeper(tmp_path / "fits", run).keep_finished(Plan(run))
     (tmp_path / "README.md").write_text(PAGE)
     nets = {"itself": tmp_path / "fits" / "branch_elm-2-seed0"}
-    given = tmp_path, run, nets, tmp_path / "out", 1
+    given = tmp_path, kept_smoke, nets, tmp_path / "out", 1
     assert script.write_paired(*given) == 2
     assert "branch_elm-2-seed1" in capsys.readouterr().out
     page = (tmp_path / "README.md").read_text()

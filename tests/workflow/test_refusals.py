@@ -123,9 +123,10 @@ def test_what_is_half_made_is_not_foretold_as_a_whole(tmp_path):
         (parts / name).write_bytes(b"")
     assert trials_kept(tmp_path / "shard-003.h5") == 2
     assert trials_kept(tmp_path / "shard-004.h5") == 0
-    assert share_left(tmp_path, 100) == 1.0
+    assert share_left(tmp_path, 100, {}) == 1.0
     (tmp_path / "history.csv").write_text("step,valid_loss\n10,1.0\n25,0.9\n")
-    assert share_left(tmp_path, 100) == 0.75
+    assert share_left(tmp_path, 100, {}) == 0.75
+    assert share_left(tmp_path, 100, {str(tmp_path): "damaged"}) == 1.0
 
 
 def wrong_option(document):

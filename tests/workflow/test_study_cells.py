@@ -3,8 +3,6 @@
 import csv
 
 import pytest
-from kept import Keeper
-from plan import Plan
 from running import ROOT, SMOKE
 from scripts import load_script
 
@@ -20,15 +18,10 @@ def script():
 
 
 @pytest.mark.slow
-def test_fits_of_the_same_sizes_stand_beside_each_other(
-    finished, tmp_path, monkeypatch, script, capsys
-):
-    run = validate_config(read_yaml(SMOKE, "configuration"))
-    monkeypatch.chdir(finished[0])
-    Keeper(tmp_path / "fits", run).keep_finished(Plan(run))
+def test_fits_of_the_same_sizes_stand_beside_each_other(kept_smoke, tmp_path, script, capsys):
     page = tmp_path / "README.md"
     page.write_text("# Page\n<!-- cells -->\n<!-- end -->\n")
-    given = tmp_path, tmp_path / "fits", run, [run], tmp_path / "out", 1
+    given = tmp_path, tmp_path / "fits", kept_smoke, [kept_smoke], tmp_path / "out", 1
     assert script.write_cells(*given) == 3
     assert capsys.readouterr().out.count("branch_elm-2-seed0") == 1
     text = page.read_text()
