@@ -19,11 +19,10 @@ from kept_weights import fits_with_weights, made_trials, say, scored
 from study_page import FOLDER, ROOT, asked_alike
 from study_reading import name_of, number
 
-from neuronio.config import RunConfig, validate_config
+from neuronio.config import RunConfig, load_config, validate_config
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_atomic, write_csv
 from neuronio.markdown import table, with_block
-from neuronio.sections import read_yaml
 from neuronio.surrogate.results_table import read_evaluations
 from neuronio.surrogate.summary import summary_rows
 
@@ -129,7 +128,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.trials < 1:
         raise NeuronIOError(f"--trials is {given.trials}; give 1 or more")
-    run = validate_config(read_yaml(given.configfile, "configuration"), name=str(given.configfile))
+    run = load_config(given.configfile)
     count = write_generalisation(given.folder, run, given.out, given.trials, given.workers)
     say(f"{count} fits: {given.folder / 'README.md'}")
 

@@ -32,11 +32,10 @@ from study_page import FOLDER, ROOT
 from study_reading import number
 from validation import ELMS
 
-from neuronio.config import RunConfig, validate_config
+from neuronio.config import RunConfig, load_config
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_atomic, write_csv
 from neuronio.markdown import table, with_block
-from neuronio.sections import read_yaml
 from neuronio.surrogate.bootstrap import Resamples
 from neuronio.surrogate.comparison import differences, measured
 from neuronio.surrogate.families import FAMILIES
@@ -179,7 +178,7 @@ def main() -> None:
     if not (mirror := os.environ.get("NEURONIO_MIRROR")):
         raise NeuronIOError("NEURONIO_MIRROR must name the folder that holds elm_published")
     nets = {name: Path(mirror) / "elm_published" / name for name in ELMS}
-    run = validate_config(read_yaml(given.configfile, "configuration"), name=str(given.configfile))
+    run = load_config(given.configfile)
     count = write_paired(given.folder, run, nets, given.out, given.workers)
     say(f"{count} fits: {given.folder / 'README.md'}")
 

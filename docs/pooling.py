@@ -18,13 +18,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neuronio.config import validate_config
+from neuronio.config import load_config
 from neuronio.conventions import BUSY_SPIKES, IGNORE_MS
 from neuronio.data.matching import match_sorted
 from neuronio.data.trial import InputEvents, Recording
 from neuronio.files import write_atomic
 from neuronio.markdown import table, with_block
-from neuronio.sections import read_yaml
 from neuronio.simulation.engines.base import available_cores
 from neuronio.simulation.jobs import Job
 from neuronio.simulation.queue import Draw
@@ -95,8 +94,7 @@ def lost(true: Recording, others: list[Recording]) -> Lost:
 @cache
 def made() -> tuple[Job, object]:
     """The study's test trials and their engine, once a process."""
-    study = ROOT / "config" / "study.yaml"
-    job = Job.of(validate_config(read_yaml(study, "configuration"), name=str(study)), "test")
+    job = Job.of(load_config(ROOT / "config" / "study.yaml"), "test")
     return job, job.make_engine()
 
 

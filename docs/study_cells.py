@@ -19,11 +19,10 @@ from kept_weights import fits_with_weights, made_trials, say, scored
 from study_page import FOLDER, ROOT, asked_alike, kept_fits
 from study_reading import interval
 
-from neuronio.config import RunConfig, validate_config
+from neuronio.config import RunConfig, load_config, validate_config
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_atomic, write_csv
 from neuronio.markdown import table, with_block
-from neuronio.sections import read_yaml
 from neuronio.surrogate.families import FAMILIES
 from neuronio.surrogate.figures.marks import label_words
 from neuronio.surrogate.results_table import read_evaluations
@@ -161,10 +160,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/cells"))
     parser.add_argument("--workers", type=int, help="processes; every core if left out")
     given = parser.parse_args()
-    changed, *others = (
-        validate_config(read_yaml(path, "configuration"), name=str(path))
-        for path in (given.changed, *given.whole)
-    )
+    changed, *others = map(load_config, (given.changed, *given.whole))
     count = write_cells(given.folder, given.fits, changed, others, given.out, given.workers)
     say(f"{count} fits to the whole cell: {given.folder / 'README.md'}")
 

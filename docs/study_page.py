@@ -17,13 +17,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 from kept import KEPT, fits_by_name, kept_configuration
 from study_reading import interval, name_of, number, reading
 
-from neuronio.config import RunConfig, Variant, validate_config
+from neuronio.config import RunConfig, Variant, load_config
 from neuronio.data.reference import published_surrogates
 from neuronio.drawing import save_figure
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_csv, read_json, write_atomic
 from neuronio.markdown import table, with_block
-from neuronio.sections import read_yaml
 from neuronio.surrogate.figures.drawn import figures
 from neuronio.surrogate.figures.marks import label_words
 from neuronio.surrogate.reference_scores import fits_among, reference_documents
@@ -228,7 +227,7 @@ def main() -> None:
     )
     parser.add_argument("--configfile", type=Path, default=ROOT / "config" / "study.yaml")
     given = parser.parse_args()
-    run = validate_config(read_yaml(given.configfile, "configuration"), name=str(given.configfile))
+    run = load_config(given.configfile)
     count = write_results(given.folder, run, given.fits)
     print(f"{count} results: {given.folder / 'README.md'}")
 

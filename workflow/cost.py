@@ -121,7 +121,9 @@ def made_engine(plan: Plan, needed: bool) -> Engine:
     try:
         return plan.jobs["train"].make_engine()
     except NeuronIOError as error:
-        raise NoDataError(str(error)) if needed else error from error
+        if needed:
+            raise NoDataError(str(error)) from error
+        raise
 
 
 def simulated(plan: Plan, engine: Engine, shards: Sequence[Path]) -> tuple[float, float]:

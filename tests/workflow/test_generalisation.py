@@ -6,9 +6,8 @@ import pytest
 from running import ROOT, SMOKE
 from scripts import load_script
 
-from neuronio.config import validate_config
+from neuronio.config import load_config
 from neuronio.errors import NeuronIOError
-from neuronio.sections import read_yaml
 
 PAGE = "# Page\n<!-- generalisation -->\n<!-- end -->\n"
 
@@ -41,6 +40,6 @@ def test_fits_are_scored_on_other_inputs_and_nothing_is_made_twice(
 
 
 def test_without_fits_or_a_place_it_is_one_sentence(tmp_path, script):
-    run = validate_config(read_yaml(SMOKE, "configuration"))
+    run = load_config(SMOKE)
     with pytest.raises(NeuronIOError, match="keeps no weights"):
         script.write_generalisation(tmp_path, run, tmp_path, 2, 1)

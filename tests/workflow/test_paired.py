@@ -6,9 +6,8 @@ import pytest
 from running import ROOT, SMOKE
 from scripts import load_script
 
-from neuronio.config import validate_config
+from neuronio.config import load_config
 from neuronio.errors import NeuronIOError
-from neuronio.sections import read_yaml
 
 PAGE = "# Page\n<!-- paired -->\n<!-- end -->\n"
 
@@ -51,6 +50,6 @@ def test_a_difference_is_bold_where_all_of_its_interval_is_better(script):
 
 
 def test_without_fits_it_is_one_sentence(tmp_path, script):
-    run = validate_config(read_yaml(SMOKE, "configuration"))
+    run = load_config(SMOKE)
     with pytest.raises(NeuronIOError, match="keeps no weights of pooled_elm or branch_elm"):
         script.write_paired(tmp_path, run, {}, tmp_path, 1)

@@ -11,6 +11,8 @@ import pytest
 from running import ROOT, SMOKE, changed, command, run
 from scripts import load_script
 
+from neuronio.simulation.parts import Parts
+
 
 def test_a_wrong_option_is_one_sentence_before_anything_runs(tmp_path):
     def misspelt(document):
@@ -117,10 +119,10 @@ def test_a_cost_that_cannot_be_told_is_one_sentence(monkeypatch, capsys, tmp_pat
 def test_what_is_half_made_is_not_foretold_as_a_whole(tmp_path):
     from cost import share_left, trials_kept
 
-    parts = tmp_path / ".shard-003.0123.parts"
-    parts.mkdir()
-    for name in ("trial-0000007.npz", "trial-0000008.npz", "draw-0000009-0000.npz"):
-        (parts / name).write_bytes(b"")
+    parts = Parts(tmp_path / ".shard-003.0123.parts")
+    parts.folder.mkdir()
+    for path in (parts.path(7), parts.path(8), parts.folder / "draw-0000009-0000.npz"):
+        path.write_bytes(b"")
     assert trials_kept(tmp_path / "shard-003.h5") == 2
     assert trials_kept(tmp_path / "shard-004.h5") == 0
     assert share_left(tmp_path, 100, {}) == 1.0

@@ -14,7 +14,7 @@ from plan import Plan, asked_fits
 from running import ROOT, SMOKE
 from scripts import load_script
 
-from neuronio.config import validate_config
+from neuronio.config import load_config, validate_config
 from neuronio.errors import NeuronIOError
 from neuronio.files import read_json, write_json
 from neuronio.sections import read_yaml
@@ -158,13 +158,13 @@ def test_the_committed_page_is_that_of_the_kept_fits(config, page, tmp_path):
     name = page.FOLDER.name if config == "study" else config
     there = page.FOLDER.parent / name
     copy = shutil.copytree(there, tmp_path / name, ignore=shutil.ignore_patterns("fits"))
-    asked = read_yaml(ROOT / "config" / f"{config}.yaml", "configuration")
-    page.write_results(copy, validate_config(asked), page.FOLDER / "fits")
+    asked = load_config(ROOT / "config" / f"{config}.yaml")
+    page.write_results(copy, asked, page.FOLDER / "fits")
     assert (copy / "README.md").read_text() == (there / "README.md").read_text()
 
 
 def test_the_study_asks_for_what_the_page_says():
-    run = validate_config(read_yaml(ROOT / "config" / "study.yaml", "configuration"))
+    run = load_config(ROOT / "config" / "study.yaml")
     asked = [fit for fit in Keeper(ROOT / "nothing", run).asked.values() if fit]
     text = (ROOT / "docs" / "results" / "neuronio" / "README.md").read_text()
     assert f"{len(asked)} fits" in text

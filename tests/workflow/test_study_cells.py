@@ -6,10 +6,9 @@ import pytest
 from running import ROOT, SMOKE
 from scripts import load_script
 
-from neuronio.config import validate_config
+from neuronio.config import load_config
 from neuronio.errors import NeuronIOError
 from neuronio.files import write_json
-from neuronio.sections import read_yaml
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +57,7 @@ def test_a_size_has_as_many_trials_or_the_next_more_and_the_largest_the_most(
 
 def test_trials_of_the_whole_cell_have_its_inputs_and_are_as_many(script):
     changed, whole = (
-        validate_config(read_yaml(ROOT / "config" / f"{name}.yaml", "configuration"))
-        for name in ("study_ampa", "study")
+        load_config(ROOT / "config" / f"{name}.yaml") for name in ("study_ampa", "study")
     )
     run = script.as_whole(changed, whole)
     assert (run.cell, run.inputs) == (whole.cell, whole.inputs)
@@ -68,7 +66,7 @@ def test_trials_of_the_whole_cell_have_its_inputs_and_are_as_many(script):
 
 
 def test_without_fits_it_is_one_sentence(tmp_path, script):
-    run = validate_config(read_yaml(SMOKE, "configuration"))
+    run = load_config(SMOKE)
     (tmp_path / "README.md").write_text("<!-- cells -->\n<!-- end -->\n")
     with pytest.raises(NeuronIOError, match="keeps no fit to the changed cell"):
         script.write_cells(tmp_path, tmp_path, run, [run], tmp_path, 1)
